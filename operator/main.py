@@ -1,0 +1,99 @@
+"""The operator: ``kopf run -A operator/main.py`` keeps an index of all pods and answers lookups over HTTP.
+
+The way of a pod: ``feed`` lists and watches the API server for Kopf, Kopf calls ``pod_event``, which hands the pod
+to ``index``, from which ``api`` answers. Kopf executes this file by path, so it must not be imported elsewhere.
+"""
+
+import asyncio
+import logging
+import os
+from typing import Any, NoReturn, cast
+
+import aiohttp
+import kopf
+
+from pod_index import kopf_settings
+from pod_index.api import create_app
+from pod_index.client import ApiClient
+from pod_index.credentials import CredentialsError, load_credentials
+from pod_index.feed import Feed
+from pod_index.index import PodIndex
+from pod_index.server import ListenError, Server
+from pod_index.settings import Settings, SettingsError
+
+logger = logging.getLogger("pod_index")
+
+
+@kopf.on.startup(id="start")
+async def start(settings: kopf.OperatorSettings, memo: kopf.Memo, **_: Any) -> None:
+    """Make what lives as long as the operator, and listen: /health is 200 before the first sync."""
+    await asyncio.sleep(0)  # Kopf's other tasks have to begin before they can be cancelled without a warning.
+    try:
+        memo.settings = Settings.from_environ(os.environ)
+        memo.index = PodIndex()
+        memo.app = create_app(memo.index)
+        memo.server = Server(memo.app, memo.settings.port, on_death=give_up)
+        await memo.server.start()
+        client = ApiClient(load_credentials, user_agent="pod-index")
+        await client.login()
+    except (SettingsError, ListenError, CredentialsError) as error:
+        give_up(str(error))
+    memo.feed = Feed(client, memo.settings)
+    kopf_settings.configure(settings)
+    logger.info("Listening on port %d", memo.settings.port)
+
+
+@kopf.on.cleanup(id="stop")
+async def stop(memo: kopf.Memo, **_: Any) -> None:
+    """Turn /ready to 503, go on answering until load balancers have noticed, then stop."""
+    if "server" in memo:
+        memo.app.state.shutting_down = True
+        await asyncio.sleep(memo.settings.shutdown_drain_seconds)
+        await memo.server.stop()
+    if "feed" in memo:
+        await memo.feed.close()
+
+
+@kopf.on.login(id="login")
+async def login(memo: kopf.Memo, **_: Any) -> kopf.AiohttpSession:
+    """Hand Kopf the feed as its session with the API server."""
+    return kopf.AiohttpSession(
+        server="https://kubernetes.default.svc", aiohttp_session=cast(aiohttp.ClientSession, memo.feed)
+    )
+
+
+@kopf.on.event("", "v1", "pods", id="pod")
+async def pod_event(event: kopf.RawEvent, memo: kopf.Memo, **_: Any) -> None:
+    """Write the index: resume (a page of a listing), create, update and delete."""
+    with memo.feed.delivery(event) as said:
+        match event["type"]:
+            case None:
+                memo.index.apply_page(said)
+            case "ADDED" | "MODIFIED":
+                memo.index.apply(said)
+            case "DELETED":
+                memo.index.remove(said)
+
+
+@kopf.on.probe(id="pods")
+def probe_pods(memo: kopf.Memo, **_: Any) -> int:
+    """Tell the number of pods at Kopf's liveness endpoint."""
+    return len(memo.index)
+
+
+@kopf.on.probe(id="synced")
+def probe_synced(memo: kopf.Memo, **_: Any) -> bool:
+    """Tell whether the first sync is complete."""
+    return bool(memo.index.synced)
+
+
+@kopf.on.probe(id="age")
+async def probe_age(memo: kopf.Memo, **_: Any) -> float | None:
+    """Tell how many seconds ago the API server last confirmed the data."""
+    return cast(float | None, memo.feed.age())
+
+
+def give_up(reason: str) -> NoReturn:
+    """End the operator with one line and exit code 1: SystemExit passes through Kopf, which still cleans up."""
+    logger.critical(reason)
+    raise SystemExit(1)

@@ -1,0 +1,1 @@
+"""pod-index: tells at once which Kubernetes pod a UID belongs to."""

@@ -1,0 +1,95 @@
+"""The two requests that pod-index makes: one page of a list of pods, and a watch of pods."""
+
+import asyncio
+import random
+from collections.abc import AsyncGenerator, AsyncIterator
+
+import aiohttp
+import msgspec
+
+from pod_index.client import ApiClient, ApiError, Expired, Unreachable, Untrusted
+from pod_index.pods import Error, PodList, Status, WatchEvent, decode_event, decode_list
+
+LINE_LIMIT = 32 * 1024 * 1024
+"""The longest line of a watch, in bytes. etcd takes objects of 1.5 MB; this keeps garbage out of the memory."""
+
+WATCH_SECONDS = (300, 600)
+"""After how long the server shall end a watch; at random, as client-go does, to spread reconnects."""
+
+
+class PodApi:
+    """Lists and watches the pods of one scope ("" is all namespaces).
+
+    ``idle_seconds`` is how long the server may send nothing. All methods raise ApiError and nothing else.
+    """
+
+    def __init__(self, client: ApiClient, scope: str, *, idle_seconds: float) -> None:
+        self._client = client
+        self._path = f"/api/v1/namespaces/{scope}/pods" if scope else "/api/v1/pods"
+        self._idle_seconds = idle_seconds
+
+    async def list_page(self, limit: int, continue_token: str | None = None) -> PodList:
+        """Get one page of at most ``limit`` pods.
+
+        https://kubernetes.io/docs/reference/using-api/api-concepts/#retrieving-large-results-sets-in-chunks
+        """
+        params = {"limit": str(limit)} | ({"continue": continue_token} if continue_token else {})
+        async with self._client.get(self._path, params, idle_seconds=self._idle_seconds) as response:
+            body = await response.read()
+        try:
+            return decode_list(body)
+        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+            raise Untrusted(f"the API server sends no list of pods ({error})") from error
+
+    async def watch(self, resource_version: int | None) -> AsyncGenerator[WatchEvent]:
+        """Yield what happened after ``resource_version``; end when the server ends the watch in good order.
+
+        None asks for the state first, as a streaming list: its pods are ADDED, and a bookmark ends it.
+        https://kubernetes.io/docs/reference/using-api/api-concepts/#efficient-detection-of-changes
+        https://kubernetes.io/docs/reference/using-api/api-concepts/#streaming-lists
+        """
+        seconds = random.randint(*WATCH_SECONDS)  # noqa: S311 - jitter, not a secret
+        params = {"watch": "true", "allowWatchBookmarks": "true", "timeoutSeconds": str(seconds)}
+        if resource_version is None:
+            params |= {"sendInitialEvents": "true", "resourceVersionMatch": "NotOlderThan"}
+        else:
+            params |= {"resourceVersion": str(resource_version)}
+        silent = True
+        started = asyncio.get_running_loop().time()
+        async with self._client.get(self._path, params, idle_seconds=self._idle_seconds) as response:
+            async for lines in _read_lines(response.content):
+                for line in lines:
+                    yield _decode(line)
+                    silent = False
+        if silent and asyncio.get_running_loop().time() - started < 1.0:
+            raise ApiError("the API server ends the watch at once, without an event")
+
+
+async def _read_lines(content: aiohttp.StreamReader) -> AsyncIterator[list[bytes]]:
+    """Yield the complete lines of every read."""
+    tail = b""
+    async for chunk in content.iter_any():
+        lines = (tail + chunk).split(b"\n")
+        tail = lines.pop()
+        if len(tail) > LINE_LIMIT:
+            raise Untrusted(f"the API server sends a line of more than {LINE_LIMIT} bytes")
+        yield lines
+    if tail:
+        raise Unreachable("the API server's stream broke off in the middle of a line")
+
+
+def _decode(line: bytes) -> WatchEvent:
+    try:
+        event = decode_event(line)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise Untrusted(f"the API server sends no watch event ({error})") from error
+    if isinstance(event, Error):
+        raise _watch_error(event.object)
+    return event
+
+
+def _watch_error(status: Status) -> ApiError:
+    said = f"{status.code} {status.reason or ''}: {status.message or ''}".rstrip(": ")
+    if status.code == 410 or status.reason in {"Expired", "Gone"}:
+        return Expired(f"the API server has forgotten the version to watch from ({said})")
+    return ApiError(f"the API server ends the watch with an error ({said})")

@@ -1,0 +1,219 @@
+"""Lists and watches the pods of one scope, and goes on whatever the API server does.
+
+It is to Kopf what client-go's Reflector is to an informer. A stream is one listing and the watches after it; it
+ends when a new listing is needed: the history is gone (410), or what came can no longer be trusted. All other
+trouble is retried inside, from the last resourceVersion, with pauses that grow.
+"""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncGenerator
+
+from pod_index.backoff import Backoff
+from pod_index.changes import Change, Page
+from pod_index.client import (
+    ApiClient,
+    ApiError,
+    Expired,
+    Rejected,
+    Silent,
+    Unauthorized,
+    Unreachable,
+    Untrusted,
+)
+from pod_index.pod_api import PodApi
+from pod_index.pods import Added, Bookmark, Deleted, Modified, Pod, WatchEvent
+from pod_index.settings import Settings
+
+logger = logging.getLogger("pod_index.feed")
+
+PAGE_SIZE = 500
+"""Pods in a page of a listing: 5 MB of JSON at 10 KB each."""
+
+CALM_SECONDS = 300.0
+"""Listings that are further apart than this do not slow each other down."""
+
+REJECTIONS = 5
+"""After so many failures in a row, outages aside, a watch is not resumed but begun anew with a listing."""
+
+Item = tuple[str, Page | Change]
+"""The type of a watch event and what it says; pages are ADDED."""
+
+
+class Reflector:
+    """The lists and watches of one scope ("" is all namespaces); one stream at a time."""
+
+    def __init__(self, client: ApiClient, scope: str, settings: Settings) -> None:
+        self._client = client
+        self._scope = scope
+        self._api = PodApi(client, scope, idle_seconds=settings.watch_idle_seconds)
+        self._streaming_list = settings.streaming_list
+        self._retries = Backoff(settings.retry_max_seconds)
+        self._listings = Backoff(settings.retry_max_seconds)
+        self._version: int | None = None
+        """The resourceVersion to resume from; None before the listing is complete."""
+        self._newest = 0
+        """The newest resourceVersion ever seen, to notice that the history began anew."""
+        self._rewound = False
+        self._was_away = False
+        self._distrusted: str | None = None
+        self._listed_at: float | None = None
+        self._trouble_since: float | None = None
+        self.confirmed_at: float | None = None
+        """When the API server last confirmed the state (event, bookmark, end of a listing), by the loop's clock."""
+
+    def distrust(self, reason: str) -> None:
+        """Begin anew with a listing at the next event, for a reason that the log tells."""
+        self._distrusted = reason
+
+    async def stream(self) -> AsyncGenerator[Item]:
+        """Yield the pages of a listing and then every change, until a new listing is needed."""
+        await self._begin_anew()
+        while True:
+            if self._version is None:
+                yield "ADDED", Page(scope=self._scope, pods=[], begins=True, rewound=self._rewound)
+            try:
+                async with contextlib.aclosing(self._attempt()) as items:
+                    async for item in items:
+                        yield item
+            except ApiError as trouble:
+                if self._version is not None and self._needs_listing(trouble):
+                    logger.warning("Listing the pods anew: %s", trouble)
+                    return
+                await self._recover(trouble)
+
+    def _attempt(self) -> AsyncGenerator[Item]:
+        """Make the request that is due: for the listing, or for the watch after it."""
+        if self._version is not None:
+            return self._watch(self._version)
+        return self._list_streaming() if self._streaming_list else self._list_pages()
+
+    async def _list_pages(self) -> AsyncGenerator[Item]:
+        token: str | None = None
+        while True:
+            page = await self._api.list_page(PAGE_SIZE, token)
+            token, version = page.metadata.continue_token, page.metadata.resource_version
+            self._check_history(version)
+            yield self._page(page.items or [], None if token else version)
+            if not token:
+                self._complete(version)
+                return
+
+    async def _list_streaming(self) -> AsyncGenerator[Item]:
+        """List by a watch that sends the state first, and follow that watch."""
+        pods: list[Pod] = []
+        try:
+            async with contextlib.aclosing(self._api.watch(None)) as events:
+                async for event in events:
+                    if self._version is not None:
+                        for item in self._follow(event):
+                            yield item
+                        continue
+                    match event:
+                        case Added(pod) | Modified(pod):
+                            pods.append(pod)
+                        case Deleted(pod):
+                            # Changes may come between the state and its end; keep their order.
+                            yield self._page(pods)
+                            pods = []
+                            yield "DELETED", Change(self._scope, pod)
+                        case Bookmark() if event.ends_initial_events:
+                            version = event.object.metadata.resource_version
+                            self._check_history(version)
+                            yield self._page(pods, version)
+                            pods = []
+                            self._complete(version)
+                    if len(pods) >= PAGE_SIZE:
+                        yield self._page(pods)
+                        pods = []
+        except (Rejected, Silent) as refusal:
+            if self._version is not None:
+                raise
+            # An old server rejects the request; one whose etcd cannot report progress never ends the state.
+            logger.info("Listing the pods in pages, as there are no streaming lists: %s", refusal)
+            self._streaming_list = False
+
+    async def _watch(self, version: int) -> AsyncGenerator[Item]:
+        if self._was_away:
+            # A watch from a version that lies in the future of a restored etcd hangs without an error.
+            self._check_history((await self._api.list_page(1)).metadata.resource_version)
+            self._was_away = False
+        async with contextlib.aclosing(self._api.watch(version)) as events:
+            async for event in events:
+                for item in self._follow(event):
+                    yield item
+
+    def _follow(self, event: WatchEvent) -> tuple[Item, ...]:
+        """Turn an event after the listing into what it says, and remember how far the watch has come."""
+        if self._distrusted is not None:
+            raise Untrusted(self._distrusted)
+        version = event.object.metadata.resource_version
+        self._check_history(version)
+        self._version = self._newest = version
+        self._confirm()
+        match event:
+            case Added(pod):
+                return (("ADDED", Change(self._scope, pod)),)
+            case Modified(pod):
+                return (("MODIFIED", Change(self._scope, pod)),)
+            case Deleted(pod):
+                return (("DELETED", Change(self._scope, pod)),)
+        return ()
+
+    def _check_history(self, version: int) -> None:
+        """Raise Untrusted if the server is at a version before one that it was at already."""
+        if version < self._newest and not self._rewound:
+            self._rewound = True
+            raise Untrusted(f"the API server's history began anew (version {version} after {self._newest})")
+
+    def _page(self, pods: list[Pod], complete_at: int | None = None) -> Item:
+        return "ADDED", Page(scope=self._scope, pods=pods, complete_at=complete_at)
+
+    def _complete(self, version: int) -> None:
+        """Note that the listing is complete and that the watch goes on from ``version``."""
+        self._version = self._newest = version
+        self._rewound = self._was_away = False
+        self._listed_at = asyncio.get_running_loop().time()
+        self._confirm()
+
+    def _confirm(self) -> None:
+        """Note that the API server has just confirmed the state."""
+        self.confirmed_at = asyncio.get_running_loop().time()
+        self._retries.reset()
+        if self._trouble_since is not None:
+            logger.info("The API server is back after %.1f s", self.confirmed_at - self._trouble_since)
+            self._trouble_since = None
+
+    def _needs_listing(self, trouble: ApiError) -> bool:
+        if isinstance(trouble, Expired | Untrusted):
+            return True
+        # Errors that are no outage and do not pass are about this very resourceVersion.
+        passing = isinstance(trouble, Unreachable | Unauthorized)
+        return not passing and self._retries.attempts >= REJECTIONS
+
+    async def _begin_anew(self) -> None:
+        """Forget the last stream; pause if its listing was not long ago, the longer the more there were."""
+        self._version = self._distrusted = None
+        if self._listed_at is None:
+            return
+        if asyncio.get_running_loop().time() - self._listed_at > CALM_SECONDS:
+            self._listings.reset()
+        await asyncio.sleep(self._listings.next_pause())
+
+    async def _recover(self, trouble: ApiError) -> None:
+        """Tell the trouble, pause, and do what makes the next attempt better than the last."""
+        self._trouble_since = self._trouble_since or asyncio.get_running_loop().time()
+        self._was_away = isinstance(trouble, Unreachable)
+        pause = max(self._retries.next_pause(), trouble.retry_after)
+        attempt = self._retries.attempts
+        # The first, second, fourth, ... attempt: visible, but a long outage does not fill the log.
+        if attempt & (attempt - 1) == 0:
+            logger.warning("%s; attempt %d failed, the next is in %.1f s", trouble, attempt, pause)
+        refused = self._client.credentials
+        await asyncio.sleep(pause)
+        if isinstance(trouble, Unauthorized):
+            try:
+                await self._client.renew_login(refused)
+            except ApiError as error:
+                logger.warning("%s", error)

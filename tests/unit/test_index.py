@@ -1,0 +1,279 @@
+"""The index on its own, and against a model that keeps the whole truth."""
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pod_index.changes import Change, Page
+from pod_index.index import PodIndex
+from pod_index.pods import Pod, PodMetadata
+
+
+def pod(uid: str, version: int, name: str = "web") -> Pod:
+    return Pod(metadata=PodMetadata(uid=uid, name=name, namespace="default", resource_version=version))
+
+
+def change(uid: str, version: int, *, scope: str = "") -> Change:
+    return Change(scope, pod(uid, version))
+
+
+def listing(*pods: Pod, at: int, scope: str = "", rewound: bool = False) -> Page:
+    return Page(scope=scope, pods=list(pods), begins=True, rewound=rewound, complete_at=at)
+
+
+def uids(index: PodIndex, candidates: str = "abcdef") -> set[str]:
+    return {uid for uid in candidates if index.lookup(uid) is not None}
+
+
+@pytest.fixture
+def index() -> PodIndex:
+    return PodIndex()
+
+
+def test_a_listed_pod_is_found_by_its_uid(index: PodIndex) -> None:
+    index.apply_page(listing(pod("a", 5), at=10))
+    record = index.lookup("a")
+    assert record is not None
+    assert json.loads(record)["uid"] == "a"
+    assert len(index) == 1
+
+
+def test_an_unknown_uid_is_not_found(index: PodIndex) -> None:
+    assert index.lookup("a") is None
+
+
+def test_the_index_is_synced_only_after_the_last_page(index: PodIndex) -> None:
+    assert not index.synced
+    index.apply_page(Page(scope="", pods=[pod("a", 1)], begins=True))
+    index.apply_page(Page(scope="", pods=[pod("b", 2)]))
+    assert not index.synced
+    index.apply_page(Page(scope="", pods=[], complete_at=3))
+    assert index.synced
+
+
+def test_an_empty_cluster_is_synced_too(index: PodIndex) -> None:
+    index.apply_page(listing(at=1))
+    assert index.synced
+    assert len(index) == 0
+
+
+def test_the_index_is_synced_when_every_scope_is(index: PodIndex) -> None:
+    index.apply_page(Page(scope="a", pods=[], begins=True))
+    index.apply_page(Page(scope="b", pods=[], begins=True))
+    index.apply_page(Page(scope="a", pods=[], complete_at=1))
+    assert not index.synced
+    index.apply_page(Page(scope="b", pods=[], complete_at=1))
+    assert index.synced
+
+
+def test_a_relist_does_not_withdraw_synced(index: PodIndex) -> None:
+    index.apply_page(listing(pod("a", 1), at=1))
+    index.apply_page(Page(scope="", pods=[], begins=True))
+    assert index.synced
+    assert uids(index) == {"a"}
+
+
+def test_a_pod_deleted_in_the_gap_is_gone_after_the_relist(index: PodIndex) -> None:
+    index.apply_page(listing(pod("a", 1), pod("b", 2), at=3))
+    index.apply_page(listing(pod("b", 2), at=9))
+    assert uids(index) == {"b"}
+
+
+def test_a_pod_recreated_under_its_name_in_the_gap_is_another_pod(index: PodIndex) -> None:
+    index.apply_page(listing(pod("a", 1, "web-0"), at=3))
+    index.apply_page(listing(pod("b", 5, "web-0"), at=9))
+    assert uids(index) == {"b"}
+
+
+def test_an_empty_relist_empties_the_index(index: PodIndex) -> None:
+    index.apply_page(listing(pod("a", 1), pod("b", 2), at=3))
+    index.apply_page(listing(at=9))
+    assert len(index) == 0
+    assert index.synced
+
+
+def test_a_pod_newer_than_the_listing_survives_it(index: PodIndex) -> None:
+    index.apply_page(Page(scope="", pods=[], begins=True))
+    index.apply(change("a", 12))
+    index.apply_page(Page(scope="", pods=[], complete_at=10))
+    assert uids(index) == {"a"}
+
+
+def test_a_late_event_older_than_the_listing_leaves_no_ghost(index: PodIndex) -> None:
+    index.apply_page(Page(scope="", pods=[], begins=True))
+    index.apply(change("a", 5))
+    index.apply_page(Page(scope="", pods=[], complete_at=10))
+    assert uids(index) == set()
+
+
+def test_a_listing_does_not_bring_back_a_pod_deleted_after_it(index: PodIndex) -> None:
+    index.apply_page(Page(scope="", pods=[pod("a", 1)], begins=True))
+    index.remove(change("a", 12))
+    index.apply_page(Page(scope="", pods=[pod("a", 1)], complete_at=10))
+    assert uids(index) == set()
+
+
+def test_pages_of_an_unfinished_listing_do_not_count_for_the_next(index: PodIndex) -> None:
+    index.apply_page(Page(scope="", pods=[pod("a", 1)], begins=True))
+    index.apply_page(listing(pod("b", 2), at=9))
+    assert uids(index) == {"b"}
+
+
+def test_an_older_event_never_overwrites_a_newer_one(index: PodIndex) -> None:
+    index.apply(change("a", 10))
+    newer = index.lookup("a")
+    index.apply(Change("", pod("a", 9, "older")))
+    assert index.lookup("a") == newer
+
+
+def test_an_older_page_never_overwrites_a_newer_event(index: PodIndex) -> None:
+    index.apply(change("a", 10))
+    newer = index.lookup("a")
+    index.apply_page(listing(pod("a", 9, "older"), at=9))
+    assert index.lookup("a") == newer
+
+
+def test_resource_versions_compare_as_integers(index: PodIndex) -> None:
+    index.apply(Change("", pod("a", 9, "nine")))
+    index.apply(Change("", pod("a", 10, "ten")))
+    assert b'"name":"ten"' in (index.lookup("a") or b"")
+
+
+def test_a_deleted_uid_never_comes_back(index: PodIndex) -> None:
+    index.apply(change("a", 1))
+    index.remove(change("a", 2))
+    index.apply(change("a", 3))
+    assert uids(index) == set()
+
+
+def test_a_relist_of_one_namespace_leaves_the_other_alone(index: PodIndex) -> None:
+    index.apply_page(listing(pod("a", 1), at=2, scope="one"))
+    index.apply_page(listing(pod("b", 1), at=2, scope="two"))
+    index.apply_page(listing(at=9, scope="one"))
+    assert uids(index) == {"b"}
+
+
+def test_a_history_that_began_anew_makes_old_versions_and_deletions_void(index: PodIndex) -> None:
+    index.apply_page(listing(pod("a", 90), pod("b", 91), pod("c", 92), at=100))
+    index.remove(change("b", 101))
+    index.apply_page(listing(pod("a", 40, "restored"), pod("b", 41), at=50, rewound=True))
+    assert uids(index) == {"a", "b"}
+    assert b'"name":"restored"' in (index.lookup("a") or b"")
+
+
+def test_a_history_that_began_anew_in_one_scope_leaves_the_tombstones_of_others(index: PodIndex) -> None:
+    index.remove(change("a", 5, scope="one"))
+    index.apply_page(listing(at=1, scope="two", rewound=True))
+    index.apply(change("a", 6, scope="one"))
+    assert uids(index) == set()
+
+
+def test_tombstones_are_bounded_and_the_oldest_goes_first() -> None:
+    index = PodIndex(tombstones=2)
+    for version, uid in enumerate("abc"):
+        index.remove(change(uid, version))
+    for uid in "abc":
+        index.apply(change(uid, 9))
+    assert uids(index) == {"a"}
+
+
+class Cluster:
+    """The naive truth: every state of the cluster there ever was, and everything that ever was said of it."""
+
+    def __init__(self) -> None:
+        self.version = 0
+        self.live: dict[str, int] = {}
+        self.said: list[tuple[str, Any]] = []
+        self.created = 0
+
+    def create(self) -> None:
+        self.version += 1
+        self.created += 1
+        uid = f"u{self.created}"
+        self.live[uid] = self.version
+        self.said.append(("apply", Change("", pod(uid, self.version, f"v{self.version}"))))
+
+    def update(self, choice: int) -> None:
+        if self.live:
+            uid = sorted(self.live)[choice % len(self.live)]
+            self.version += 1
+            self.live[uid] = self.version
+            self.said.append(("apply", Change("", pod(uid, self.version, f"v{self.version}"))))
+
+    def delete(self, choice: int) -> None:
+        if self.live:
+            uid = sorted(self.live)[choice % len(self.live)]
+            self.version += 1
+            del self.live[uid]
+            self.said.append(("remove", Change("", pod(uid, self.version))))
+
+    def pages(self, size: int) -> list[Page]:
+        pods = [pod(uid, version, f"v{version}") for uid, version in sorted(self.live.items())]
+        parts = [pods[start : start + size] for start in range(0, len(pods), size)] or [[]]
+        return [
+            Page(
+                scope="",
+                pods=part,
+                begins=number == 0,
+                complete_at=self.version if number == len(parts) - 1 else None,
+            )
+            for number, part in enumerate(parts)
+        ]
+
+
+STEPS = st.one_of(
+    st.tuples(st.just("create"), st.integers(0, 9)),
+    st.tuples(st.just("update"), st.integers(0, 9)),
+    st.tuples(st.just("delete"), st.integers(0, 9)),
+    st.tuples(st.just("hear"), st.integers(0, 99)),
+    st.tuples(st.just("gap"), st.integers(0, 99)),
+    st.tuples(st.just("list"), st.integers(1, 3)),
+    st.tuples(st.just("break off"), st.integers(1, 3)),
+)
+
+
+@settings(max_examples=400, deadline=None)
+@given(st.lists(STEPS, max_size=60), st.randoms(use_true_random=False))
+def test_whatever_is_late_repeated_or_lost_the_index_equals_the_cluster_after_the_next_listing(
+    steps: list[tuple[str, int]], random: Any
+) -> None:
+    cluster, index = Cluster(), PodIndex()
+    deleted_and_heard: set[str] = set()
+
+    def hear(what: str, said: Change) -> None:
+        index.apply(said) if what == "apply" else index.remove(said)
+        if what == "remove":
+            deleted_and_heard.add(said.pod.metadata.uid)
+
+    for step, choice in steps:
+        match step:
+            case "create":
+                cluster.create()
+            case "update":
+                cluster.update(choice)
+            case "delete":
+                cluster.delete(choice)
+            case "hear" if cluster.said:  # any event that ever was: reordered, repeated
+                hear(*cluster.said[choice % len(cluster.said)])
+            case "gap":
+                del cluster.said[: choice % (len(cluster.said) + 1)]
+            case "list":  # with events on their way between the pages
+                for page in cluster.pages(choice):
+                    index.apply_page(page)
+                    if cluster.said and random.random() < 0.3:
+                        hear(*random.choice(cluster.said))
+            case "break off":
+                for page in cluster.pages(choice)[:-1]:
+                    index.apply_page(page)
+        assert not [uid for uid in deleted_and_heard if index.lookup(uid) is not None], "a deleted pod came back"
+    for page in cluster.pages(2):
+        index.apply_page(page)
+    found = {uid for uid in (f"u{n}" for n in range(1, cluster.created + 1)) if index.lookup(uid)}
+    assert found == set(cluster.live)
+    assert len(index) == len(cluster.live)
+    for uid, version in cluster.live.items():
+        assert f'"name":"v{version}"'.encode() in (index.lookup(uid) or b""), "a stale state is served"
+    assert index.synced
