@@ -52,8 +52,8 @@ class PodEndpoint:
         if len(query) > QUERY_LIMIT:
             await _send(send, 414, error(f"query string is longer than {QUERY_LIMIT} bytes"))
             return
-        # The first one counts, as in Go's net/url. Too many parameters are cut off by the limit above.
-        uid = urllib.parse.parse_qs(query.decode("latin-1"), max_num_fields=QUERY_LIMIT).get("uid", [""])[0]
+        parameters = urllib.parse.parse_qs(query.decode("latin-1"), keep_blank_values=True)
+        uid = parameters.get("uid", [""])[0]  # the first one counts, as with Go's net/url
         if not uid:
             await _send(send, 400, error("uid parameter is required"))
             return

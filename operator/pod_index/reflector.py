@@ -95,10 +95,11 @@ class Reflector:
             page = await self._api.list_page(PAGE_SIZE, token)
             token, version = page.metadata.continue_token, page.metadata.resource_version
             self._check_history(version)
-            yield self._page(page.items or [], None if token else version)
             if not token:
                 self._complete(version)
+                yield self._page(page.items or [], version)
                 return
+            yield self._page(page.items or [])
 
     async def _list_streaming(self) -> AsyncGenerator[Item]:
         """List by a watch that sends the state first, and follow that watch."""
@@ -121,9 +122,9 @@ class Reflector:
                         case Bookmark() if event.ends_initial_events:
                             version = event.object.metadata.resource_version
                             self._check_history(version)
+                            self._complete(version)
                             yield self._page(pods, version)
                             pods = []
-                            self._complete(version)
                     if len(pods) >= PAGE_SIZE:
                         yield self._page(pods)
                         pods = []

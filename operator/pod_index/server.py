@@ -30,13 +30,14 @@ class Server:
         self._app = app
         self._port = port
         self._on_death = on_death
+        self._listener: socket.socket | None = None
         self._server: _Uvicorn | None = None
         self._task: asyncio.Task[None] | None = None
         self._stopping = False
 
     async def start(self) -> None:
         """Listen on the port and answer from now on; raise ListenError if the port is not to be had."""
-        listener = _listen(self._port)
+        self._listener = _listen(self._port)
         config = uvicorn.Config(
             self._app,
             log_config=None,
@@ -49,7 +50,7 @@ class Server:
             timeout_graceful_shutdown=int(GRACE_SECONDS),
         )
         self._server = _Uvicorn(config)
-        self._task = asyncio.create_task(self._server.serve(sockets=[listener]), name="HTTP server")
+        self._task = asyncio.create_task(self._server.serve(sockets=[self._listener]), name="HTTP server")
         while not self._server.started and not self._task.done():  # noqa: ASYNC110 - uvicorn has no event for it
             await asyncio.sleep(0.001)
         self._task.add_done_callback(self._ended)
@@ -62,6 +63,8 @@ class Server:
             await asyncio.wait([self._task])
 
     def _ended(self, task: asyncio.Task[None]) -> None:
+        if self._listener is not None:
+            self._listener.close()
         # Tasks are cancelled when the whole operator ends, for whatever reason of its own.
         if not self._stopping and not task.cancelled():
             error = task.exception()
