@@ -1,0 +1,26 @@
+"""A kubeconfig for one server and one user."""
+
+from __future__ import annotations
+
+import base64
+
+import msgspec
+
+from tests.apiserver.statuses import JSON
+
+
+def kubeconfig(url: str, token: str, ca_pem: bytes) -> str:
+    """The text of a kubeconfig; in JSON, which is YAML too."""
+    cluster: JSON = {"server": url}
+    if ca_pem:
+        cluster["certificate-authority-data"] = base64.b64encode(ca_pem).decode()
+    context = {"cluster": "test", "user": "test", "namespace": "default"}
+    config = {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "current-context": "test",
+        "clusters": [{"name": "test", "cluster": cluster}],
+        "users": [{"name": "test", "user": {"token": token}}],
+        "contexts": [{"name": "test", "context": context}],
+    }
+    return msgspec.json.format(msgspec.json.encode(config), indent=2).decode() + "\n"

@@ -1,0 +1,143 @@
+"""How a watch begins: from which version, with which initial events, and what its events look like.
+
+The rules are those of https://kubernetes.io/docs/reference/using-api/api-concepts/#semantics-for-watch and
+#streaming-lists on the same page.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+import msgspec
+
+from tests.apiserver.history import Change
+from tests.apiserver.listing import number
+from tests.apiserver.selection import Selection
+from tests.apiserver.statuses import JSON, ApiError, InvalidListOptions, TooLargeResourceVersion, TooOld
+from tests.apiserver.store import PodStore
+from tests.apiserver.stored import StoredPod
+
+INITIAL_EVENTS_END = "k8s.io/initial-events-end"
+
+Render = Callable[[StoredPod], bytes]
+
+
+@dataclass(frozen=True)
+class WatchStart:
+    """The beginning of a watch.
+
+    `position` is the change after which it goes on; changes up to the version `above` are not for it.
+    `end_mark`: a bookmark ends the initial events. `timeout` in seconds, 0 for none. `error_line`: the watch
+    consists of this ERROR event.
+    """
+
+    selection: Selection
+    render: Render
+    position: Change
+    above: int
+    initial: list[StoredPod]
+    end_mark: bool
+    bookmarks: bool
+    timeout: int
+    error_line: bytes = b""
+
+    def initial_lines(self) -> Iterator[bytes]:
+        """The events that come before the live ones."""
+        if self.error_line:
+            yield self.error_line
+        for pod in self.initial:
+            yield self._line(b"ADDED", pod)
+        if self.end_mark:
+            yield self.bookmark_line(self.position.version, initial_events_end=True)
+
+    def event_line(self, change: Change) -> bytes:
+        """The event of a change, b"" if there is none for this watch.
+
+        A pod that comes into the selection is added to it, one that leaves it is deleted from it.
+        """
+        if change.version <= self.above:
+            return b""
+        was, is_now = change.before in self.selection, change.after in self.selection
+        if is_now and change.after is not None:
+            return self._line(b"MODIFIED" if was else b"ADDED", change.after)
+        return self._line(b"DELETED", change.removed()) if was else b""
+
+    def bookmark_line(self, version: int, *, initial_events_end: bool = False) -> bytes:
+        """A BOOKMARK: every event up to `version` has been sent."""
+        metadata: JSON = {"resourceVersion": str(version), "creationTimestamp": None}
+        if initial_events_end:
+            metadata["annotations"] = {INITIAL_EVENTS_END: "true"}
+        pod = {
+            "kind": "Pod",
+            "apiVersion": "v1",
+            "metadata": metadata,
+            "spec": {"containers": None},
+            "status": {},
+        }
+        return msgspec.json.encode({"type": "BOOKMARK", "object": pod}) + b"\n"
+
+    def _line(self, event: bytes, pod: StoredPod) -> bytes:
+        return b'{"type":"%s","object":%s}\n' % (event, self.render(pod))
+
+
+def begin_watch(
+    store: PodStore, selection: Selection, query: Mapping[str, str], *, streaming_list: bool, render: Render
+) -> WatchStart:
+    """What the query parameters of a watch ask for. Raises ApiError for those that are refused."""
+    version, timeout = number(query, "resourceVersion"), number(query, "timeoutSeconds")
+    bookmarks = query.get("allowWatchBookmarks") in ("true", "1")
+    initial_events = _initial_events(query, streaming_list=streaming_list)
+    # the real server marks the end for those only who can read bookmarks (isListWatchRequest in its cacher)
+    end_mark = bookmarks and query.get("sendInitialEvents") in ("true", "1")
+
+    def start(position: Change, initial: list[StoredPod], error: ApiError | None = None) -> WatchStart:
+        line = b""
+        if error is not None:
+            line = msgspec.json.encode({"type": "ERROR", "object": error.status()}) + b"\n"
+        return WatchStart(
+            selection=selection,
+            render=render,
+            position=position,
+            # a version from the future: everything up to it is not news for this client
+            above=version if version > position.version else 0,
+            initial=initial,
+            end_mark=end_mark and error is None,
+            bookmarks=bookmarks,
+            timeout=timeout,
+            error_line=line,
+        )
+
+    if initial_events:
+        pods, position = store.snapshot(selection)
+        if version > position.version:
+            return start(position, [], TooLargeResourceVersion(version, position.version))
+        return start(position, pods)
+    if not version:
+        return start(store.snapshot(selection)[1], [])
+    try:
+        return start(store.position(version), [])
+    except TooOld as error:
+        return start(Change(version), [], error)
+
+
+def _initial_events(query: Mapping[str, str], *, streaming_list: bool) -> bool:
+    wanted, match = query.get("sendInitialEvents", ""), query.get("resourceVersionMatch", "")
+    if not wanted:
+        if match:
+            raise InvalidListOptions(
+                "resourceVersionMatch",
+                "resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided",
+            )
+        return not number(query, "resourceVersion")
+    if not streaming_list:
+        raise InvalidListOptions(
+            "sendInitialEvents",
+            "sendInitialEvents is forbidden for watch unless the WatchList feature gate is enabled",
+        )
+    if match != "NotOlderThan":
+        raise InvalidListOptions(
+            "resourceVersionMatch",
+            "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan",
+        )
+    return wanted in ("true", "1")
