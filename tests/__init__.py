@@ -1,0 +1,1 @@
+"""The tests of pod-index, and the small Kubernetes API server that they and the demo use."""

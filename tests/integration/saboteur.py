@@ -1,0 +1,35 @@
+"""A second file for ``kopf run``, which breaks from inside what no API server can break from outside."""
+
+import asyncio
+import os
+from typing import Any
+
+import kopf
+
+from pod_index.changes import Change
+
+
+@kopf.on.startup(id="sabotage")
+async def sabotage(memo: kopf.Memo, **_: Any) -> None:
+    """Do what SABOTAGE says: fail once on a pod named "sabotaged", or end the HTTP server."""
+    if os.environ["SABOTAGE"] == "index":
+        memo.index.apply = _fail_once(memo.index.apply)
+    else:
+        asyncio.get_running_loop().call_later(0.5, _end, memo.server)
+
+
+def _fail_once(apply: Any) -> Any:
+    failed = False
+
+    def apply_or_fail(change: Change) -> None:
+        nonlocal failed
+        if change.pod.metadata.name == "sabotaged" and not failed:
+            failed = True
+            raise RuntimeError("sabotage")
+        apply(change)
+
+    return apply_or_fail
+
+
+def _end(server: Any) -> None:
+    server._server.should_exit = True  # as if uvicorn had ended by itself

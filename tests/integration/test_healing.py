@@ -1,0 +1,318 @@
+"""Whatever the API server does after the first sync, the operator goes on and finds its way back.
+
+Each test disturbs, changes pods meanwhile, and ends in "the index equals the server's pods".
+"""
+
+import time
+from collections.abc import Callable, Iterator
+from threading import Event, Thread
+from typing import Any
+
+import pytest
+
+from tests.apiserver import END, ApiServer, Fault, Rule, make_pod, watch_error
+from tests.integration.conftest import StartOperator
+from tests.operator_process import OperatorProcess, assert_equal
+from tests.polling import eventually
+
+
+class Churn:
+    """Changes pods without end in a thread: about 200 changes a second."""
+
+    def __init__(self, server: ApiServer) -> None:
+        self._pods = server.pods
+        self._stopped = Event()
+        self._thread = Thread(target=self._run)
+        self.changes = 0
+
+    def _run(self) -> None:
+        while not self._stopped.wait(0.005):
+            self.changes += 1
+            self._pods.create(make_pod(f"churn-{self.changes}"))
+            if self.changes % 2 == 0:
+                self._pods.update("default", f"churn-{self.changes}", _relabel(self.changes))
+            if self.changes > 10:
+                self._pods.delete("default", f"churn-{self.changes - 10}")
+
+    def __enter__(self) -> "Churn":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stopped.set()
+        self._thread.join()
+
+
+def _relabel(number: int) -> Callable[[dict[str, Any]], None]:
+    return lambda pod: pod["metadata"].update(labels={"change": str(number)})
+
+
+@pytest.fixture
+def server() -> Iterator[ApiServer]:
+    with ApiServer(bookmark_interval=0.2) as server:
+        server.pods.load(make_pod(f"web-{number}") for number in range(20))
+        yield server
+
+
+def wait_for_watch(server: ApiServer) -> None:
+    eventually(lambda: server.open_watches == 1)
+
+
+def count(server: ApiServer, kind: str) -> int:
+    return sum(request.kind == kind for request in server.requests)
+
+
+def test_a_watch_that_is_cut_fifty_times_in_a_row_loses_nothing(server: ApiServer, operator: OperatorProcess) -> None:
+    with Churn(server):
+        for _ in range(50):
+            wait_for_watch(server)
+            server.faults.cut_watches()
+            eventually(lambda: server.open_watches == 0)
+    assert_equal(operator, server.pods.pods())
+    lists = [request for request in server.requests if request.kind == "list" and request.query.get("limit") != "1"]
+    assert not lists, "a cut watch is resumed, not replaced by a listing"
+
+
+def test_a_watch_that_ends_in_good_order_is_resumed_without_a_warning(
+    server: ApiServer, operator: OperatorProcess
+) -> None:
+    with Churn(server) as churn:
+        for _ in range(5):
+            before = churn.changes
+            eventually(lambda before=before: churn.changes > before + 5)  # type: ignore[misc]
+            wait_for_watch(server)
+            server.faults.end_watches()
+    assert_equal(operator, server.pods.pods())
+    assert operator.warnings() == []
+
+
+@pytest.mark.parametrize("streaming_list", [True, False])
+def test_pods_deleted_in_a_gap_that_ends_in_410_are_gone(streaming_list: bool, start_operator: StartOperator) -> None:
+    with ApiServer(streaming_list=streaming_list) as server:
+        server.pods.load(make_pod(f"web-{number}") for number in range(20))
+        operator = start_operator(server)
+        assert_equal(operator, server.pods.pods())
+        gone = server.pods.get("default", "web-0")["metadata"]["uid"]
+        server.stop()
+        server.pods.delete("default", "web-0")
+        server.pods.delete("default", "web-1")
+        server.pods.create(make_pod("web-1"))
+        server.pods.create(make_pod("new"))
+        server.pods.compact()
+        server.start()
+        assert_equal(operator, server.pods.pods())
+        assert operator.lookup(gone) is None
+
+
+def test_a_continue_token_that_expires_begins_the_listing_anew(start_operator: StartOperator) -> None:
+    with ApiServer(streaming_list=False) as server:
+        server.pods.load(make_pod(f"web-{number}") for number in range(1200))
+        server.faults.add(Fault(expire_continue=True, times=2))
+        operator = start_operator(server)
+        assert_equal(operator, server.pods.pods())
+        assert sum(request.status == 410 for request in server.requests) == 2
+
+
+@pytest.mark.parametrize("code", [500, 504, 429, 403])
+def test_an_error_event_is_survived(code: int, server: ApiServer, operator: OperatorProcess) -> None:
+    for _ in range(3):
+        wait_for_watch(server)
+        server.faults.watch_error(code, "InternalError", "etcdserver: leader changed")
+        server.pods.create(make_pod(f"after-{time.monotonic_ns()}"))
+    assert_equal(operator, server.pods.pods())
+
+
+def test_an_error_event_that_does_not_pass_leads_to_a_new_listing(server: ApiServer, operator: OperatorProcess) -> None:
+    wait_for_watch(server)
+    version = str(server.pods.resource_version)
+    stuck = Fault(kind="watch", when=lambda request: request.query.get("resourceVersion") == version)
+    stuck.watch = watch_error(500, "InternalError", "unable to transform key")
+    server.faults.add(stuck)
+    server.faults.cut_watches()
+    eventually(lambda: stuck.applied >= 3)
+    server.pods.create(make_pod("new"))
+    assert_equal(operator, server.pods.pods())
+
+
+def test_half_a_line_is_not_an_event(server: ApiServer, operator: OperatorProcess) -> None:
+    wait_for_watch(server)
+    server.faults.half_line()
+    server.pods.create(make_pod("new"))
+    assert_equal(operator, server.pods.pods())
+
+
+@pytest.mark.parametrize("line", [b"<html>502 Bad Gateway</html>", b"{}", b'{"type":"ADDED","object":{}}', b"\xff\x00"])
+def test_garbage_leads_to_a_new_listing(line: bytes, server: ApiServer, operator: OperatorProcess) -> None:
+    wait_for_watch(server)
+    server.faults.garbage_line(line)
+    server.pods.delete("default", "web-0")
+    server.pods.create(make_pod("new"))
+    assert_equal(operator, server.pods.pods())
+    assert "Listing the pods anew" in operator.log
+
+
+def test_garbage_instead_of_a_listing_is_asked_for_again(start_operator: StartOperator) -> None:
+    with ApiServer(streaming_list=False) as server:
+        server.pods.create(make_pod("web"))
+        server.faults.add(Fault(kind="list", times=2, body=b"<html>welcome to the hotel</html>"))
+        server.faults.add(Fault(kind="list", times=2, truncate=True))
+        operator = start_operator(server)
+        assert_equal(operator, server.pods.pods())
+
+
+def test_a_watch_that_says_nothing_any_more_is_replaced(server: ApiServer, start_operator: StartOperator) -> None:
+    operator = start_operator(server, WATCH_IDLE_SECONDS="1")
+    operator.wait_until_ready()
+    wait_for_watch(server)
+    server.faults.stall_watches()
+    server.pods.create(make_pod("new"))
+    assert_equal(operator, server.pods.pods())
+
+
+def test_a_streaming_list_that_never_ends_is_replaced_by_pages(start_operator: StartOperator) -> None:
+    with ApiServer() as server:
+        server.pods.create(make_pod("web"))
+        server.faults.add(Fault(kind="watch", stall=True, when=lambda request: "sendInitialEvents" in request.query))
+        operator = start_operator(server, WATCH_IDLE_SECONDS="1")
+        assert_equal(operator, server.pods.pods())
+
+
+def test_a_streaming_list_that_breaks_off_begins_anew(start_operator: StartOperator) -> None:
+    with ApiServer() as server:
+        server.pods.load(make_pod(f"web-{number}") for number in range(1200))
+        broken = Fault(kind="watch", times=3, after_events=700)
+        broken.watch = END
+        server.faults.add(broken)
+        operator = start_operator(server)
+        assert_equal(operator, server.pods.pods())
+
+
+def test_too_many_requests_are_answered_with_the_pause_that_was_asked_for(
+    server: ApiServer, operator: OperatorProcess
+) -> None:
+    wait_for_watch(server)
+    server.faults.add(Fault(status=429, retry_after=2, times=1))
+    server.faults.cut_watches()
+    server.pods.create(make_pod("new"))
+    assert_equal(operator, server.pods.pods())
+    refused = next(request for request in server.requests if request.status == 429)
+    following = next(request for request in server.requests if request.time > refused.time)
+    assert following.time - refused.time >= 2
+
+
+def test_an_outage_is_answered_from_what_is_known_and_does_not_make_a_hot_loop(
+    server: ApiServer, operator: OperatorProcess
+) -> None:
+    pods = server.pods.pods()
+    wait_for_watch(server)
+    before = len(server.requests)
+    outage = server.faults.add(Fault(status=503))
+    server.faults.cut_watches()
+    # A minute's worth, at a 150th of the default pause between attempts (RETRY_MAX_SECONDS).
+    end = time.monotonic() + 60 / 150 * 5
+    while time.monotonic() < end:
+        assert_equal(operator, pods)
+    server.pods.delete("default", "web-0")
+    server.faults.remove(outage)
+    assert_equal(operator, server.pods.pods())
+    # Pauses are at least half of 0.2 s.
+    assert len(server.requests) - before < 2.0 / 0.1 + 20
+    assert "The API server is back after" in operator.log
+
+
+def test_a_rotated_token_is_read_again(server: ApiServer, start_operator: StartOperator) -> None:
+    token = server.access.issue_token("pod-index", [Rule(["get", "list", "watch"])])
+    operator = start_operator(server, token=token)
+    assert_equal(operator, server.pods.pods())
+    server.access.revoke_token(token)
+    server.faults.cut_watches()
+    server.pods.create(make_pod("new"))
+    operator.wait_until_log_says("401")
+    operator.kubeconfig.write_text(server.kubeconfig(server.access.issue_token("pod-index")))
+    assert_equal(operator, server.pods.pods())
+
+
+def test_credentials_that_are_gone_for_a_while_are_taken_when_they_are_back(
+    server: ApiServer, start_operator: StartOperator
+) -> None:
+    token = server.access.issue_token("pod-index", [Rule(["get", "list", "watch"])])
+    operator = start_operator(server, token=token)
+    pods = server.pods.pods()
+    assert_equal(operator, pods)
+    operator.kubeconfig.unlink()
+    server.access.revoke_token(token)
+    server.faults.cut_watches()
+    operator.wait_until_log_says("cannot log in")
+    assert_equal(operator, pods)
+    operator.kubeconfig.write_text(server.kubeconfig(server.access.issue_token("pod-index")))
+    server.pods.create(make_pod("new"))
+    assert_equal(operator, server.pods.pods())
+
+
+def test_rights_that_are_taken_and_given_back_leave_the_index_whole(
+    server: ApiServer, start_operator: StartOperator
+) -> None:
+    rules = [Rule(["get", "list", "watch"])]
+    operator = start_operator(server, token=server.access.issue_token("pod-index", rules))
+    pods = server.pods.pods()
+    assert_equal(operator, pods)
+    server.access.set_rules("pod-index", [])
+    server.faults.cut_watches()
+    operator.wait_until_log_says("403")
+    assert_equal(operator, pods)
+    server.pods.delete("default", "web-0")
+    server.access.set_rules("pod-index", rules)
+    assert_equal(operator, server.pods.pods())
+
+
+@pytest.mark.parametrize("resource_version", [5, 1_000_000])
+def test_a_server_that_comes_back_with_another_state_is_believed(
+    resource_version: int, server: ApiServer, operator: OperatorProcess
+) -> None:
+    with Churn(server):
+        wait_for_watch(server)
+    kept = list(server.pods.pods().values())[:3]
+    assert_equal(operator, server.pods.pods())
+    server.stop()
+    server.pods.replace_all([*kept, make_pod("restored")], resource_version=resource_version)
+    server.start()
+    assert_equal(operator, server.pods.pods())
+    server.pods.create(make_pod("new"))
+    assert_equal(operator, server.pods.pods())
+
+
+def test_a_pod_that_comes_back_from_a_backup_under_its_uid_is_served(
+    server: ApiServer, operator: OperatorProcess
+) -> None:
+    backup = list(server.pods.pods().values())
+    version = server.pods.resource_version
+    server.pods.delete("default", "web-0")
+    assert_equal(operator, server.pods.pods())
+    server.stop()
+    server.pods.replace_all(backup, resource_version=version)
+    server.start()
+    assert_equal(operator, {pod["metadata"]["uid"]: pod for pod in backup})
+
+
+def test_a_server_that_ends_every_watch_at_once_is_not_hammered(server: ApiServer, operator: OperatorProcess) -> None:
+    wait_for_watch(server)
+    before = len(server.requests)
+    fault = Fault(kind="watch")
+    fault.watch = END
+    server.faults.add(fault)
+    start = time.monotonic()
+    server.faults.cut_watches()
+    eventually(lambda: fault.applied >= 8)
+    assert len(server.requests) - before < (time.monotonic() - start) / 0.1 * 2 + 10
+    server.faults.clear()
+    server.pods.create(make_pod("new"))
+    assert_equal(operator, server.pods.pods())
+
+
+def test_a_handler_that_fails_by_our_fault_loses_nothing(server: ApiServer, start_operator: StartOperator) -> None:
+    operator = start_operator(server, "-A", "tests/integration/saboteur.py", SABOTAGE="index")
+    operator.wait_until_ready()
+    uid = server.pods.create(make_pod("sabotaged"))["metadata"]["uid"]
+    eventually(lambda: "a fault of ours" in operator.log)
+    eventually(lambda: operator.lookup(uid))
+    assert_equal(operator, server.pods.pods())

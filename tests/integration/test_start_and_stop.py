@@ -1,0 +1,118 @@
+"""Starting, serving before the first sync, and stopping."""
+
+import json
+import signal
+import socket
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from tests.apiserver import ApiServer, Fault, make_pod
+from tests.integration.conftest import StartOperator
+from tests.operator_process import OperatorProcess
+from tests.polling import eventually
+
+
+def test_the_server_listens_before_the_first_sync(server: ApiServer, start_operator: StartOperator) -> None:
+    blocked = server.faults.add(Fault(status=503))
+    operator = start_operator(server)
+    operator.wait_until_listening()
+    assert operator.get("/health")[::2] == (200, b'{"status":"healthy"}')
+    assert operator.get("/ready")[::2] == (503, b'{"error":"cache not synced"}')
+    status, headers, body = operator.get("/api/v1/pod?uid=1234")
+    assert (status, headers["retry-after"], body) == (503, "1", b'{"error":"cache not synced"}')
+    server.faults.remove(blocked)
+    operator.wait_until_ready()
+    assert operator.get("/api/v1/pod?uid=1234")[0] == 404
+
+
+@pytest.mark.parametrize("value", ["http", "0", "70000"])
+def test_a_bad_port_ends_the_process_with_one_line_that_names_it(
+    value: str, server: ApiServer, start_operator: StartOperator
+) -> None:
+    operator = start_operator(server, PORT=value)
+    assert operator.wait_for_exit() == 1
+    (line,) = operator.log.splitlines()
+    assert f"PORT must be a whole number from 1 to 65535, not '{value}'" in line
+
+
+def test_a_port_in_use_ends_the_process_with_one_line_that_names_it(
+    server: ApiServer, start_operator: StartOperator
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        operator = start_operator(server, PORT=port)
+        assert operator.wait_for_exit() == 1
+    (line,) = operator.log.splitlines()
+    assert f"PORT {port} is in use" in line
+
+
+def test_a_server_that_dies_ends_the_operator_non_zero(server: ApiServer, start_operator: StartOperator) -> None:
+    operator = start_operator(server, "-A", "tests/integration/saboteur.py", SABOTAGE="server")
+    assert operator.wait_for_exit() == 1
+    assert "the HTTP server has ended unexpectedly" in operator.log
+    assert "Traceback" not in operator.log
+
+
+@pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_it_with_exit_code_0_and_a_quiet_log(
+    signum: signal.Signals, server: ApiServer, operator: OperatorProcess
+) -> None:
+    server.pods.create(make_pod("web"))
+    eventually(lambda: operator.pod_count() == 1)
+    assert operator.stop(signum) == 0
+    assert operator.warnings() == []
+
+
+def test_requests_are_answered_while_it_drains(server: ApiServer, start_operator: StartOperator) -> None:
+    operator = start_operator(server, SHUTDOWN_DRAIN_SECONDS="2")
+    uid = server.pods.create(make_pod("web"))["metadata"]["uid"]
+    eventually(lambda: operator.pod_count() == 1)
+    operator.process.send_signal(signal.SIGTERM)
+    eventually(lambda: operator.get("/ready")[0] == 503, within=1)
+    assert operator.get("/ready")[2] == b'{"error":"shutting down"}'
+    assert operator.get("/health")[0] == 200
+    assert operator.lookup(uid) is not None
+    assert operator.wait_for_exit() == 0
+    assert operator.warnings() == []
+
+
+def test_no_request_is_lost_while_it_drains(server: ApiServer, start_operator: StartOperator) -> None:
+    operator = start_operator(server, SHUTDOWN_DRAIN_SECONDS="3")
+    operator.wait_until_ready()
+    operator.process.send_signal(signal.SIGTERM)
+    eventually(lambda: operator.get("/ready")[0] == 503, within=1)
+
+    def ask(_: int) -> bytes:
+        with socket.create_connection(("127.0.0.1", operator.port), timeout=10) as connection:
+            connection.sendall(b"GET /health HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+            return b"".join(iter(lambda: connection.recv(4096), b""))
+
+    with ThreadPoolExecutor(4) as threads:
+        answers = list(threads.map(ask, range(200)))
+    assert all(answer.endswith(b'{"status":"healthy"}') for answer in answers)
+    assert operator.wait_for_exit() == 0
+
+
+def test_it_stops_while_the_api_server_is_away(server: ApiServer, operator: OperatorProcess) -> None:
+    server.stop()
+    operator.wait_until_log_says("cannot connect")
+    assert operator.stop() == 0
+    assert "Traceback" not in operator.log
+
+
+def test_it_stops_before_the_first_sync(server: ApiServer, start_operator: StartOperator) -> None:
+    server.faults.add(Fault(kind="any", stall=True))
+    operator = start_operator(server)
+    operator.wait_until_listening()
+    eventually(lambda: server.requests)
+    assert operator.stop() == 0
+    assert operator.warnings() == []
+
+
+def test_json_logs_are_json(server: ApiServer, tmp_path: Path) -> None:
+    with OperatorProcess(tmp_path, server.kubeconfig(), "-A", "--log-format=json") as operator:
+        operator.wait_until_ready()
+        assert operator.stop() == 0
+    assert all("message" in json.loads(line) for line in operator.log.splitlines())

@@ -1,0 +1,144 @@
+"""Every row of the contract, byte for byte."""
+
+from collections.abc import AsyncIterator
+
+import httpx
+import pytest
+from starlette.applications import Starlette
+
+from pod_index.api import create_app
+from pod_index.changes import Page
+from pod_index.index import PodIndex
+from pod_index.pods import Pod, PodMetadata
+
+UID = "1234abcd-5678-90ef-aaaa-bbbbccccdddd"
+
+
+def listing(*uids: str) -> Page:
+    pods = [Pod(metadata=PodMetadata(uid=uid, name="web", namespace="default", resource_version=1)) for uid in uids]
+    return Page(scope="", pods=pods, begins=True, complete_at=2)
+
+
+@pytest.fixture
+def index() -> PodIndex:
+    return PodIndex()
+
+
+@pytest.fixture
+def app(index: PodIndex) -> Starlette:
+    return create_app(index)
+
+
+@pytest.fixture
+async def client(app: Starlette) -> AsyncIterator[httpx.AsyncClient]:
+    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+    async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+        yield client
+
+
+async def test_a_known_uid_is_answered_with_the_record(index: PodIndex, client: httpx.AsyncClient) -> None:
+    index.apply_page(listing(UID))
+    answer = await client.get("/api/v1/pod", params={"uid": UID})
+    assert (answer.status_code, answer.content) == (200, index.lookup(UID))
+    assert answer.headers["content-type"] == "application/json"
+
+
+async def test_a_known_uid_is_answered_before_the_first_sync_is_complete(
+    index: PodIndex, client: httpx.AsyncClient
+) -> None:
+    page = listing(UID)
+    index.apply_page(Page(scope="", pods=page.pods, begins=True))
+    assert (await client.get("/api/v1/pod", params={"uid": UID})).status_code == 200
+
+
+async def test_an_unknown_uid_is_404(index: PodIndex, client: httpx.AsyncClient) -> None:
+    index.apply_page(listing())
+    answer = await client.get("/api/v1/pod?uid=U")
+    assert (answer.status_code, answer.content) == (404, b'{"error":"pod with UID U not found"}')
+
+
+@pytest.mark.parametrize(
+    ("query", "uid"),
+    [
+        ("uid=%22%5C%0A", '\\"\\\\\\n'),
+        ("uid=gr%C3%B6%C3%9Fe", "größe"),
+        ("uid=a+b", "a b"),
+        ("uid=first&uid=second", "first"),
+        ("x=1&uid=U&y", "U"),
+        ("uid=%FF", "\N{REPLACEMENT CHARACTER}"),
+        ("uid=%ED%A0%80", "\N{REPLACEMENT CHARACTER}" * 3),
+    ],
+)
+async def test_nonsense_is_told_back_as_valid_json(
+    query: str, uid: str, index: PodIndex, client: httpx.AsyncClient
+) -> None:
+    index.apply_page(listing())
+    answer = await client.get(f"/api/v1/pod?{query}")
+    assert (answer.status_code, answer.content) == (404, f'{{"error":"pod with UID {uid} not found"}}'.encode())
+
+
+@pytest.mark.parametrize("query", ["", "?uid=", "?uid", "?UID=x", "?=&&=", "?uid=&uid=x"])
+async def test_a_missing_or_empty_uid_is_400(query: str, client: httpx.AsyncClient) -> None:
+    answer = await client.get(f"/api/v1/pod{query}")
+    assert (answer.status_code, answer.content) == (400, b'{"error":"uid parameter is required"}')
+
+
+async def test_an_unknown_uid_before_the_first_sync_is_503(client: httpx.AsyncClient) -> None:
+    answer = await client.get("/api/v1/pod?uid=U")
+    assert (answer.status_code, answer.content) == (503, b'{"error":"cache not synced"}')
+    assert answer.headers["retry-after"] == "1"
+
+
+async def test_a_query_that_is_too_long_is_414(client: httpx.AsyncClient) -> None:
+    answer = await client.get("/api/v1/pod?uid=" + "x" * 9000)
+    assert (answer.status_code, answer.content) == (414, b'{"error":"query string is longer than 8192 bytes"}')
+
+
+async def test_health_is_200(client: httpx.AsyncClient) -> None:
+    answer = await client.get("/health")
+    assert (answer.status_code, answer.content) == (200, b'{"status":"healthy"}')
+
+
+async def test_ready_is_503_before_the_first_sync(client: httpx.AsyncClient) -> None:
+    answer = await client.get("/ready")
+    assert (answer.status_code, answer.content) == (503, b'{"error":"cache not synced"}')
+
+
+async def test_ready_tells_the_number_of_pods(index: PodIndex, client: httpx.AsyncClient) -> None:
+    index.apply_page(listing(*(str(number) for number in range(150))))
+    answer = await client.get("/ready")
+    assert (answer.status_code, answer.content) == (200, b'{"status":"ready","podCount":150}')
+
+
+async def test_ready_is_503_during_the_drain_and_lookups_are_answered(
+    index: PodIndex, app: Starlette, client: httpx.AsyncClient
+) -> None:
+    index.apply_page(listing(UID))
+    app.state.shutting_down = True
+    answer = await client.get("/ready")
+    assert (answer.status_code, answer.content) == (503, b'{"error":"shutting down"}')
+    assert (await client.get("/api/v1/pod", params={"uid": UID})).status_code == 200
+    assert (await client.get("/health")).status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/api/v1/pod", "/health", "/ready"])
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE", "OPTIONS"])
+async def test_another_method_is_405(method: str, path: str, client: httpx.AsyncClient) -> None:
+    answer = await client.request(method, path)
+    assert (answer.status_code, answer.content) == (405, b'{"error":"Method not allowed"}')
+    assert answer.headers["allow"] == "GET, HEAD"
+    assert answer.headers["content-type"] == "application/json"
+
+
+@pytest.mark.parametrize("path", ["/", "/api", "/api/v1/pods", "/health/", "/ready/x", "/%00", "//health"])
+async def test_another_path_is_404(path: str, client: httpx.AsyncClient) -> None:
+    answer = await client.get(f"http://test{path}")
+    assert (answer.status_code, answer.content) == (404, b'{"error":"not found"}')
+    assert answer.headers["content-type"] == "application/json"
+
+
+async def test_a_fault_of_ours_is_500_and_tells_nothing(index: PodIndex, client: httpx.AsyncClient) -> None:
+    del index.synced
+    answer = await client.get("/ready")
+    assert (answer.status_code, answer.content) == (500, b'{"error":"internal error"}')
+    assert answer.headers["content-type"] == "application/json"

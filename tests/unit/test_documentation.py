@@ -1,0 +1,98 @@
+"""The README says what is true."""
+
+import configparser
+import dataclasses
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+from starlette.routing import Route
+
+from pod_index.api import create_app
+from pod_index.index import PodIndex
+from pod_index.settings import Settings
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text()
+
+
+def table(heading: str) -> list[list[str]]:
+    """The rows of the table whose header row begins with ``heading``, without backticks around the first cell."""
+    lines = README.splitlines()
+    start = next(number for number, line in enumerate(lines) if line.startswith(f"| {heading} |"))
+    rows = []
+    for line in lines[start + 2 :]:
+        if not line.startswith("|"):
+            break
+        rows.append([cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]])
+    return rows
+
+
+def test_the_configuration_table_names_every_setting_and_its_default() -> None:
+    documented = {row[0].strip("`"): row[2] for row in table("variable")}
+    defaults = {
+        field.name.upper(): str(field.default).lower().removesuffix(".0") for field in dataclasses.fields(Settings)
+    }
+    assert documented == defaults
+
+
+def test_every_setting_says_in_its_docstring_which_variable_sets_it() -> None:
+    source = (ROOT / "operator/pod_index/settings.py").read_text()
+    for field in dataclasses.fields(Settings):
+        assert f'"""``{field.name.upper()}``: ' in source
+
+
+def test_the_endpoint_table_names_every_route() -> None:
+    documented = {row[0].strip("`").removeprefix("GET ").partition("?")[0] for row in table("request")}
+    routes = {route.path for route in create_app(PodIndex()).routes if isinstance(route, Route)}
+    assert documented == routes
+
+
+def test_the_command_table_names_every_tox_environment_with_its_description() -> None:
+    tox = configparser.ConfigParser()
+    tox.read(ROOT / "tox.ini")
+    described = {
+        f"`tox run -e {section.removeprefix('testenv:')}`": tox[section]["description"]
+        for section in tox.sections()
+        if section.startswith("testenv:")
+    }
+    documented = {row[0]: row[1] for row in table("command")}
+    assert documented.pop("`tox`") == "lint, typing and test"
+    assert documented == described
+
+
+@pytest.mark.parametrize("command", ["tox run -e demo", "tox run -e run", "tox"])
+def test_what_the_readme_tells_to_type_begins_with_what_a_fresh_machine_lacks(command: str) -> None:
+    assert f"python3 -m pip install tox && python3 -m {command}\n" in README
+
+
+def test_ci_runs_the_line_of_the_readme() -> None:
+    script = (ROOT / ".ci/run").read_text()
+    assert "python3 -m pip install --quiet tox\npython3 -m tox\n" in script
+
+
+def test_the_rights_are_exactly_those_that_the_readme_tells() -> None:
+    documents = list(yaml.safe_load_all((ROOT / "manifests/rbac.yaml").read_text()))
+    (role,) = (document for document in documents if document["kind"] == "ClusterRole")
+    assert role["rules"] == [{"apiGroups": [""], "resources": ["pods"], "verbs": ["get", "list", "watch"]}]
+    assert "Its only rights are get, list and watch on pods." in README
+
+
+def test_the_lock_holds_every_dependency_of_production_with_hashes() -> None:
+    setup = configparser.ConfigParser()
+    setup.read(ROOT / "setup.cfg")
+    lock = (ROOT / "operator/requirements.lock").read_text()
+    for requirement in setup["options"]["install_requires"].split():
+        name = re.split(r"[\[~>=]", requirement)[0]
+        assert re.search(rf"^{name}==\S+.* \\\n    --hash=sha256:", lock, re.MULTILINE), name
+
+
+def test_nothing_but_the_agreed_layout_is_at_the_top() -> None:
+    agreed = {
+        *("operator", "manifests", "tests", "Containerfile", "tox.ini", "setup.cfg", "pyproject.toml"),
+        *("README.md", "LICENSE"),
+    }
+    found = {path.name for path in ROOT.iterdir() if not path.name.startswith(".")}
+    assert found - agreed <= {"build", "dist"}
+    assert not (ROOT / "operator/__init__.py").exists(), "it would shadow the standard library's operator"

@@ -1,0 +1,113 @@
+"""The server in a loop that runs already."""
+
+import asyncio
+import socket
+from collections.abc import Callable
+from typing import Any
+
+import httpx
+import pytest
+
+from pod_index.server import ListenError, Server
+from tests.operator_process import free_port
+
+Died = list[str]
+
+
+async def hello(scope: Any, receive: Callable[..., Any], send: Callable[..., Any]) -> None:
+    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"5")]})
+    await send({"type": "http.response.body", "body": b"hello"})
+
+
+async def test_it_answers_as_soon_as_start_returns_and_refuses_after_stop() -> None:
+    port, died = free_port(), Died()
+    server = Server(hello, port, died.append)
+    await server.start()
+    async with httpx.AsyncClient() as client:
+        assert (await client.get(f"http://127.0.0.1:{port}/")).text == "hello"
+    await server.stop()
+    async with httpx.AsyncClient() as client:
+        with pytest.raises(httpx.ConnectError):
+            await client.get(f"http://127.0.0.1:{port}/")
+    assert died == []
+
+
+@pytest.mark.skipif(not socket.has_dualstack_ipv6(), reason="this machine has no IPv6")
+async def test_it_answers_on_ipv6_too() -> None:
+    port = free_port()
+    server = Server(hello, port, pytest.fail)
+    await server.start()
+    async with httpx.AsyncClient() as client:
+        assert (await client.get(f"http://[::1]:{port}/")).text == "hello"
+    await server.stop()
+
+
+async def test_it_answers_on_a_machine_without_ipv6(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(socket, "has_dualstack_ipv6", lambda: False)
+    port = free_port()
+    server = Server(hello, port, pytest.fail)
+    await server.start()
+    async with httpx.AsyncClient() as client:
+        assert (await client.get(f"http://127.0.0.1:{port}/")).text == "hello"
+    await server.stop()
+
+
+async def test_a_port_in_use_is_an_error_that_names_the_variable() -> None:
+    with socket.create_server(("", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(ListenError, match=f"^PORT {port} is in use; "):
+            await Server(hello, port, pytest.fail).start()
+
+
+async def test_another_reason_not_to_listen_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(socket, "create_server", refuse)
+    with pytest.raises(ListenError, match=r"^PORT 80 needs privileges; set PORT to one above 1023$"):
+        await Server(hello, 80, pytest.fail).start()
+
+    def fail(*_: object, **__: object) -> None:
+        raise OSError(105, "No buffer space available")
+
+    monkeypatch.setattr(socket, "create_server", fail)
+    with pytest.raises(ListenError, match=r"^PORT 80 cannot be listened on \(No buffer space available\)$"):
+        await Server(hello, 80, pytest.fail).start()
+
+
+async def test_a_request_under_way_is_answered_before_stop_returns() -> None:
+    asked, answer = asyncio.Event(), asyncio.Event()
+
+    async def slow(scope: Any, receive: Callable[..., Any], send: Callable[..., Any]) -> None:
+        asked.set()
+        await answer.wait()
+        await hello(scope, receive, send)
+
+    port = free_port()
+    server = Server(slow, port, pytest.fail)
+    await server.start()
+    async with httpx.AsyncClient() as client:
+        request = asyncio.create_task(client.get(f"http://127.0.0.1:{port}/"))
+        await asked.wait()
+        stopping = asyncio.create_task(server.stop())
+        done, _ = await asyncio.wait([stopping], timeout=0.3)
+        assert not done
+        answer.set()
+        assert (await request).text == "hello"
+    await stopping
+
+
+async def test_a_server_that_ends_by_itself_is_reported_and_one_that_is_cancelled_is_not() -> None:
+    died = Died()
+    for end in (lambda server: setattr(server._server, "should_exit", True), lambda server: server._task.cancel()):
+        server = Server(hello, free_port(), died.append)
+        await server.start()
+        assert server._task is not None
+        end(server)
+        await asyncio.wait([server._task])
+        await asyncio.sleep(0)
+    assert died == ["the HTTP server has ended unexpectedly (no error)"]
+
+
+async def test_stopping_what_was_never_started_is_no_error() -> None:
+    await Server(hello, free_port(), pytest.fail).stop()
