@@ -4,9 +4,9 @@ Its writers hand it what a stream of one scope (all namespaces, or one) says, in
 late; the rules below keep it right all the same:
 
 - a pod with an older resourceVersion never replaces a newer one, and resourceVersions compare as integers;
-- a deleted UID never comes back, since Kubernetes never uses a UID twice: tombstones win;
+- a pod whose deletion was told never comes back, since Kubernetes never uses a UID twice: tombstones win;
 - a complete listing is the truth about its scope at its resourceVersion: what it did not show, and what is not
-  newer than it, is deleted.
+  newer than it, is deleted, until something newer shows it again: then it was the listing that was wrong.
 """
 
 from msgspec import Struct
@@ -37,6 +37,15 @@ class Scope(Struct):
     synced: bool = False
 
 
+class Tombstone(Struct, gc=False):
+    """What is kept of a pod that is gone."""
+
+    scope: str
+    resource_version: int
+    """Of the listing that did not show the pod; meaningless if its deletion was told."""
+    told: bool
+
+
 class PodIndex:
     """Pods by UID, ready to be answered.
 
@@ -45,7 +54,7 @@ class PodIndex:
 
     def __init__(self, *, tombstones: int = TOMBSTONES) -> None:
         self._entries: dict[str, Entry] = {}
-        self._tombstones: dict[str, str] = {}
+        self._tombstones: dict[str, Tombstone] = {}
         self._tombstones_limit = tombstones
         self._scopes: dict[str, Scope] = {}
         self._listings = 0
@@ -76,7 +85,8 @@ class PodIndex:
 
     def remove(self, change: Change) -> None:
         """Remove a deleted pod for good."""
-        self._remove(change.scope, change.pod.metadata.uid)
+        uid, resource_version = change.pod.metadata.uid, change.pod.metadata.resource_version
+        self._remove(uid, Tombstone(change.scope, resource_version, told=True))
 
     def _begin_listing(self, scope: str, *, rewound: bool) -> None:
         self._listings += 1
@@ -86,7 +96,9 @@ class PodIndex:
             for entry in self._entries.values():
                 if entry.scope == scope:
                     entry.resource_version = 0
-            self._tombstones = {uid: of for uid, of in self._tombstones.items() if of != scope}
+            self._tombstones = {
+                uid: tombstone for uid, tombstone in self._tombstones.items() if tombstone.scope != scope
+            }
 
     def _complete_listing(self, scope: str, resource_version: int) -> None:
         state = self._scopes[scope]
@@ -96,14 +108,18 @@ class PodIndex:
             if entry.scope == scope and entry.listing != state.listing and entry.resource_version <= resource_version
         ]
         for uid in missing:
-            self._remove(scope, uid)
+            self._remove(uid, Tombstone(scope, resource_version, told=False))
         state.synced = True
         self.synced = all(known.synced for known in self._scopes.values())
 
     def _apply(self, scope: str, pod: Pod, listing: int | None) -> None:
         uid, resource_version = pod.metadata.uid, pod.metadata.resource_version
-        if uid in self._tombstones:
-            return
+        tombstone = self._tombstones.get(uid)
+        if tombstone is not None:
+            newer = listing is not None or resource_version > tombstone.resource_version
+            if tombstone.told or not newer:
+                return
+            del self._tombstones[uid]
         entry = self._entries.get(uid)
         if entry is None:
             self._entries[uid] = Entry(encode_record(pod), resource_version, scope, listing or 0)
@@ -114,9 +130,9 @@ class PodIndex:
             entry.record = encode_record(pod)
             entry.resource_version = resource_version
 
-    def _remove(self, scope: str, uid: str) -> None:
+    def _remove(self, uid: str, tombstone: Tombstone) -> None:
         self._entries.pop(uid, None)
         self._tombstones.pop(uid, None)
-        self._tombstones[uid] = scope
+        self._tombstones[uid] = tombstone
         if len(self._tombstones) > self._tombstones_limit:
             del self._tombstones[next(iter(self._tombstones))]

@@ -66,7 +66,7 @@ def main(environ: Mapping[str, str]) -> int:
 def _wait_until_ready(url: str, operator: "subprocess.Popen[bytes]") -> bool:
     """Return whether the operator is ready; it may end before it is."""
     while operator.poll() is None:
-        with contextlib.suppress(OSError, http.client.InvalidURL), urllib.request.urlopen(f"{url}/ready"):
+        with contextlib.suppress(OSError, http.client.InvalidURL), urllib.request.urlopen(f"{url}/ready", timeout=1):
             # Somebody else may listen on a taken port; the operator then ends within a moment.
             time.sleep(0.2)
             return operator.poll() is None

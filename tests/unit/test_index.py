@@ -149,6 +149,22 @@ def test_a_deleted_uid_never_comes_back(index: PodIndex) -> None:
     assert uids(index) == set()
 
 
+def test_a_pod_that_a_listing_forgot_is_back_with_the_next(index: PodIndex) -> None:
+    index.apply_page(listing(pod("a", 1), at=1))
+    index.apply_page(listing(at=5))
+    index.apply_page(listing(pod("a", 1), at=6))
+    assert uids(index) == {"a"}
+
+
+def test_a_pod_that_a_listing_forgot_is_back_with_its_next_change_but_not_with_an_older_one(index: PodIndex) -> None:
+    index.apply_page(listing(pod("a", 1), at=1))
+    index.apply_page(listing(at=5))
+    index.apply(change("a", 4))
+    assert uids(index) == set()
+    index.apply(change("a", 6))
+    assert uids(index) == {"a"}
+
+
 def test_a_relist_of_one_namespace_leaves_the_other_alone(index: PodIndex) -> None:
     index.apply_page(listing(pod("a", 1), at=2, scope="one"))
     index.apply_page(listing(pod("b", 1), at=2, scope="two"))
@@ -232,6 +248,7 @@ STEPS = st.one_of(
     st.tuples(st.just("gap"), st.integers(0, 99)),
     st.tuples(st.just("list"), st.integers(1, 3)),
     st.tuples(st.just("break off"), st.integers(1, 3)),
+    st.tuples(st.just("forget"), st.integers(0, 9)),
 )
 
 
@@ -265,6 +282,10 @@ def test_whatever_is_late_repeated_or_lost_the_index_equals_the_cluster_after_th
                     index.apply_page(page)
                     if cluster.said and random.random() < 0.3:
                         hear(*random.choice(cluster.said))
+            case "forget":  # a listing that misses a pod, as those of broken watch caches did
+                for page in cluster.pages(100):
+                    del page.pods[choice : choice + 1]
+                    index.apply_page(page)
             case "break off":
                 for page in cluster.pages(choice)[:-1]:
                     index.apply_page(page)

@@ -1,0 +1,184 @@
+"""What a reflector makes of what an API server sends, byte by byte."""
+
+import contextlib
+import itertools
+import json
+import logging
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
+
+import pytest
+
+from pod_index.changes import Change, Page
+from pod_index.client import ApiClient
+from pod_index.credentials import Credentials
+from pod_index.reflector import Item, Reflector
+from pod_index.settings import Settings
+from tests.apiserver import ApiServer, Fault, make_pod
+
+
+@pytest.fixture
+def server() -> Iterator[ApiServer]:
+    with ApiServer(anonymous=True) as server:
+        yield server
+
+
+@pytest.fixture
+async def client(server: ApiServer) -> AsyncIterator[ApiClient]:
+    credentials = Credentials(server=server.url, authorization=None, ssl_context=None, server_hostname=None, proxy=None)
+    client = ApiClient(lambda: credentials, user_agent="test")
+    await client.login()
+    yield client
+    await client.close()
+
+
+def reflector(client: ApiClient, **settings: Any) -> Reflector:
+    return Reflector(client, "", Settings(**{"retry_max_seconds": 0.02, **settings}))
+
+
+def event(kind: str, name: str, version: int) -> dict[str, Any]:
+    metadata = {"uid": f"uid-of-{name}", "name": name, "namespace": "default", "resourceVersion": str(version)}
+    return {"type": kind, "object": {"kind": "Pod", "metadata": metadata}}
+
+
+def end_of_initial_events(version: int) -> dict[str, Any]:
+    annotations = {"k8s.io/initial-events-end": "true"}
+    metadata = {"resourceVersion": str(version), "annotations": annotations}
+    return {"type": "BOOKMARK", "object": {"kind": "Pod", "metadata": metadata}}
+
+
+def sends(*events: dict[str, Any], kind: Any = "watch", times: int | None = 1) -> Fault:
+    """The next watch is answered by these events and then ends in good order."""
+    body = b"".join(json.dumps(sent).encode() + b"\n" for sent in events)
+    return Fault(kind=kind, times=times, body=body)
+
+
+def told(item: Item) -> tuple[str, list[str], int | None] | tuple[str, str]:
+    kind, said = item
+    if isinstance(said, Page):
+        return "begin" if said.begins else "page", [pod.metadata.name for pod in said.pods], said.complete_at
+    assert isinstance(said, Change)
+    return kind, said.pod.metadata.name
+
+
+async def take(reflector: Reflector, count: int) -> list[Any]:
+    """What the first so many items of a stream tell."""
+    items: list[Any] = []
+    async with contextlib.aclosing(reflector.stream()) as stream:
+        async for item in stream:
+            items.append(told(item))
+            if len(items) == count:
+                break
+    return items
+
+
+async def test_changes_between_the_initial_events_and_their_end_keep_their_order(
+    server: ApiServer, client: ApiClient
+) -> None:
+    server.faults.add(
+        sends(
+            event("ADDED", "a", 1),
+            event("ADDED", "b", 2),
+            event("DELETED", "a", 5),
+            event("MODIFIED", "b", 6),
+            {"type": "BOOKMARK", "object": {"kind": "Pod", "metadata": {"resourceVersion": "6"}}},
+            end_of_initial_events(6),
+        )
+    )
+    assert await take(reflector(client), 4) == [
+        ("begin", [], None),
+        ("page", ["a", "b"], None),
+        ("DELETED", "a"),
+        ("page", ["b"], 6),
+    ]
+
+
+async def test_a_streaming_list_that_ends_before_its_end_begins_anew(server: ApiServer, client: ApiClient) -> None:
+    server.faults.add(sends(event("ADDED", "a", 1)))
+    server.faults.add(sends(event("ADDED", "b", 2), end_of_initial_events(3)))
+    assert await take(reflector(client), 3) == [("begin", [], None), ("begin", [], None), ("page", ["b"], 3)]
+
+
+async def test_an_error_in_a_streaming_list_begins_it_anew(server: ApiServer, client: ApiClient) -> None:
+    error = {"type": "ERROR", "object": {"kind": "Status", "code": 500, "reason": "InternalError"}}
+    server.faults.add(sends(event("ADDED", "a", 1), error))
+    server.faults.add(sends(end_of_initial_events(3)))
+    assert await take(reflector(client), 3) == [("begin", [], None), ("begin", [], None), ("page", [], 3)]
+
+
+async def test_a_refused_streaming_list_costs_one_request(client: ApiClient, server: ApiServer) -> None:
+    server.pods.create(make_pod("a"))
+    server.faults.add(Fault(kind="watch", times=1, status=422))
+    watched = reflector(client)
+    assert (await take(watched, 3))[2][:2] == ("page", ["a"])
+    assert (await take(watched, 2))[1][:2] == ("page", ["a"])
+    assert [request.kind for request in server.requests] == ["watch", "list", "list"]
+
+
+async def test_a_watch_goes_on_from_the_last_bookmark(client: ApiClient, server: ApiServer) -> None:
+    bookmark = {"type": "BOOKMARK", "object": {"kind": "Pod", "metadata": {"resourceVersion": "70"}}}
+    server.faults.add(sends(end_of_initial_events(3), event("ADDED", "a", 50), bookmark))
+    server.faults.add(sends(event("MODIFIED", "a", 71)))
+    assert (await take(reflector(client), 4))[2:] == [("ADDED", "a"), ("MODIFIED", "a")]
+    assert server.requests[1].query["resourceVersion"] == "70"
+
+
+async def test_a_watch_whose_versions_go_back_ends_the_stream_and_the_next_listing_is_told_so(
+    client: ApiClient, server: ApiServer
+) -> None:
+    server.faults.add(sends(end_of_initial_events(90), event("ADDED", "a", 95), event("ADDED", "b", 10)))
+    watched = reflector(client)
+    assert await take(watched, 9) == [("begin", [], None), ("page", [], 90), ("ADDED", "a")]
+    async with contextlib.aclosing(watched.stream()) as stream:
+        _, page = await anext(stream)
+        assert isinstance(page, Page)
+        assert page.rewound
+
+
+@pytest.mark.parametrize("streaming_list", [True, False])
+async def test_a_listing_whose_version_goes_back_is_begun_again_and_told_so(
+    streaming_list: bool, client: ApiClient, server: ApiServer
+) -> None:
+    server.pods.replace_all([make_pod("a")], resource_version=100)
+    watched = reflector(client, streaming_list=streaming_list)
+    await take(watched, 2)
+    server.pods.replace_all([make_pod("b")], resource_version=50)
+    begins = []
+    async with contextlib.aclosing(watched.stream()) as stream:
+        async for _, page in stream:
+            assert isinstance(page, Page)
+            if page.begins:
+                begins.append(page.rewound)
+            if page.complete_at is not None:
+                assert page.complete_at == 50
+                break
+    assert begins == [False, True]
+
+
+async def test_a_line_that_never_ends_is_not_kept(
+    client: ApiClient, server: ApiServer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("pod_index.pod_api.LINE_LIMIT", 1000)
+    server.faults.add(Fault(kind="watch", times=1, body=b"x" * 100_000))
+    server.faults.add(sends(end_of_initial_events(3)))
+    with caplog.at_level(logging.WARNING):
+        assert (await take(reflector(client), 3))[2] == ("page", [], 3)
+    assert "a line of more than 1000 bytes" in caplog.text
+
+
+async def test_listings_that_follow_closely_are_slowed_down(client: ApiClient, server: ApiServer) -> None:
+    watched = reflector(client, retry_max_seconds=0.3)
+    for _ in range(4):
+        await take(watched, 2)
+    times = [request.time for request in server.requests]
+    assert all(later - earlier >= 0.15 for earlier, later in itertools.pairwise(times))
+
+
+async def test_listings_that_are_far_apart_are_not(
+    client: ApiClient, server: ApiServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pod_index.reflector.CALM_SECONDS", 0.0)
+    watched = reflector(client, retry_max_seconds=3600)
+    for _ in range(4):
+        await take(watched, 2)  # the pauses would have grown to seconds
+    assert watched.confirmed_at is not None
