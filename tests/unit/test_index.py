@@ -109,6 +109,14 @@ def test_a_late_event_older_than_the_listing_leaves_no_ghost(index: PodIndex) ->
     assert uids(index) == set()
 
 
+def test_a_late_event_does_not_save_a_pod_that_the_listing_does_not_show(index: PodIndex) -> None:
+    index.apply_page(listing(pod("a", 1), at=1))
+    index.apply_page(Page(scope="", pods=[], begins=True))
+    index.apply(change("a", 5))
+    index.apply_page(Page(scope="", pods=[], complete_at=10))
+    assert uids(index) == set()
+
+
 def test_a_listing_does_not_bring_back_a_pod_deleted_after_it(index: PodIndex) -> None:
     index.apply_page(Page(scope="", pods=[pod("a", 1)], begins=True))
     index.remove(change("a", 12))
@@ -134,6 +142,12 @@ def test_an_older_page_never_overwrites_a_newer_event(index: PodIndex) -> None:
     newer = index.lookup("a")
     index.apply_page(listing(pod("a", 9, "older"), at=9))
     assert index.lookup("a") == newer
+
+
+def test_of_three_events_in_any_order_the_newest_wins(index: PodIndex) -> None:
+    for version in (5, 10, 7):
+        index.apply(Change("", pod("a", version, f"v{version}")))
+    assert b'"name":"v10"' in (index.lookup("a") or b"")
 
 
 def test_resource_versions_compare_as_integers(index: PodIndex) -> None:
@@ -185,6 +199,22 @@ def test_a_history_that_began_anew_in_one_scope_leaves_the_tombstones_of_others(
     index.apply_page(listing(at=1, scope="two", rewound=True))
     index.apply(change("a", 6, scope="one"))
     assert uids(index) == set()
+
+
+def test_a_history_that_began_anew_in_one_scope_leaves_the_versions_of_others(index: PodIndex) -> None:
+    index.apply(Change("one", pod("a", 9, "newer")))
+    index.apply_page(listing(at=1, scope="two", rewound=True))
+    index.apply(Change("one", pod("a", 5, "older")))
+    assert b'"name":"newer"' in (index.lookup("a") or b"")
+
+
+def test_a_deletion_that_is_told_again_counts_as_young() -> None:
+    index = PodIndex(tombstones=2)
+    for version, uid in enumerate("abac"):
+        index.remove(change(uid, version))
+    for uid in "abc":
+        index.apply(change(uid, 9))
+    assert uids(index) == {"b"}
 
 
 def test_tombstones_are_bounded_and_the_oldest_goes_first() -> None:
