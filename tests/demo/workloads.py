@@ -9,7 +9,8 @@ from typing import Any
 
 from tests.apiserver import PodStore, make_pod
 
-WORKLOADS = [("shop", "web", 3), ("shop", "cart", 2), ("shop", "database", 1), ("batch", "report", 1)]
+DATABASE = ("shop", "database")
+WORKLOADS = [("shop", "web", 3), ("shop", "cart", 2), ("batch", "report", 1)]
 NODES = ["node-1", "node-2", "node-3"]
 
 
@@ -31,13 +32,11 @@ class Workloads:
         self._running: list[tuple[str, str, str]] = []
 
     def start(self) -> str:
-        """Create what runs at the beginning; return the UID of a pod to look up."""
-        uid = ""
+        """Create what runs at the beginning; return the UID of a pod that stays, to look up."""
         for namespace, workload, replicas in WORKLOADS:
             for _ in range(replicas):
-                name = self._create(namespace, workload).pod.split("/")[1]
-                uid = self._run(namespace, workload, name).uid
-        return uid
+                self._running.append((namespace, workload, self._start(namespace, workload).pod.split("/")[1]))
+        return self._start(*DATABASE).uid
 
     def happenings(self) -> Iterator[Happening]:
         """Let things happen without end: pods are replaced as in a rolling update, one after the other."""
@@ -45,12 +44,17 @@ class Workloads:
             namespace, workload, old = self._running.pop(random.randrange(len(self._running)))
             created = self._create(namespace, workload)
             yield created
-            yield self._run(namespace, workload, created.pod.split("/")[1])
+            name = created.pod.split("/")[1]
+            yield self._run(namespace, name)
+            self._running.append((namespace, workload, name))
             if workload == "report":
                 yield self._update("finished", namespace, old, lambda pod: pod["status"].update(phase="Succeeded"))
             uid = self._pods.get(namespace, old)["metadata"]["uid"]
             self._pods.delete(namespace, old)
             yield Happening("deleted", f"{namespace}/{old}", uid)
+
+    def _start(self, namespace: str, workload: str) -> Happening:
+        return self._run(namespace, self._create(namespace, workload).pod.split("/")[1])
 
     def _create(self, namespace: str, workload: str) -> Happening:
         suffix = "".join(random.choices(string.ascii_lowercase + string.digits, k=5))
@@ -58,12 +62,11 @@ class Workloads:
         pod = self._pods.create(make_pod(name, namespace, labels={"app": workload}))
         return Happening("created", f"{namespace}/{name}", pod["metadata"]["uid"])
 
-    def _run(self, namespace: str, workload: str, name: str) -> Happening:
+    def _run(self, namespace: str, name: str) -> Happening:
         def run(pod: dict[str, Any]) -> None:
             pod["spec"]["nodeName"] = random.choice(NODES)
             pod["status"] = {"phase": "Running", "podIP": f"10.244.{random.randrange(3)}.{next(self._addresses)}"}
 
-        self._running.append((namespace, workload, name))
         return self._update("running", namespace, name, run)
 
     def _update(self, verb: str, namespace: str, name: str, change: Callable[[dict[str, Any]], None]) -> Happening:
