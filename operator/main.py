@@ -76,13 +76,13 @@ async def pod_event(event: kopf.RawEvent, memo: kopf.Memo, **_: Any) -> None:
 
 
 @kopf.on.probe(id="pods")
-def probe_pods(memo: kopf.Memo, **_: Any) -> int:
+async def probe_pods(memo: kopf.Memo, **_: Any) -> int:
     """Tell the number of pods at Kopf's liveness endpoint."""
     return len(memo.index)
 
 
 @kopf.on.probe(id="synced")
-def probe_synced(memo: kopf.Memo, **_: Any) -> bool:
+async def probe_synced(memo: kopf.Memo, **_: Any) -> bool:
     """Tell whether the first sync is complete."""
     return bool(memo.index.synced)
 
@@ -90,7 +90,8 @@ def probe_synced(memo: kopf.Memo, **_: Any) -> bool:
 @kopf.on.probe(id="age")
 async def probe_age(memo: kopf.Memo, **_: Any) -> float | None:
     """Tell how many seconds ago the API server last confirmed the data."""
-    return cast(float | None, memo.feed.age())
+    age = cast(float | None, memo.feed.age())
+    return None if age is None else round(age, 1)
 
 
 def give_up(reason: str) -> NoReturn:

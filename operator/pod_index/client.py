@@ -200,6 +200,8 @@ def _reason(error: Exception) -> str:
         cause = error.certificate_error
     elif isinstance(error, aiohttp.ClientConnectorError):
         cause = error.os_error
+    if isinstance(cause, aiohttp.ClientPayloadError):
+        return "the response is incomplete"
     if isinstance(cause, ssl.SSLCertVerificationError):
         return cause.verify_message
     if isinstance(cause, ConnectionError) and cause.errno:

@@ -34,6 +34,9 @@ PAGE_SIZE = 500
 CALM_SECONDS = 300.0
 """Listings that are further apart than this do not slow each other down."""
 
+STEADY_SECONDS = 30.0
+"""A watch that lasted so long was none that failed, though it may have had nothing to say."""
+
 REJECTIONS = 5
 """After so many failures in a row, outages aside, a watch is not resumed but begun anew with a listing."""
 
@@ -73,6 +76,7 @@ class Reflector:
         while True:
             if self._version is None:
                 yield "ADDED", Page(scope=self._scope, pods=[], begins=True, rewound=self._rewound)
+            began = asyncio.get_running_loop().time()
             try:
                 async with contextlib.aclosing(self._attempt()) as items:
                     async for item in items:
@@ -81,6 +85,8 @@ class Reflector:
                 if self._version is not None and self._needs_listing(trouble):
                     logger.warning("Listing the pods anew: %s", trouble)
                     return
+                if asyncio.get_running_loop().time() - began > STEADY_SECONDS:
+                    self._retries.reset()
                 await self._recover(trouble)
 
     def _attempt(self) -> AsyncGenerator[Item]:

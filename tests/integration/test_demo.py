@@ -1,6 +1,7 @@
 """The demo, as a newcomer meets it."""
 
 import json
+import os
 import re
 import signal
 import socket
@@ -20,7 +21,7 @@ ROOT = Path(__file__).parents[2]
 
 @contextmanager
 def demo(port: str, folder: Path) -> Iterator["subprocess.Popen[str]"]:
-    environ = {"PORT": port, "PATH": "/usr/bin:/bin", "HOME": str(folder), "TMPDIR": str(folder)}
+    environ = {**os.environ, "PORT": port, "TMPDIR": str(folder)}
     with subprocess.Popen(
         [sys.executable, "-m", "tests.demo"],
         cwd=ROOT,

@@ -101,6 +101,7 @@ async def test_a_connection_that_breaks_off_is_told(fault: Fault, server: ApiSer
     error = await fail(client)
     assert isinstance(error, Unreachable)
     assert f"the connection to {server.url} broke off (" in str(error)
+    assert "<" not in str(error), "no Python object shows through"
 
 
 async def test_a_server_that_is_not_there_is_told() -> None:

@@ -166,6 +166,19 @@ async def test_a_line_that_never_ends_is_not_kept(
     assert "a line of more than 1000 bytes" in caplog.text
 
 
+async def test_a_failure_after_a_steady_watch_counts_as_the_first(
+    client: ApiClient, server: ApiServer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("pod_index.reflector.STEADY_SECONDS", 0.0)
+    server.pods.replace_all([], resource_version=5)
+    server.faults.add(sends(end_of_initial_events(3)))
+    server.faults.add(Fault(status=503, times=5))
+    server.faults.add(sends(event("ADDED", "a", 9)))
+    with caplog.at_level(logging.WARNING):
+        await take(reflector(client), 3)
+    assert [record.getMessage().partition("; attempt ")[2][:8] for record in caplog.records] == ["1 failed"] * 5
+
+
 async def test_listings_that_follow_closely_are_slowed_down(client: ApiClient, server: ApiServer) -> None:
     watched = reflector(client, retry_max_seconds=0.3)
     for _ in range(4):
