@@ -82,9 +82,12 @@ def _listen(port: int) -> socket.socket:
     """Open a listening socket on all addresses, IPv6 and IPv4 where there is both."""
     try:
         if socket.has_dualstack_ipv6():
-            # The kernel may have IPv6 without any address to listen on.
-            with contextlib.suppress(OSError):
+            try:
                 return socket.create_server(("", port), family=socket.AF_INET6, dualstack_ipv6=True, backlog=BACKLOG)
+            except OSError as error:
+                # The kernel may know IPv6 and have no address to listen on.
+                if error.errno not in (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT):
+                    raise
         return socket.create_server(("", port), backlog=BACKLOG)
     except OSError as error:
         match error.errno:

@@ -18,7 +18,7 @@ class Settings:
 
     shutdown_drain_seconds: float = 5.0
     """``SHUTDOWN_DRAIN_SECONDS``: how long requests are still answered after SIGTERM or SIGINT, so that
-    load balancers can notice the 503 of ``/ready`` first; 0 to 3600."""
+    load balancers can notice the 503 of ``/ready`` first; 0 to 300 (Kopf kills a process that takes 600)."""
 
     streaming_list: bool = True
     """``STREAMING_LIST``: ask for the first state as a streaming list where the API server has it; ``false``
@@ -39,7 +39,7 @@ class Settings:
         """
         return cls(
             port=int(_number(environ, "PORT", cls.port, 1, 65535, whole=True)),
-            shutdown_drain_seconds=_number(environ, "SHUTDOWN_DRAIN_SECONDS", cls.shutdown_drain_seconds, 0, 3600),
+            shutdown_drain_seconds=_number(environ, "SHUTDOWN_DRAIN_SECONDS", cls.shutdown_drain_seconds, 0, 300),
             streaming_list=_flag(environ, "STREAMING_LIST", cls.streaming_list),
             retry_max_seconds=_number(environ, "RETRY_MAX_SECONDS", cls.retry_max_seconds, 0.01, 3600),
             watch_idle_seconds=_number(environ, "WATCH_IDLE_SECONDS", cls.watch_idle_seconds, 0.1, 3600),

@@ -1,6 +1,7 @@
 """The server in a loop that runs already."""
 
 import asyncio
+import errno
 import socket
 from collections.abc import Callable
 from typing import Any
@@ -42,8 +43,17 @@ async def test_it_answers_on_ipv6_too() -> None:
     await server.stop()
 
 
-async def test_it_answers_on_a_machine_without_ipv6(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(socket, "has_dualstack_ipv6", lambda: False)
+@pytest.mark.parametrize("dualstack", [True, False])
+async def test_it_answers_on_a_machine_without_ipv6(dualstack: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    create_server = socket.create_server
+
+    def without_ipv6(*address: Any, **options: Any) -> socket.socket:
+        if options.get("family") == socket.AF_INET6:
+            raise OSError(errno.EADDRNOTAVAIL, "Cannot assign requested address")
+        return create_server(*address, **options)
+
+    monkeypatch.setattr(socket, "create_server", without_ipv6)
+    monkeypatch.setattr(socket, "has_dualstack_ipv6", lambda: dualstack)
     port = free_port()
     server = Server(hello, port, pytest.fail)
     await server.start()
