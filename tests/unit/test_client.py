@@ -3,7 +3,6 @@
 import asyncio
 import datetime
 import email.utils
-from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
@@ -11,31 +10,7 @@ from pod_index.client import ApiClient, ApiError, Expired, Rejected, Silent, Una
 from pod_index.credentials import Credentials, CredentialsError
 from tests.apiserver import ApiServer, Fault
 from tests.operator_process import free_port
-
-
-def credentials(server: str, token: str | None = None) -> Credentials:
-    return Credentials(
-        server=server,
-        authorization=f"Bearer {token}" if token else None,
-        ssl_context=None,
-        server_hostname=None,
-        proxy=None,
-    )
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[ApiServer]:
-    with ApiServer(anonymous=True) as server:
-        yield server
-
-
-@pytest.fixture
-async def client(server: ApiServer) -> AsyncIterator[ApiClient]:
-    server.faults.clear()
-    client = ApiClient(lambda: credentials(server.url), user_agent="test")
-    await client.login()
-    yield client
-    await client.close()
+from tests.unit.conftest import credentials
 
 
 async def fail(client: ApiClient) -> ApiError:

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import json
 import re
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, cast
@@ -16,7 +16,6 @@ import pytest
 from pod_index import kopf_settings
 from pod_index.changes import Change, Page
 from pod_index.client import ApiClient
-from pod_index.credentials import Credentials
 from pod_index.feed import BACKLOG, Feed
 from pod_index.settings import Settings
 from tests.apiserver import ApiServer, make_pod
@@ -25,16 +24,7 @@ WATCH = "https://x/api/v1/pods?watch=true&allowWatchBookmarks=true&sendInitialEv
 
 
 @pytest.fixture
-def server() -> Iterator[ApiServer]:
-    with ApiServer(anonymous=True) as server:
-        yield server
-
-
-@pytest.fixture
-async def feed(server: ApiServer) -> AsyncIterator[Feed]:
-    credentials = Credentials(server=server.url, authorization=None, ssl_context=None, server_hostname=None, proxy=None)
-    client = ApiClient(lambda: credentials, user_agent="test")
-    await client.login()
+async def feed(client: ApiClient) -> AsyncIterator[Feed]:
     feed = Feed(client, Settings(retry_max_seconds=0.05))
     yield feed
     await feed.close()

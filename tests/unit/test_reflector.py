@@ -4,32 +4,15 @@ import contextlib
 import itertools
 import json
 import logging
-from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import pytest
 
 from pod_index.changes import Change, Page
 from pod_index.client import ApiClient
-from pod_index.credentials import Credentials
 from pod_index.reflector import Item, Reflector
 from pod_index.settings import Settings
 from tests.apiserver import ApiServer, Fault, make_pod
-
-
-@pytest.fixture
-def server() -> Iterator[ApiServer]:
-    with ApiServer(anonymous=True) as server:
-        yield server
-
-
-@pytest.fixture
-async def client(server: ApiServer) -> AsyncIterator[ApiClient]:
-    credentials = Credentials(server=server.url, authorization=None, ssl_context=None, server_hostname=None, proxy=None)
-    client = ApiClient(lambda: credentials, user_agent="test")
-    await client.login()
-    yield client
-    await client.close()
 
 
 def reflector(client: ApiClient, **settings: Any) -> Reflector:
