@@ -5,10 +5,9 @@ import random
 from collections.abc import AsyncGenerator, AsyncIterator
 
 import aiohttp
-import msgspec
 
 from pod_index.client import ApiClient, ApiError, Expired, Unreachable, Untrusted
-from pod_index.pods import Error, PodList, Status, WatchEvent, decode_event, decode_list
+from pod_index.pods import NOT_JSON, Error, PodList, Status, WatchEvent, decode_event, decode_list
 
 LINE_LIMIT = 32 * 1024 * 1024
 """The longest line of a watch, in bytes. etcd takes objects of 1.5 MB; this keeps garbage out of the memory."""
@@ -38,7 +37,7 @@ class PodApi:
             body = await response.read()
         try:
             return decode_list(body)
-        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        except NOT_JSON as error:
             raise Untrusted(f"the API server sends no list of pods ({error})") from error
 
     async def watch(self, resource_version: int | None) -> AsyncGenerator[WatchEvent]:
@@ -81,7 +80,7 @@ async def _read_lines(content: aiohttp.StreamReader) -> AsyncIterator[list[bytes
 def _decode(line: bytes) -> WatchEvent:
     try:
         event = decode_event(line)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+    except NOT_JSON as error:
         raise Untrusted(f"the API server sends no watch event ({error})") from error
     if isinstance(event, Error):
         raise _watch_error(event.object)

@@ -123,13 +123,17 @@ _event_decoder: msgspec.json.Decoder[WatchEvent | Error] = msgspec.json.Decoder(
 _status_decoder = msgspec.json.Decoder(Status)
 
 
+NOT_JSON = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+"""What decoding raises for anything but the right JSON: other JSON, other bytes, JSON nested without end."""
+
+
 def decode_list(body: bytes) -> PodList:
-    """Decode one page of a list of pods; raise msgspec.MsgspecError if it is not one."""
+    """Decode one page of a list of pods; raise one of NOT_JSON if it is not one."""
     return _list_decoder.decode(body)
 
 
 def decode_event(line: bytes) -> WatchEvent | Error:
-    """Decode one line of a watch; raise msgspec.MsgspecError if it is not a watch event of pods."""
+    """Decode one line of a watch; raise one of NOT_JSON if it is not a watch event of pods."""
     return _event_decoder.decode(line)
 
 
@@ -137,7 +141,7 @@ def decode_status(body: bytes) -> Status:
     """Decode the body of an error response; anything else than a Status gives an empty one."""
     try:
         return _status_decoder.decode(body)
-    except (msgspec.MsgspecError, UnicodeDecodeError):
+    except NOT_JSON:
         return Status()
 
 

@@ -88,6 +88,11 @@ class Reflector:
                 if asyncio.get_running_loop().time() - began > STEADY_SECONDS:
                     self._retries.reset()
                 await self._recover(trouble)
+            except Exception as fault:
+                # Whatever we have overlooked: Kopf would end the operator for it, and with it all answers.
+                logger.exception("This is a fault of pod-index; please report it")
+                await self._recover(ApiError(f"listing the pods anew after a fault ({fault!r})"))
+                return
 
     def _attempt(self) -> AsyncGenerator[Item]:
         """Make the request that is due: for the listing, or for the watch after it."""
@@ -211,7 +216,7 @@ class Reflector:
     async def _recover(self, trouble: ApiError) -> None:
         """Tell the trouble, pause, and do what makes the next attempt better than the last."""
         self._trouble_since = self._trouble_since or asyncio.get_running_loop().time()
-        self._was_away = isinstance(trouble, Unreachable)
+        self._was_away = self._was_away or isinstance(trouble, Unreachable)
         pause = max(self._retries.next_pause(), trouble.retry_after)
         attempt = self._retries.attempts
         # The first, second, fourth, ... attempt: visible, but a long outage does not fill the log.

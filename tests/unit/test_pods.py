@@ -1,12 +1,15 @@
 """What is read of a pod, and the record that is answered."""
 
+import contextlib
 import json
+from collections.abc import Callable
 from typing import Any
 
-import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from pod_index.pods import Added, Bookmark, Error, decode_event, decode_list, decode_status, encode_record
+from pod_index.pods import NOT_JSON, Added, Bookmark, Error, decode_event, decode_list, decode_status, encode_record
 
 
 def sent(**metadata: Any) -> dict[str, Any]:
@@ -99,10 +102,23 @@ def test_an_error_event_carries_the_status() -> None:
 
 @pytest.mark.parametrize("line", [b"", b"{", b"null", b"<html>", b'{"type":"HELLO","object":{}}', b"\xff\xfe"])
 def test_what_is_no_watch_event_is_an_error(line: bytes) -> None:
-    with pytest.raises((msgspec.MsgspecError, UnicodeDecodeError)):
+    with pytest.raises(NOT_JSON):
         decode_event(line)
 
 
-@pytest.mark.parametrize("body", [b"", b"<html>502</html>", b"[]", b"\xff"])
+@pytest.mark.parametrize("decode", [decode_event, decode_list])
+def test_json_that_is_nested_without_end_is_an_error(decode: Callable[[bytes], object]) -> None:
+    with pytest.raises(NOT_JSON):
+        decode(b'{"metadata":' + b'{"x":[' * 200_000)
+
+
+@given(st.binary(max_size=200) | st.text(max_size=200).map(str.encode))
+def test_no_bytes_raise_anything_else(line: bytes) -> None:
+    for decode in (decode_event, decode_list):
+        with contextlib.suppress(*NOT_JSON):
+            decode(line)
+
+
+@pytest.mark.parametrize("body", [b"", b"<html>502</html>", b"[]", b"\xff", b"[" * 200_000])
 def test_an_error_body_that_is_no_status_is_an_empty_one(body: bytes) -> None:
     assert decode_status(body).message is None

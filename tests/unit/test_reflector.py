@@ -12,7 +12,7 @@ from pod_index.changes import Change, Page
 from pod_index.client import ApiClient
 from pod_index.reflector import Item, Reflector
 from pod_index.settings import Settings
-from tests.apiserver import ApiServer, Fault, make_pod
+from tests.apiserver import CUT, ApiServer, Fault, make_pod
 
 
 def reflector(client: ApiClient, **settings: Any) -> Reflector:
@@ -160,6 +160,30 @@ async def test_a_failure_after_a_steady_watch_counts_as_the_first(
     with caplog.at_level(logging.WARNING):
         await take(reflector(client), 3)
     assert [record.getMessage().partition("; attempt ")[2][:8] for record in caplog.records] == ["1 failed"] * 5
+
+
+async def test_a_fault_of_ours_is_told_and_ends_the_stream_but_not_the_operator(
+    client: ApiClient, server: ApiServer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    watched = reflector(client)
+    with monkeypatch.context() as patched, caplog.at_level(logging.WARNING):
+        patched.setattr("pod_index.pod_api.decode_event", lambda line: 1 / 0)
+        assert await take(watched, 9) == [("begin", [], None)]
+    assert "Traceback" in caplog.text
+    assert "ZeroDivisionError" in caplog.text
+    assert len(await take(watched, 2)) == 2
+
+
+async def test_a_server_that_was_away_is_checked_whatever_it_says_first(client: ApiClient, server: ApiServer) -> None:
+    server.pods.replace_all([], resource_version=100)
+    server.faults.add(Fault(kind="watch", times=1, after_events=1, watch=CUT))
+    server.faults.add(Fault(status=403, times=1))
+    watched = reflector(client)
+    async with contextlib.aclosing(watched.stream()) as stream:
+        await anext(stream)
+        await anext(stream)
+        server.pods.replace_all([], resource_version=50)
+        assert [item async for item in stream] == [], "it ends, as the history began anew"
 
 
 async def test_listings_that_follow_closely_are_slowed_down(client: ApiClient, server: ApiServer) -> None:
