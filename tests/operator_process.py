@@ -100,6 +100,12 @@ class OperatorProcess:
         fields = Path(f"/proc/{self.process.pid}/statm").read_text().split()
         return int(fields[1]) * os.sysconf("SC_PAGE_SIZE")
 
+    @property
+    def peak_bytes(self) -> int:
+        """The most memory that it ever held (VmHWM), in bytes."""
+        status = Path(f"/proc/{self.process.pid}/status").read_text()
+        return int(status.partition("VmHWM:")[2].split()[0]) * 1024
+
     def get(self, path: str, method: str = "GET") -> tuple[int, dict[str, str], bytes]:
         """Send a request on a connection that is kept; return status, headers (names in lower case) and body."""
         if self._connection is None:

@@ -27,8 +27,8 @@ class PodApi:
         self._path = f"/api/v1/namespaces/{scope}/pods" if scope else "/api/v1/pods"
         self._idle_seconds = idle_seconds
 
-    async def list_page(self, limit: int, continue_token: str | None = None) -> PodList:
-        """Get one page of at most ``limit`` pods.
+    async def list_page(self, limit: int, continue_token: str | None = None) -> tuple[PodList, int]:
+        """Get one page of at most ``limit`` pods, and its size in bytes.
 
         https://kubernetes.io/docs/reference/using-api/api-concepts/#retrieving-large-results-sets-in-chunks
         """
@@ -36,12 +36,14 @@ class PodApi:
         async with self._client.get(self._path, params, idle_seconds=self._idle_seconds) as response:
             body = await response.read()
         try:
-            return decode_list(body)
+            return decode_list(body), len(body)
         except NOT_JSON as error:
             raise Untrusted(f"the API server sends no list of pods ({error})") from error
 
-    async def watch(self, resource_version: int | None) -> AsyncGenerator[WatchEvent]:
+    async def watch(self, resource_version: int | None) -> AsyncGenerator[tuple[list[WatchEvent], int]]:
         """Yield what happened after ``resource_version``; end when the server ends the watch in good order.
+
+        The events come as they are read, many at a time, with their size in bytes.
 
         None asks for the state first, as a streaming list: its pods are ADDED, and a bookmark ends it.
         https://kubernetes.io/docs/reference/using-api/api-concepts/#efficient-detection-of-changes
@@ -57,22 +59,22 @@ class PodApi:
         started = asyncio.get_running_loop().time()
         async with self._client.get(self._path, params, idle_seconds=self._idle_seconds) as response:
             async for lines in _read_lines(response.content):
-                for line in lines:
-                    yield _decode(line)
-                    silent = False
+                yield [_decode(line) for line in lines], sum(map(len, lines))
+                silent = False
         if silent and asyncio.get_running_loop().time() - started < 1.0:
             raise ApiError("the API server ends the watch at once, without an event")
 
 
 async def _read_lines(content: aiohttp.StreamReader) -> AsyncIterator[list[bytes]]:
-    """Yield the complete lines of every read."""
+    """Yield the complete lines of every read that has any."""
     tail = b""
     async for chunk in content.iter_any():
         lines = (tail + chunk).split(b"\n")
         tail = lines.pop()
         if len(tail) > LINE_LIMIT:
             raise Untrusted(f"the API server sends a line of more than {LINE_LIMIT} bytes")
-        yield lines
+        if lines:
+            yield lines
     if tail:
         raise Unreachable("the API server's stream broke off in the middle of a line")
 

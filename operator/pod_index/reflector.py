@@ -28,8 +28,14 @@ from pod_index.settings import Settings
 
 logger = logging.getLogger("pod_index.feed")
 
+FIRST_PAGE_SIZE = 50
+"""Pods in the first page of a listing, whose size nobody knows: 100 MB at the worst, if all are as large as can be."""
+
 PAGE_SIZE = 500
-"""Pods in a page of a listing: 5 MB of JSON at 10 KB each."""
+"""The most pods in a page of a listing: 5 MB of JSON at 10 KB each."""
+
+PAGE_BYTES = 8 * 1024 * 1024
+"""The most JSON in a page of a listing, by the size of the pods before. A page is held in memory as a whole."""
 
 CALM_SECONDS = 300.0
 """Listings that are further apart than this do not slow each other down."""
@@ -102,43 +108,50 @@ class Reflector:
 
     async def _list_pages(self) -> AsyncGenerator[Item]:
         token: str | None = None
+        limit = FIRST_PAGE_SIZE
         while True:
-            page = await self._api.list_page(PAGE_SIZE, token)
+            page, size = await self._api.list_page(limit, token)
             token, version = page.metadata.continue_token, page.metadata.resource_version
+            pods = page.items or []
             self._check_history(version)
             if not token:
                 self._complete(version)
-                yield self._page(page.items or [], version)
+                yield self._page(pods, version)
                 return
-            yield self._page(page.items or [])
+            if pods:
+                limit = max(1, min(PAGE_SIZE, PAGE_BYTES * len(pods) // size))
+            yield self._page(pods)
 
     async def _list_streaming(self) -> AsyncGenerator[Item]:
         """List by a watch that sends the state first, and follow that watch."""
         pods: list[Pod] = []
+        held = 0
         try:
-            async with contextlib.aclosing(self._api.watch(None)) as events:
-                async for event in events:
-                    if self._version is not None:
-                        for item in self._follow(event):
-                            yield item
-                        continue
-                    match event:
-                        case Added(pod) | Modified(pod):
-                            pods.append(pod)
-                        case Deleted(pod):
-                            # Changes may come between the state and its end; keep their order.
-                            yield self._page(pods)
-                            pods = []
-                            yield "DELETED", Change(self._scope, pod)
-                        case Bookmark() if event.ends_initial_events:
-                            version = event.object.metadata.resource_version
-                            self._check_history(version)
-                            self._complete(version)
-                            yield self._page(pods, version)
-                            pods = []
-                    if len(pods) >= PAGE_SIZE:
+            async with contextlib.aclosing(self._api.watch(None)) as reads:
+                async for events, size in reads:
+                    held += size
+                    for event in events:
+                        if self._version is not None:
+                            for item in self._follow(event):
+                                yield item
+                            continue
+                        match event:
+                            case Added(pod) | Modified(pod):
+                                pods.append(pod)
+                            case Deleted(pod):
+                                # Changes may come between the state and its end; keep their order.
+                                yield self._page(pods)
+                                pods = []
+                                yield "DELETED", Change(self._scope, pod)
+                            case Bookmark() if event.ends_initial_events:
+                                version = event.object.metadata.resource_version
+                                self._check_history(version)
+                                self._complete(version)
+                                yield self._page(pods, version)
+                                pods = []
+                    if self._version is None and (len(pods) >= PAGE_SIZE or held >= PAGE_BYTES):
                         yield self._page(pods)
-                        pods = []
+                        pods, held = [], 0
         except (Rejected, Silent) as refusal:
             if self._version is not None:
                 raise
@@ -149,12 +162,14 @@ class Reflector:
     async def _watch(self, version: int) -> AsyncGenerator[Item]:
         if self._was_away:
             # A watch from a version that lies in the future of a restored etcd hangs without an error.
-            self._check_history((await self._api.list_page(1)).metadata.resource_version)
+            page, _ = await self._api.list_page(1)
+            self._check_history(page.metadata.resource_version)
             self._was_away = False
-        async with contextlib.aclosing(self._api.watch(version)) as events:
-            async for event in events:
-                for item in self._follow(event):
-                    yield item
+        async with contextlib.aclosing(self._api.watch(version)) as reads:
+            async for events, _ in reads:
+                for event in events:
+                    for item in self._follow(event):
+                        yield item
 
     def _follow(self, event: WatchEvent) -> tuple[Item, ...]:
         """Turn an event after the listing into what it says, and remember how far the watch has come."""

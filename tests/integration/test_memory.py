@@ -1,11 +1,46 @@
 """Memory stays bounded, Kopf's own memory of objects included."""
 
-from tests.apiserver import ApiServer, make_pod
+import pytest
+
+from tests.apiserver import ApiServer, make_pod, realistic_pod
 from tests.integration.conftest import StartOperator
 from tests.operator_process import assert_equal
 from tests.polling import eventually
 
 PODS = 100
+MIB = 1024 * 1024
+
+
+@pytest.mark.parametrize("streaming_list", [True, False])
+@pytest.mark.parametrize(("pods", "annotation"), [(10_000, 10_000), (400, 250_000)])
+def test_the_peak_of_a_sync_is_little_above_the_steady_state(
+    pods: int, annotation: int, streaming_list: bool, start_operator: StartOperator
+) -> None:
+    # What is not served (here in spec) makes a pod of 10 KB; annotations are served, and may be as large as 256 KiB.
+    served = {"note": "x" * annotation} if annotation > 100_000 else None
+    spec = {"containers": [{"command": ["x" * annotation]}]} if served is None else {}
+    with ApiServer(streaming_list=streaming_list) as server:
+        server.pods.load(make_pod(f"web-{number}", annotations=served) | {"spec": spec} for number in range(pods))
+        operator = start_operator(server)
+        operator.wait_until_ready()
+        assert operator.pod_count() == pods
+        first_peak = operator.peak_bytes - operator.resident_bytes
+        assert first_peak < 64 * MIB
+        # A relist, with everything in the index already.
+        server.faults.watch_error(410, "Expired")
+        new = server.pods.create(make_pod("new"))["metadata"]["uid"]
+        eventually(lambda: operator.lookup(new))
+        assert operator.peak_bytes - operator.resident_bytes < 64 * MIB
+
+
+def test_the_steady_state_is_at_most_two_kilobytes_a_pod(start_operator: StartOperator) -> None:
+    with ApiServer() as server:
+        operator = start_operator(server)
+        operator.wait_until_ready()
+        idle = operator.resident_bytes
+        server.pods.load(realistic_pod(number) for number in range(5000))
+        eventually(lambda: operator.pod_count() == 5000)
+        assert operator.resident_bytes - idle < 5000 * 2048
 
 
 def test_a_thousand_relists_with_other_pods_each_time_do_not_grow_the_memory(start_operator: StartOperator) -> None:
@@ -31,4 +66,4 @@ def test_a_thousand_relists_with_other_pods_each_time_do_not_grow_the_memory(sta
         assert_equal(operator, server.pods.pods())
         # 80,000 pods have gone meanwhile; Kopf keeps more than a kilobyte for each object it remembers, and the
         # index at most 10,000 tombstones.
-        assert operator.resident_bytes - early < 8 * 1024 * 1024
+        assert operator.resident_bytes - early < 8 * MIB
