@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 import urllib.parse
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -30,7 +30,7 @@ class OperatorProcess:
     """One operator with a log file; started on entry, killed on exit if it still runs.
 
     ``folder`` is where the kubeconfig and the log are written; ``arguments`` follow ``kopf run``, and ``environ``
-    overrides the defaults, which keep pauses short.
+    overrides the defaults, which keep pauses short; ``wrapper`` is a command that runs the one that follows it.
     """
 
     def __init__(
@@ -39,6 +39,7 @@ class OperatorProcess:
         kubeconfig: str | None,
         *arguments: str,
         environ: Mapping[str, str] | None = None,
+        wrapper: Sequence[str] = (),
     ) -> None:
         self.port = free_port()
         self.liveness_port = free_port()
@@ -47,6 +48,7 @@ class OperatorProcess:
             self.kubeconfig.write_text(kubeconfig)
         self._log = folder / "operator.log"
         self._arguments = arguments or ("-A",)
+        self._wrapper = wrapper
         self._environ = {
             **{name: value for name, value in os.environ.items() if not name.startswith("KUBERNETES_")},
             "KUBECONFIG": str(self.kubeconfig),
@@ -62,7 +64,7 @@ class OperatorProcess:
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(
                 [
-                    *(sys.executable, "-m", "kopf", "run", str(MAIN), *self._arguments),
+                    *(*self._wrapper, sys.executable, "-m", "kopf", "run", str(MAIN), *self._arguments),
                     f"--liveness=http://127.0.0.1:{self.liveness_port}/healthz",
                 ],
                 env=self._environ,

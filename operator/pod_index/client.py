@@ -12,6 +12,7 @@ import aiohttp
 
 from pod_index.credentials import Credentials, CredentialsError
 from pod_index.pods import decode_status
+from pod_index.sockets import open_socket
 
 CONNECT_SECONDS = 10.0
 """How long connecting may take, TLS included."""
@@ -77,7 +78,7 @@ class ApiClient:
         self._credentials = await asyncio.to_thread(self._load)
         if self._session is None:
             self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=0),
+                connector=aiohttp.TCPConnector(limit=0, socket_factory=open_socket),
                 trust_env=True,  # HTTPS_PROXY and NO_PROXY, as kubectl does
                 headers={
                     "Accept": "application/json",

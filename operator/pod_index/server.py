@@ -38,6 +38,9 @@ class Server:
     async def start(self) -> None:
         """Listen on the port and answer from now on; raise ListenError if the port is not to be had."""
         self._listener = _listen(self._port)
+        # Connections inherit it. Without it, an answer in two parts waits for the client's delayed acknowledgement;
+        # asyncio sets it on sockets that name their protocol only, which those of create_server() do not.
+        self._listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         config = uvicorn.Config(
             self._app,
             log_config=None,

@@ -27,9 +27,9 @@ class Settings:
     retry_max_seconds: float = 30.0
     """``RETRY_MAX_SECONDS``: the longest pause between two attempts to reach the API server, 0.01 to 3600."""
 
-    watch_idle_seconds: float = 70.0
+    watch_idle_seconds: float = 130.0
     """``WATCH_IDLE_SECONDS``: a watch that is silent for so long is dead and opened anew, 0.1 to 3600. The API
-    server sends a bookmark about once a minute, hence the default."""
+    server sends a bookmark every minute, the first one after a streaming list only after two."""
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str]) -> "Settings":

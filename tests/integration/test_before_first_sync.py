@@ -9,7 +9,7 @@ import pytest
 import trustme
 
 from tests.apiserver import ApiServer, Fault, Rule, make_pod
-from tests.integration.conftest import StartOperator
+from tests.conftest import StartOperator
 from tests.operator_process import OperatorProcess, free_port
 from tests.polling import eventually
 

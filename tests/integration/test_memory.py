@@ -3,7 +3,7 @@
 import pytest
 
 from tests.apiserver import ApiServer, make_pod, realistic_pod
-from tests.integration.conftest import StartOperator
+from tests.conftest import StartOperator
 from tests.operator_process import assert_equal
 from tests.polling import eventually
 

@@ -1,7 +1,7 @@
 """The operator only reads, and only pods."""
 
 from tests.apiserver import ApiServer, Rule, make_pod
-from tests.integration.conftest import StartOperator
+from tests.conftest import StartOperator
 from tests.operator_process import assert_equal
 from tests.polling import eventually
 

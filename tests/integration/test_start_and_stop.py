@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.apiserver import ApiServer, Fault, make_pod
-from tests.integration.conftest import StartOperator
+from tests.conftest import StartOperator
 from tests.operator_process import OperatorProcess
 from tests.polling import eventually
 

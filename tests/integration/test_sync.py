@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from tests.apiserver import ApiServer, Fault, make_pod
-from tests.integration.conftest import StartOperator
+from tests.conftest import StartOperator
 from tests.operator_process import OperatorProcess, assert_equal, expected_record
 from tests.polling import eventually
 

@@ -1,0 +1,85 @@
+"""A cluster that the suite can use and disturb, whichever API server is behind it."""
+
+import dataclasses
+from collections.abc import Callable, Iterable
+from typing import Any, Protocol
+
+from tests.apiserver import Rule
+from tests.kubernetes import TcpProxy
+
+READER = (Rule(["get", "list", "watch"], ["pods"]),)
+"""The rights of pod-index: those of manifests/rbac.yaml."""
+
+
+class Pods(Protocol):
+    """The pods of the cluster, as their owners see them."""
+
+    def create(self, pod: dict[str, Any]) -> dict[str, Any]:
+        """Create a pod; return it as the server has it."""
+
+    def update(self, namespace: str, name: str, change: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
+        """Let ``change`` edit a pod; return it as the server has it then."""
+
+    def delete(self, namespace: str, name: str) -> object:
+        """Remove a pod at once."""
+
+    def pods(self) -> dict[str, dict[str, Any]]:
+        """All pods by UID."""
+
+    def load(self, pods: Iterable[dict[str, Any]]) -> None:
+        """Create many pods."""
+
+
+class Access(Protocol):
+    """Tokens and rights."""
+
+    def issue_token(self, user: str, rules: Iterable[Rule] | None = None) -> str:
+        """A new token for the user, whose rights are replaced if some are given."""
+
+    def revoke_token(self, token: str) -> None:
+        """Let a token be refused, at once or within seconds."""
+
+    def set_rules(self, user: str, rules: Iterable[Rule]) -> None:
+        """Replace the rights of the user."""
+
+
+class ApiServer(Protocol):
+    """What the small and the real API server have in common."""
+
+    @property
+    def pods(self) -> Pods:
+        """The pods."""
+
+    @property
+    def access(self) -> Access:
+        """Tokens and rights."""
+
+    @property
+    def port(self) -> int:
+        """The port on loopback."""
+
+    def kubeconfig(self, token: str | None = None) -> str:
+        """A kubeconfig for the token, or for an admin."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Cluster:
+    """An API server behind a network that can fail."""
+
+    server: ApiServer
+    network: TcpProxy
+
+    @property
+    def pods(self) -> Pods:
+        """The pods, past the network that fails."""
+        return self.server.pods
+
+    @property
+    def access(self) -> Access:
+        """Tokens and rights, past the network that fails."""
+        return self.server.access
+
+    def kubeconfig(self, token: str | None = None) -> str:
+        """A kubeconfig whose way to the server leads through the network that fails."""
+        direct, through = f"https://127.0.0.1:{self.server.port}", f"https://127.0.0.1:{self.network.port}"
+        return self.server.kubeconfig(token).replace(direct, through)

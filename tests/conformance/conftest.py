@@ -1,0 +1,42 @@
+"""The API server that ``--backend`` chooses, empty at the beginning of every test."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.apiserver import ApiServer as SmallApiServer
+from tests.conformance.cluster import READER, ApiServer, Cluster
+from tests.conftest import StartOperator
+from tests.kubernetes import TcpProxy
+from tests.operator_process import OperatorProcess
+
+
+@pytest.fixture(scope="session")
+def api_server(request: pytest.FixtureRequest) -> Iterator[ApiServer]:
+    if request.config.getoption("--backend") == "real":
+        yield request.getfixturevalue("control_plane")
+    else:
+        with SmallApiServer(tls=True) as server:
+            yield server
+
+
+@pytest.fixture
+def cluster(api_server: ApiServer) -> Iterator[Cluster]:
+    for pod in api_server.pods.pods().values():
+        api_server.pods.delete(pod["metadata"]["namespace"], pod["metadata"]["name"])
+    with TcpProxy(api_server.port) as network:
+        yield Cluster(api_server, network)
+
+
+@pytest.fixture(scope="session")
+def token(api_server: ApiServer) -> str:
+    """A token with the rights of pod-index and no others."""
+    return api_server.access.issue_token("pod-index", READER)
+
+
+@pytest.fixture
+def operator(cluster: Cluster, token: str, start_operator: StartOperator) -> OperatorProcess:
+    """An operator that is ready."""
+    operator = start_operator(cluster, token=token)
+    operator.wait_until_ready()
+    return operator

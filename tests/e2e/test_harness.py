@@ -1,0 +1,198 @@
+"""The harness itself: what it starts is a real kube-apiserver, and what it breaks is broken."""
+
+import json
+import ssl
+from pathlib import Path
+
+import pytest
+
+from tests.apiserver import AlreadyExists, ApiError, Conflict, NotFound, Rule, make_pod, realistic_pod
+from tests.kubernetes import ApiClient, KubernetesApiServer
+from tests.polling import eventually
+
+PODS = "/api/v1/pods"
+STREAMING_LIST = {
+    "sendInitialEvents": "true",
+    "resourceVersionMatch": "NotOlderThan",
+    "allowWatchBookmarks": "true",
+}
+
+
+def _client(server: KubernetesApiServer, *, token: str, port: int = 0) -> ApiClient:
+    return ApiClient(port or server.port, ssl.create_default_context(cadata=server.ca_pem.decode()), token=token)
+
+
+def _status(server: KubernetesApiServer, token: str, path: str = PODS) -> int:
+    client = _client(server, token=token)
+    try:
+        return client.request("GET", path)[0]
+    finally:
+        client.close()
+
+
+def test_it_tells_its_version(cluster: KubernetesApiServer) -> None:
+    version = cluster.client.call("GET", "/version")
+    assert version["major"] == "1"
+    assert int(version["minor"].rstrip("+")) >= 34
+    assert version["gitVersion"].startswith(f"v1.{version['minor']}.")
+
+
+def test_kubectl_works_with_the_admins_kubeconfig(cluster: KubernetesApiServer) -> None:
+    pod = cluster.pods.create(make_pod("web"))
+    listed = json.loads(cluster.kubectl("get", "pods", "-A", "-o", "json"))
+    assert [item["metadata"]["uid"] for item in listed["items"]] == [pod["metadata"]["uid"]]
+
+
+def test_kubectl_says_what_is_wrong(cluster: KubernetesApiServer) -> None:
+    with pytest.raises(RuntimeError, match="NotFound"):
+        cluster.kubectl("get", "pod", "nobody")
+
+
+def test_a_client_that_does_not_know_the_authority_refuses_the_server(cluster: KubernetesApiServer) -> None:
+    stranger = ApiClient(cluster.port, ssl.create_default_context())
+    with pytest.raises(ssl.SSLCertVerificationError):
+        stranger.request("GET", "/version")
+
+
+# ---- pods
+
+
+def test_a_pod_is_kept_as_it_was_written(cluster: KubernetesApiServer) -> None:
+    pod = make_pod("web", "shop", node="node-1", ip="10.1.2.3", phase="Running", labels={"a": "b"})
+    created = cluster.pods.create(pod)
+    assert created == cluster.pods.get("shop", "web")
+    assert (created["spec"]["nodeName"], created["status"]["podIP"]) == ("node-1", "10.1.2.3")
+    assert (created["status"]["phase"], created["metadata"]["labels"]) == ("Running", {"a": "b"})
+    assert list(cluster.pods.pods()) == [created["metadata"]["uid"]]
+
+
+def test_labels_status_and_node_can_be_changed_at_once(cluster: KubernetesApiServer) -> None:
+    before = cluster.pods.create(make_pod("web"))
+
+    def change(pod: dict[str, object]) -> None:
+        pod |= make_pod("web", ip="10.9.8.7", phase="Running") | {"spec": pod["spec"], "metadata": pod["metadata"]}
+        assert isinstance(pod["metadata"], dict)
+        assert isinstance(pod["spec"], dict)
+        pod["metadata"]["labels"] = {"new": "label"}
+        pod["spec"]["nodeName"] = "node-2"
+
+    after = cluster.pods.update("default", "web", change)
+    assert after == cluster.pods.get("default", "web")
+    assert after["metadata"]["uid"] == before["metadata"]["uid"]
+    assert (after["metadata"]["labels"], after["spec"]["nodeName"]) == ({"new": "label"}, "node-2")
+    assert (after["status"]["podIP"], after["status"]["phase"]) == ("10.9.8.7", "Running")
+
+
+def test_a_change_that_changes_nothing_writes_nothing(cluster: KubernetesApiServer) -> None:
+    before = cluster.pods.create(make_pod("web"))
+    assert cluster.pods.update("default", "web", lambda pod: None) == before
+    assert cluster.pods.get("default", "web") == before
+
+
+def test_a_deleted_pod_is_gone_at_once(cluster: KubernetesApiServer) -> None:
+    pod = cluster.pods.create(make_pod("web", node="node-1", phase="Running"))
+    with pytest.raises(Conflict):
+        cluster.pods.delete("default", "web", uid="another")
+    deleted = cluster.pods.delete("default", "web", uid=pod["metadata"]["uid"])
+    assert deleted["metadata"]["uid"] == pod["metadata"]["uid"]
+    with pytest.raises(NotFound):
+        cluster.pods.get("default", "web")
+
+
+def test_names_are_unique(cluster: KubernetesApiServer) -> None:
+    cluster.pods.create(make_pod("web"))
+    with pytest.raises(AlreadyExists):
+        cluster.pods.create(make_pod("web"))
+
+
+def test_many_realistic_pods_can_be_loaded(cluster: KubernetesApiServer) -> None:
+    wanted = [realistic_pod(index) for index in range(100)]
+    cluster.pods.load(iter(wanted))
+    assert len(cluster.pods) == 100
+    expected = {(pod["metadata"]["name"], pod["spec"]["nodeName"], pod["status"]["podIP"]) for pod in wanted}
+    loaded = cluster.pods.pods().values()
+    assert {(pod["metadata"]["name"], pod["spec"]["nodeName"], pod["status"]["podIP"]) for pod in loaded} == expected
+
+
+def test_a_pod_that_cannot_be_created_ends_the_loading(cluster: KubernetesApiServer) -> None:
+    with pytest.raises(ApiError, match="is invalid"):
+        cluster.pods.load([make_pod("NOT A NAME")])
+
+
+# ---- rights and tokens
+
+
+def test_a_service_account_has_no_rights_of_its_own(cluster: KubernetesApiServer) -> None:
+    token = cluster.service_account_token("default", "nobody")
+    client = _client(cluster, token=token)
+    with pytest.raises(ApiError) as refusal:
+        client.call("GET", PODS)
+    client.close()
+    assert refusal.value.code == 403
+    assert refusal.value.message == (
+        'pods is forbidden: User "system:serviceaccount:default:nobody" cannot list resource "pods" in API group "" '
+        "at the cluster scope"
+    )
+
+
+def test_rights_are_given_and_taken(cluster: KubernetesApiServer) -> None:
+    token = cluster.access.issue_token("reader", [Rule(["get", "list", "watch"])])
+    eventually(lambda: _status(cluster, token) == 200)
+    assert _status(cluster, token, "/api/v1/secrets") == 403
+    cluster.access.set_rules("reader", [Rule(["list"], namespaces=["mine"])])
+    eventually(lambda: _status(cluster, token) == 403)
+    eventually(lambda: _status(cluster, token, "/api/v1/namespaces/mine/pods") == 200)
+
+
+def test_a_revoked_token_is_refused_and_others_of_its_user_are_not(cluster: KubernetesApiServer) -> None:
+    revoked, kept = (cluster.access.issue_token("two-tokens", [Rule(["list"])]) for _ in range(2))
+    eventually(lambda: _status(cluster, revoked) == 200)
+    cluster.access.revoke_token(revoked)
+    eventually(lambda: _status(cluster, revoked) == 401)
+    assert _status(cluster, kept) == 200
+
+
+def test_a_token_in_a_kubeconfig_is_its_service_account(cluster: KubernetesApiServer, tmp_path: Path) -> None:
+    token = cluster.service_account_token("team", "robot")
+    kubeconfig = tmp_path / "kubeconfig"
+    kubeconfig.write_text(cluster.kubeconfig(token))
+    answer = json.loads(cluster.kubectl("auth", "whoami", "-o", "json", kubeconfig=kubeconfig))
+    assert answer["status"]["userInfo"]["username"] == "system:serviceaccount:team:robot"
+
+
+def test_a_client_certificate_is_its_user(cluster: KubernetesApiServer, tmp_path: Path) -> None:
+    pem = tmp_path / "jane.pem"
+    pem.write_bytes(b"".join(cluster.client_certificate("jane", "auditors")))
+    context = ssl.create_default_context(cadata=cluster.ca_pem.decode())
+    context.load_cert_chain(pem)
+    client = ApiClient(cluster.port, context)
+    answer = client.call("POST", "/apis/authentication.k8s.io/v1/selfsubjectreviews", {})
+    client.close()
+    assert answer["status"]["userInfo"]["username"] == "jane"
+    assert "auditors" in answer["status"]["userInfo"]["groups"]
+
+
+def test_a_short_lived_token_is_good_until_it_has_expired(cluster: KubernetesApiServer) -> None:
+    assert _status(cluster, cluster.service_account_token("default", "short", 300), "/version") == 200
+    assert _status(cluster, cluster.service_account_token("default", "short", -300), "/version") == 401
+
+
+# ---- watches
+
+
+def test_a_streaming_list_ends_with_its_bookmark(cluster: KubernetesApiServer) -> None:
+    uids = {cluster.pods.create(make_pod(f"web-{number}"))["metadata"]["uid"] for number in range(3)}
+    shown = set()
+    with cluster.client.watch(PODS, query=STREAMING_LIST) as events:
+        for event in events:
+            if event["type"] == "BOOKMARK":
+                break
+            shown.add(event["object"]["metadata"]["uid"])
+        assert event["object"]["metadata"]["annotations"] == {"k8s.io/initial-events-end": "true"}
+    assert shown == uids
+
+
+def test_a_watch_that_the_server_ends_just_ends(cluster: KubernetesApiServer) -> None:
+    query = {"resourceVersion": cluster.pods.resource_version, "timeoutSeconds": 1}
+    with cluster.client.watch(PODS, query=query) as events:
+        assert list(events) == []

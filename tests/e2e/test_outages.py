@@ -1,0 +1,85 @@
+"""What only a real kube-apiserver with its etcd can do to the operator."""
+
+import time
+
+from tests.apiserver import make_pod
+from tests.kubernetes import KubernetesApiServer, TcpProxy
+from tests.operator_process import OperatorProcess, assert_equal
+
+OUTAGE_SECONDS = 30.0
+
+
+def create_some(server: KubernetesApiServer, number: int = 20) -> None:
+    server.pods.load(make_pod(f"web-{n}") for n in range(number))
+
+
+def change_some(server: KubernetesApiServer) -> None:
+    """A pod is gone, one is another under the same name, one is new."""
+    server.pods.delete("default", "web-0")
+    server.pods.delete("default", "web-1")
+    server.pods.create(make_pod("web-1"))
+    server.pods.create(make_pod("new"))
+
+
+def test_pods_deleted_in_a_gap_that_etcd_has_compacted_are_gone(
+    breakable: KubernetesApiServer, network: TcpProxy, operator: OperatorProcess
+) -> None:
+    create_some(breakable)
+    assert_equal(operator, breakable.pods.pods())
+    network.refuse()
+    network.cut()
+    change_some(breakable)
+    breakable.compact()
+    # The watch cache of kube-apiserver remembers what etcd has forgotten, until it begins anew.
+    breakable.stop()
+    breakable.start()
+    network.accept()
+    assert_equal(operator, breakable.pods.pods())
+    assert "410" in operator.log
+
+
+def test_a_kube_apiserver_that_is_killed_and_back_after_a_while(
+    breakable: KubernetesApiServer, network: TcpProxy, operator: OperatorProcess
+) -> None:
+    create_some(breakable)
+    before = breakable.pods.pods()
+    assert_equal(operator, before)
+    breakable.stop()
+    end = time.monotonic() + OUTAGE_SECONDS
+    while time.monotonic() < end:
+        assert_equal(operator, before)
+    network.refuse()
+    breakable.start()
+    change_some(breakable)
+    network.accept()
+    assert_equal(operator, breakable.pods.pods())
+    breakable.pods.create(make_pod("later"))
+    assert_equal(operator, breakable.pods.pods())
+
+
+def test_an_etcd_that_is_killed_and_back(breakable: KubernetesApiServer, operator: OperatorProcess) -> None:
+    create_some(breakable)
+    before = breakable.pods.pods()
+    assert_equal(operator, before)
+    breakable.etcd.stop()
+    end = time.monotonic() + OUTAGE_SECONDS / 3
+    while time.monotonic() < end:
+        assert_equal(operator, before)
+    breakable.etcd.start()
+    breakable.stop()
+    breakable.start()
+    change_some(breakable)
+    assert_equal(operator, breakable.pods.pods())
+
+
+def test_a_kube_apiserver_that_ends_in_order_and_is_replaced(
+    breakable: KubernetesApiServer, operator: OperatorProcess
+) -> None:
+    create_some(breakable)
+    assert_equal(operator, breakable.pods.pods())
+    breakable.stop(abrupt=False)
+    breakable.start()
+    change_some(breakable)
+    assert_equal(operator, breakable.pods.pods())
+    assert operator.stop() == 0
+    assert "Traceback" not in operator.log

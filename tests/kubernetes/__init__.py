@@ -1,0 +1,32 @@
+"""A real etcd and kube-apiserver on loopback, without a container engine or a cluster.
+
+>>> with KubernetesApiServer(provide()) as server:
+...     server.pods.create(make_pod("web"))
+...     server.kubectl("get", "pods", "-A")
+
+It is handled as the small server of `tests.apiserver`, so that one test can run on both. Left out are all
+other components: pods stay as they are written, nobody schedules or runs them, and no controller makes
+service accounts, endpoints or replicas.
+"""
+
+from tests.kubernetes.access import Access
+from tests.kubernetes.client import ApiClient
+from tests.kubernetes.etcd import Etcd
+from tests.kubernetes.pods import Pods
+from tests.kubernetes.process import ComponentFailed
+from tests.kubernetes.provision import Binaries, Unavailable, provide
+from tests.kubernetes.proxy import TcpProxy
+from tests.kubernetes.server import KubernetesApiServer
+
+__all__ = [
+    "Access",
+    "ApiClient",
+    "Binaries",
+    "ComponentFailed",
+    "Etcd",
+    "KubernetesApiServer",
+    "Pods",
+    "TcpProxy",
+    "Unavailable",
+    "provide",
+]

@@ -1,0 +1,116 @@
+"""Keys, certificates, tokens and kubeconfigs for one API server."""
+
+from __future__ import annotations
+
+import base64
+import json
+import ssl
+import time
+from pathlib import Path
+
+import trustme
+from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+from tests.apiserver.statuses import JSON
+
+ISSUER = "https://kubernetes.default.svc"
+# the group that RBAC lets do everything: https://kubernetes.io/docs/reference/access-authn-authz/rbac/
+ADMINS = "system:masters"
+
+
+class Authority:
+    """The certificate authority that the server and its clients trust, and the key that signs tokens.
+
+    The files are written to `folder`, which must exist.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._ca = trustme.CA()
+        self.ca_pem = self._ca.cert_pem.bytes()
+        self.ca_file = folder / "ca.pem"
+        self._ca.cert_pem.write_to_path(str(self.ca_file))
+
+        # 127.0.0.1 whatever the port, so that a proxy may stand before the server
+        serving = self._ca.issue_cert("127.0.0.1", "localhost")
+        self.serving_certificate_file, self.serving_key_file = folder / "serving.pem", folder / "serving-key.pem"
+        serving.cert_chain_pems[0].write_to_path(str(self.serving_certificate_file))
+        serving.private_key_pem.write_to_path(str(self.serving_key_file))
+
+        signing = self._ca.issue_cert(common_name="service-accounts", key_type=trustme.KeyType.RSA)
+        self.token_key_file = folder / "service-accounts-key.pem"
+        signing.private_key_pem.write_to_path(str(self.token_key_file))
+        key = load_pem_private_key(signing.private_key_pem.bytes(), None)
+        assert isinstance(key, RSAPrivateKey)
+        self._token_key = key
+
+    def client_certificate(self, user: str, group: str = "") -> tuple[bytes, bytes]:
+        """Certificate and key (PEM) of a user: the common name; the organization is the group.
+
+        https://kubernetes.io/docs/reference/access-authn-authz/authentication/#x509-client-certificates
+        """
+        # with some host name, since trustme marks the list of names critical, and Go refuses a critical empty one
+        issued = self._ca.issue_cert("client.test", common_name=user, organization_name=group or f"{user}s")
+        return issued.cert_chain_pems[0].bytes(), issued.private_key_pem.bytes()
+
+    def tls_context(self, user: str, group: str, folder: Path) -> ssl.SSLContext:
+        """For a client that verifies the server, and is this user."""
+        context = ssl.create_default_context(cadata=self.ca_pem.decode())
+        pem = folder / f"{user}.pem"
+        pem.write_bytes(b"".join(self.client_certificate(user, group)))
+        context.load_cert_chain(pem)
+        return context
+
+    def sign_token(self, service_account: JSON, seconds: float) -> str:
+        """A token for a ServiceAccount object, as TokenRequest would make it, but valid for any time.
+
+        TokenRequest refuses less than 600 s. The claims are those of
+        https://kubernetes.io/docs/reference/access-authn-authz/service-accounts-admin/#schema-for-service-account-private-claims
+        """
+        namespace, name = (service_account["metadata"][key] for key in ("namespace", "name"))
+        now = time.time()
+        claims = {
+            "iss": ISSUER,
+            "aud": [ISSUER],
+            "sub": f"system:serviceaccount:{namespace}:{name}",
+            # the times are whole seconds in Kubernetes' decoder; a token may be made that has ended already
+            "iat": int(min(now, now + seconds)) - 1,
+            "nbf": int(min(now, now + seconds)) - 1,
+            "exp": int(now + seconds),
+            "kubernetes.io": {
+                "namespace": namespace,
+                "serviceaccount": {"name": name, "uid": service_account["metadata"]["uid"]},
+            },
+        }
+        header = {"alg": "RS256", "typ": "JWT"}
+        signed = ".".join(_base64url(json.dumps(part).encode()) for part in (header, claims))
+        signature = self._token_key.sign(signed.encode(), PKCS1v15(), SHA256())
+        return f"{signed}.{_base64url(signature)}"
+
+
+def kubeconfig(url: str, ca_pem: bytes, user: JSON) -> str:
+    """The text of a kubeconfig; in JSON, which is YAML too. `user` is what it has under `users[].user`."""
+    cluster = {"server": url, "certificate-authority-data": base64.b64encode(ca_pem).decode()}
+    config = {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "current-context": "test",
+        "clusters": [{"name": "test", "cluster": cluster}],
+        "users": [{"name": "test", "user": user}],
+        "contexts": [{"name": "test", "context": {"cluster": "test", "user": "test", "namespace": "default"}}],
+    }
+    return json.dumps(config, indent=2) + "\n"
+
+
+def certificate_user(certificate: bytes, key: bytes) -> JSON:
+    """A kubeconfig's user who shows a client certificate."""
+    return {
+        "client-certificate-data": base64.b64encode(certificate).decode(),
+        "client-key-data": base64.b64encode(key).decode(),
+    }
+
+
+def _base64url(content: bytes) -> str:
+    return base64.urlsafe_b64encode(content).rstrip(b"=").decode()

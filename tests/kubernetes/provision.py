@@ -1,0 +1,158 @@
+"""Where etcd and kube-apiserver come from: found on this machine, or built once and kept.
+
+In this order: the folder named by KUBEBUILDER_ASSETS (the convention of controller-runtime's envtest,
+https://book.kubebuilder.io/reference/envtest), PATH, our own cache, and the machine's Go, which builds the
+versions that the go.mod files in `binaries/` pin.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import platform
+import re
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+_MODULES = Path(__file__).parent / "binaries"
+# A cold build takes 2 to 5 minutes on two cores; whatever takes this long will not end well (seconds).
+_BUILD_TIMEOUT = 1800
+_FOLDER_VARIABLE = "KUBEBUILDER_ASSETS"
+
+
+class Unavailable(Exception):
+    """There is no etcd or no kube-apiserver, and none can be built; the text is one line that says why."""
+
+
+@dataclass(frozen=True)
+class Binaries:
+    """The executables of a control plane."""
+
+    etcd: Path
+    kube_apiserver: Path
+
+
+@dataclass(frozen=True)
+class _Program:
+    """A program that Go can build: the module that has it, its main package and the folder of our go.mod."""
+
+    name: str
+    module: str
+    package: str
+
+    @property
+    def folder(self) -> Path:
+        return _MODULES / self.name
+
+    @property
+    def version(self) -> str:
+        """The version that our go.mod pins."""
+        found = re.search(rf"^\s*{re.escape(self.module)} (v\S+)", (self.folder / "go.mod").read_text(), re.M)
+        assert found is not None, f"{self.folder}/go.mod does not require {self.module}"
+        return found[1]
+
+    def linker_flags(self) -> str:
+        """What Kubernetes' hack/lib/version.sh sets: without it, /version tells a development version."""
+        flags = "-s -w"
+        if self.name == "kube-apiserver":
+            major, minor, _ = self.version.removeprefix("v").split(".", 2)
+            values = {"gitVersion": self.version, "gitMajor": major, "gitMinor": minor, "gitTreeState": "clean"}
+            for package in ("k8s.io/component-base/version", "k8s.io/client-go/pkg/version"):
+                flags += "".join(f" -X {package}.{name}={value}" for name, value in values.items())
+        return flags
+
+    def cache_key(self) -> str:
+        """Changes when the built program would."""
+        digest = hashlib.sha256(f"{self.linker_flags()} {platform.system()} {platform.machine()}".encode())
+        for name in ("go.mod", "go.sum"):
+            digest.update((self.folder / name).read_bytes())
+        return f"{self.name}-{self.version}-{digest.hexdigest()[:12]}"
+
+
+_ETCD = _Program("etcd", "go.etcd.io/etcd/server/v3", "go.etcd.io/etcd/server/v3")
+_KUBE_APISERVER = _Program("kube-apiserver", "k8s.io/kubernetes", "k8s.io/kubernetes/cmd/kube-apiserver")
+
+
+def provide(environ: Mapping[str, str] = os.environ) -> Binaries:
+    """Find the binaries or build them, which takes minutes the first time. Raises Unavailable."""
+    return _assets(environ) or _in_path(environ) or _cached_or_built(environ)
+
+
+def _assets(environ: Mapping[str, str]) -> Binaries | None:
+    if not environ.get(_FOLDER_VARIABLE):
+        return None
+    folder = Path(environ[_FOLDER_VARIABLE])
+    for program in (_ETCD, _KUBE_APISERVER):
+        if not os.access(folder / program.name, os.X_OK):
+            raise Unavailable(f"{_FOLDER_VARIABLE}: there is no executable {program.name} in {folder}")
+    return Binaries(folder / _ETCD.name, folder / _KUBE_APISERVER.name)
+
+
+def _in_path(environ: Mapping[str, str]) -> Binaries | None:
+    path = environ.get("PATH", "")
+    etcd, kube_apiserver = (shutil.which(program.name, path=path) for program in (_ETCD, _KUBE_APISERVER))
+    return Binaries(Path(etcd), Path(kube_apiserver)) if etcd and kube_apiserver else None
+
+
+def _cached_or_built(environ: Mapping[str, str]) -> Binaries:
+    cache = Path(environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "pod-index"
+    try:
+        cache.mkdir(parents=True, exist_ok=True)
+        return Binaries(_kept(_ETCD, cache, environ), _kept(_KUBE_APISERVER, cache, environ))
+    except OSError as error:
+        raise Unavailable(f"the cache for etcd and kube-apiserver cannot be used: {error}") from error
+
+
+def _kept(program: _Program, cache: Path, environ: Mapping[str, str]) -> Path:
+    kept = cache / program.cache_key() / program.name
+    if not kept.exists():
+        with _lock(cache / f"{program.name}.lock"):
+            if not kept.exists():  # unless the run that had the lock before has built it
+                _build(program, kept, environ)
+    return kept
+
+
+@contextmanager
+def _lock(path: Path) -> Iterator[None]:
+    with path.open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _build(program: _Program, kept: Path, environ: Mapping[str, str]) -> None:
+    go = shutil.which("go", path=environ.get("PATH", ""))
+    if go is None:
+        raise Unavailable(
+            f"there is no {program.name} in PATH, {_FOLDER_VARIABLE} is not set, and there is no Go to build it with"
+        )
+    with tempfile.TemporaryDirectory(prefix="building-", dir=kept.parent.parent) as folder:
+        command = [go, "build", "-mod=readonly", "-trimpath", "-ldflags", program.linker_flags()]
+        command += ["-o", str(Path(folder) / "bin" / program.name), program.package]
+        try:
+            subprocess.run(
+                command,
+                cwd=program.folder,
+                # as the released binaries: static
+                env={**environ, "CGO_ENABLED": "0", "GOWORK": "off"},
+                check=True,
+                capture_output=True,
+                text=True,
+                timeout=_BUILD_TIMEOUT,
+            )
+        except subprocess.CalledProcessError as error:
+            raise Unavailable(f"{program.name} cannot be built: {_reason(error.stderr)}") from error
+        except subprocess.TimeoutExpired as error:
+            raise Unavailable(f"{program.name} was not built in {_BUILD_TIMEOUT} s") from error
+        (Path(folder) / "bin").rename(kept.parent)
+
+
+def _reason(stderr: str) -> str:
+    """The line of Go's output that tells most: the last one which is no progress report."""
+    lines = [line.strip() for line in stderr.splitlines() if not line.startswith("go: downloading ")]
+    return lines[-1] if lines else "go build has failed without a word"
