@@ -24,12 +24,17 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default="small",
         help="the API server of tests/conformance: tests/apiserver, or a kube-apiserver with etcd",
     )
+    parser.addoption(
+        "--context",
+        help="run tests/conformance on the cluster of this context instead: kind-*, k3d-* or minikube",
+    )
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Find or build the binaries before the first test, whose timeout is too short for a build."""
     folders = {folder for item in session.items for folder in item.path.parents}
-    real = E2E in folders or (CONFORMANCE in folders and session.config.getoption("--backend") == "real")
+    wanted = session.config.getoption("--backend") == "real" and not session.config.getoption("--context")
+    real = E2E in folders or (CONFORMANCE in folders and wanted)
     if real and not session.config.option.collectonly:
         try:
             session.stash[PROVIDED] = provide()

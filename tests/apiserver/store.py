@@ -149,6 +149,11 @@ class PodStore:
             self._wake()
         return pod
 
+    def delete_all(self) -> None:
+        """Remove every pod, each with its event."""
+        for pod in self.pods().values():
+            self.delete(pod["metadata"]["namespace"], pod["metadata"]["name"])
+
     def delete(self, namespace: str, name: str, *, uid: str = "") -> JSON:
         """Remove the pod at once; returns its last state, under the version of the deletion.
 

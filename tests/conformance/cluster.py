@@ -23,6 +23,9 @@ class Pods(Protocol):
     def delete(self, namespace: str, name: str) -> object:
         """Remove a pod at once."""
 
+    def delete_all(self) -> None:
+        """Remove all pods at once; those of others in a cluster that is not ours stay."""
+
     def pods(self) -> dict[str, dict[str, Any]]:
         """All pods by UID."""
 

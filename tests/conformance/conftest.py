@@ -1,4 +1,4 @@
-"""The API server that ``--backend`` chooses, empty at the beginning of every test."""
+"""The API server that ``--backend`` or ``--context`` chooses, without pods of ours at the beginning of every test."""
 
 from collections.abc import Iterator
 
@@ -7,13 +7,16 @@ import pytest
 from tests.apiserver import ApiServer as SmallApiServer
 from tests.conformance.cluster import READER, ApiServer, Cluster
 from tests.conftest import StartOperator
-from tests.kubernetes import TcpProxy
+from tests.kubernetes import ExistingCluster, TcpProxy
 from tests.operator_process import OperatorProcess
 
 
 @pytest.fixture(scope="session")
 def api_server(request: pytest.FixtureRequest) -> Iterator[ApiServer]:
-    if request.config.getoption("--backend") == "real":
+    if context := request.config.getoption("--context"):
+        with ExistingCluster(context) as existing:
+            yield existing
+    elif request.config.getoption("--backend") == "real":
         yield request.getfixturevalue("control_plane")
     else:
         with SmallApiServer(tls=True) as server:
@@ -22,8 +25,7 @@ def api_server(request: pytest.FixtureRequest) -> Iterator[ApiServer]:
 
 @pytest.fixture
 def cluster(api_server: ApiServer) -> Iterator[Cluster]:
-    for pod in api_server.pods.pods().values():
-        api_server.pods.delete(pod["metadata"]["namespace"], pod["metadata"]["name"])
+    api_server.pods.delete_all()
     with TcpProxy(api_server.port) as network:
         yield Cluster(api_server, network)
 
@@ -31,7 +33,7 @@ def cluster(api_server: ApiServer) -> Iterator[Cluster]:
 @pytest.fixture(scope="session")
 def token(api_server: ApiServer) -> str:
     """A token with the rights of pod-index and no others."""
-    return api_server.access.issue_token("pod-index", READER)
+    return api_server.access.issue_token("reader", READER)
 
 
 @pytest.fixture

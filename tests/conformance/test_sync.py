@@ -40,6 +40,8 @@ def test_what_exists_at_the_start_is_served(
 def test_an_empty_cluster_is_ready_with_no_pods(
     streaming_list: str, cluster: Cluster, token: str, start_operator: StartOperator
 ) -> None:
+    if cluster.pods.pods():
+        pytest.skip("this cluster has pods of its own")
     operator = start_operator(cluster, token=token, STREAMING_LIST=streaming_list)
     operator.wait_until_ready()
     assert operator.get("/ready")[2] == b'{"status":"ready","podCount":0}'

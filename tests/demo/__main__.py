@@ -1,8 +1,10 @@
 """``python -m tests.demo``: see pod-index work without a cluster. Ctrl-C ends it.
 
+With ``--real`` it works on a kube-apiserver with etcd instead of the small API server: see tests/kubernetes.
 PORT is the port of pod-index, as in production. Nothing is written but a temporary folder.
 """
 
+import argparse
 import contextlib
 import http.client
 import os
@@ -12,11 +14,12 @@ import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from tests.apiserver import ApiServer
 from tests.demo.workloads import Workloads
+from tests.kubernetes import KubernetesApiServer, Unavailable, provide
 
 ROOT = Path(__file__).parent.parent.parent
 STEP_SECONDS = 2.0
@@ -33,10 +36,18 @@ BANNER = """
 """
 
 
-def main(environ: Mapping[str, str]) -> int:
+def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
     """Run the demo until Ctrl-C or SIGTERM; return the exit code."""
+    parser = argparse.ArgumentParser(prog="demo", description="See pod-index work without a cluster.")
+    parser.add_argument("--real", action="store_true", help="on a real kube-apiserver, built with Go if need be")
+    real = parser.parse_args(arguments).real
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    with tempfile.TemporaryDirectory(prefix="pod-index-demo-") as folder, ApiServer() as server:
+    try:
+        server = _real_server() if real else ApiServer()
+    except Unavailable as error:
+        print(f"There is no kube-apiserver for the demo: {error}", file=sys.stderr)
+        return 1
+    with tempfile.TemporaryDirectory(prefix="pod-index-demo-") as folder, server:
         workloads = Workloads(server.pods)
         uid = workloads.start()
         kubeconfig, log = Path(folder, "kubeconfig"), Path(folder, "operator.log")
@@ -63,6 +74,11 @@ def main(environ: Mapping[str, str]) -> int:
         return operator.returncode or 1
 
 
+def _real_server() -> KubernetesApiServer:
+    print("Starting a real kube-apiserver; the first time, it is built, which takes minutes.", flush=True)
+    return KubernetesApiServer(provide())
+
+
 def _wait_until_ready(url: str, operator: "subprocess.Popen[bytes]") -> bool:
     """Return whether the operator is ready; it may end before it is."""
     while operator.poll() is None:
@@ -84,4 +100,4 @@ def _show(workloads: Workloads, operator: "subprocess.Popen[bytes]") -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(os.environ))
+    sys.exit(main(sys.argv[1:], os.environ))

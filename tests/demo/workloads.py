@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from tests.apiserver import PodStore, make_pod
+from tests.kubernetes import Pods
 
 DATABASE = ("shop", "database")
 WORKLOADS = [("shop", "web", 3), ("shop", "cart", 2), ("batch", "report", 1)]
@@ -26,7 +27,7 @@ class Happening:
 class Workloads:
     """Creates the pods and then changes them, one step at a time."""
 
-    def __init__(self, pods: PodStore) -> None:
+    def __init__(self, pods: PodStore | Pods) -> None:
         self._pods = pods
         self._addresses = itertools.count(10)
         self._running: list[tuple[str, str, str]] = []
@@ -65,7 +66,8 @@ class Workloads:
     def _run(self, namespace: str, name: str) -> Happening:
         def run(pod: dict[str, Any]) -> None:
             pod["spec"]["nodeName"] = random.choice(NODES)
-            pod["status"] = {"phase": "Running", "podIP": f"10.244.{random.randrange(3)}.{next(self._addresses)}"}
+            ip = f"10.244.{random.randrange(3)}.{next(self._addresses)}"
+            pod["status"].update(phase="Running", podIP=ip, podIPs=[{"ip": ip}])
 
         return self._update("running", namespace, name, run)
 

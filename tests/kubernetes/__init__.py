@@ -12,6 +12,7 @@ service accounts, endpoints or replicas.
 from tests.kubernetes.access import Access
 from tests.kubernetes.client import ApiClient
 from tests.kubernetes.etcd import Etcd
+from tests.kubernetes.existing import ExistingCluster
 from tests.kubernetes.pods import Pods
 from tests.kubernetes.process import ComponentFailed
 from tests.kubernetes.provision import Binaries, Unavailable, provide
@@ -24,6 +25,7 @@ __all__ = [
     "Binaries",
     "ComponentFailed",
     "Etcd",
+    "ExistingCluster",
     "KubernetesApiServer",
     "Pods",
     "TcpProxy",

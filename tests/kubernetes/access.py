@@ -28,7 +28,8 @@ class Access:
     (k8s.io/kubernetes/pkg/kubeapiserver/authenticator: TokenSuccessCacheTTL).
     """
 
-    def __init__(self, client: ApiClient, authority: Authority) -> None:
+    def __init__(self, client: ApiClient, authority: Authority | None) -> None:
+        """`authority` signs tokens shorter than TokenRequest grants; None where its key is not ours."""
         self._client = client
         self._authority = authority
         self._admin_token = ""
@@ -105,7 +106,7 @@ class Access:
         self._ensure("/api/v1/namespaces", {"metadata": {"name": namespace}})
         path = f"/api/v1/namespaces/{namespace}/serviceaccounts"
         self._ensure(path, {"metadata": {"name": name}})
-        if expiration_seconds < _SHORTEST:
+        if expiration_seconds < _SHORTEST and self._authority is not None:
             return self._authority.sign_token(self._client.call("GET", f"{path}/{name}"), expiration_seconds)
         spec: JSON = {"expirationSeconds": int(expiration_seconds)}
         if bound_to is not None:

@@ -1,0 +1,50 @@
+"""The suite on a cluster that is there already: which ones it may touch, and what it touches there."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.apiserver import make_pod
+from tests.kubernetes import ExistingCluster, KubernetesApiServer, Unavailable
+
+
+@pytest.fixture
+def contexts(cluster: KubernetesApiServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A kubeconfig in which the same server is a throw-away cluster and production."""
+    config = json.loads(cluster.kubeconfig())
+    context = config["contexts"][0]["context"]
+    config["contexts"] = [{"name": name, "context": context} for name in ("kind-tests", "production")]
+    path = tmp_path / "kubeconfig"
+    path.write_text(json.dumps(config))
+    monkeypatch.setenv("KUBECONFIG", str(path))
+
+
+@pytest.mark.usefixtures("contexts")
+def test_only_the_suites_own_pods_are_deleted(cluster: KubernetesApiServer) -> None:
+    theirs = cluster.pods.create(make_pod("theirs"))["metadata"]["uid"]
+    with ExistingCluster("kind-tests") as existing:
+        ours = existing.pods.create(make_pod("ours"))["metadata"]["uid"]
+        assert set(existing.pods.pods()) == {theirs, ours}
+    assert set(cluster.pods.pods()) == {theirs}
+
+
+@pytest.mark.usefixtures("contexts")
+def test_the_kubeconfig_of_a_token_leads_to_the_cluster(cluster: KubernetesApiServer, tmp_path: Path) -> None:
+    path = tmp_path / "token.kubeconfig"
+    with ExistingCluster("kind-tests") as existing:
+        path.write_text(existing.kubeconfig(existing.access.issue_token("someone", [])))
+    assert "system:serviceaccount:default:someone" in cluster.kubectl("auth", "whoami", kubeconfig=path)
+
+
+@pytest.mark.usefixtures("contexts")
+@pytest.mark.parametrize("context", ["production", "my-kind-cluster", "minikube2"])
+def test_no_other_context_is_touched(context: str) -> None:
+    with pytest.raises(Unavailable, match=r"is not one that the tests may touch: kind-\*, k3d-\*, minikube"):
+        ExistingCluster(context)
+
+
+@pytest.mark.usefixtures("contexts")
+def test_a_context_that_is_not_there_is_told() -> None:
+    with pytest.raises(Unavailable, match="kind-elsewhere"):
+        ExistingCluster("kind-elsewhere")
