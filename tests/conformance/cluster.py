@@ -4,8 +4,11 @@ import dataclasses
 from collections.abc import Callable, Iterable
 from typing import Any, Protocol
 
+import pytest
+
+from tests.apiserver import ApiServer as SmallApiServer
 from tests.apiserver import Rule
-from tests.kubernetes import TcpProxy
+from tests.kubernetes import KubernetesApiServer, TcpProxy
 
 READER = (Rule(["get", "list", "watch"], ["pods"]),)
 """The rights of pod-index: those of manifests/rbac.yaml."""
@@ -81,6 +84,18 @@ class Cluster:
     def access(self) -> Access:
         """Tokens and rights, past the network that fails."""
         return self.server.access
+
+    def forget_history(self) -> None:
+        """Let a watch from any version that the server has told so far be 410; only newer ones work."""
+        match self.server:
+            case SmallApiServer():
+                self.server.pods.compact()
+            case KubernetesApiServer():
+                # kube-apiserver knows of its past what it has seen since its start.
+                self.server.stop()
+                self.server.start()
+            case _:
+                pytest.skip("this cluster is not ours to restart")
 
     def kubeconfig(self, token: str | None = None) -> str:
         """A kubeconfig whose way to the server leads through the network that fails."""

@@ -1,49 +1,17 @@
 """Whatever happens to the network, the credentials and the rights, the operator finds its way back."""
 
 import base64
-from threading import Event, Thread
-from types import TracebackType
-from typing import Self
 
 import pytest
 import trustme
 import yaml
 
 from tests.apiserver import make_pod
+from tests.churn import Churn
 from tests.conformance.cluster import READER, Cluster
-from tests.conformance.test_sync import relabel
 from tests.conftest import StartOperator
 from tests.operator_process import OperatorProcess, assert_equal
 from tests.polling import eventually
-
-
-class Churn:
-    """Creates, changes and deletes pods in a thread, as fast as the server takes it."""
-
-    def __init__(self, cluster: Cluster) -> None:
-        self._pods = cluster.pods
-        self._stopped = Event()
-        self._thread = Thread(target=self._run)
-
-    def _run(self) -> None:
-        number = 0
-        while not self._stopped.wait(0.005):
-            number += 1
-            self._pods.create(make_pod(f"churn-{number}"))
-            if number % 2 == 0:
-                self._pods.update("default", f"churn-{number}", relabel(number))
-            if number > 10:
-                self._pods.delete("default", f"churn-{number - 10}")
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._stopped.set()
-        self._thread.join()
 
 
 @pytest.fixture(autouse=True)
@@ -56,7 +24,7 @@ def some_pods(cluster: Cluster) -> None:
 def test_a_connection_that_is_cut_fifty_times_in_a_row_loses_nothing(
     reset: bool, cluster: Cluster, operator: OperatorProcess
 ) -> None:
-    with Churn(cluster):
+    with Churn(cluster.pods):
         for _ in range(50):
             before = cluster.network.connections
             eventually(lambda: cluster.network.cut(reset=reset) > 0)
@@ -90,6 +58,27 @@ def test_an_outage_is_answered_from_what_is_known(cluster: Cluster, operator: Op
     assert_equal(operator, before)
     cluster.network.accept()
     assert_equal(operator, cluster.pods.pods())
+
+
+@pytest.mark.parametrize("streaming_list", ["true", "false"])
+def test_pods_that_went_in_a_gap_without_a_history_are_gone_after_the_relist(
+    streaming_list: str, cluster: Cluster, token: str, start_operator: StartOperator
+) -> None:
+    operator = start_operator(cluster, token=token, STREAMING_LIST=streaming_list)
+    before = cluster.pods.pods()
+    assert_equal(operator, before)
+    cluster.network.refuse()
+    cluster.network.cut()
+    cluster.pods.delete("default", "web-0")
+    cluster.pods.delete("default", "web-1")
+    cluster.pods.create(make_pod("web-1"))
+    cluster.forget_history()
+    cluster.network.accept()
+    after = cluster.pods.pods()
+    assert_equal(operator, after)
+    for uid in before.keys() - after.keys():
+        assert operator.lookup(uid) is None
+    assert "Listing the pods anew: the API server has forgotten the version to watch from (410" in operator.log
 
 
 def test_a_token_that_is_revoked_is_replaced_by_the_one_in_the_kubeconfig(

@@ -9,19 +9,11 @@ from kubernetes.client import CoreV1Api
 from kubernetes.config import new_client_from_config_dict
 
 from tests.apiserver import make_pod
+from tests.churn import relabel
 from tests.conformance.cluster import Cluster
 from tests.conftest import StartOperator
 from tests.operator_process import OperatorProcess, assert_equal, expected_record
 from tests.polling import eventually
-
-
-def relabel(number: int) -> Any:
-    """A change to a pod: its label says ``number``."""
-
-    def change(pod: dict[str, Any]) -> None:
-        pod["metadata"]["labels"] = {"change": str(number)}
-
-    return change
 
 
 @pytest.mark.parametrize("streaming_list", ["true", "false"])

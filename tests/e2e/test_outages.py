@@ -1,10 +1,12 @@
 """What only a real kube-apiserver with its etcd can do to the operator."""
 
 import time
+from http.client import HTTPException
 
-from tests.apiserver import make_pod
+from tests.apiserver import AlreadyExists, ApiError, make_pod
 from tests.kubernetes import KubernetesApiServer, TcpProxy
 from tests.operator_process import OperatorProcess, assert_equal
+from tests.polling import eventually
 
 OUTAGE_SECONDS = 30.0
 
@@ -19,6 +21,17 @@ def change_some(server: KubernetesApiServer) -> None:
     server.pods.delete("default", "web-1")
     server.pods.create(make_pod("web-1"))
     server.pods.create(make_pod("new"))
+
+
+def takes_writes(server: KubernetesApiServer) -> bool:
+    """Whether kube-apiserver has found etcd again."""
+    try:
+        server.pods.create(make_pod("probe"))
+    except AlreadyExists:
+        return True
+    except (ApiError, OSError, HTTPException):
+        return False
+    return True
 
 
 def test_pods_deleted_in_a_gap_that_etcd_has_compacted_are_gone(
@@ -66,8 +79,7 @@ def test_an_etcd_that_is_killed_and_back(breakable: KubernetesApiServer, operato
     while time.monotonic() < end:
         assert_equal(operator, before)
     breakable.etcd.start()
-    breakable.stop()
-    breakable.start()
+    eventually(lambda: takes_writes(breakable), within=90, every=1)
     change_some(breakable)
     assert_equal(operator, breakable.pods.pods())
 

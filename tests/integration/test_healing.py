@@ -6,48 +6,17 @@ Each test disturbs, changes pods meanwhile, and ends in "the index equals the se
 import socket
 import struct
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, suppress
-from threading import Event, Thread
-from typing import Any
+from threading import Thread
 
 import pytest
 
 from tests.apiserver import END, ApiServer, Fault, Rule, make_pod, watch_error
+from tests.churn import Churn
 from tests.conftest import StartOperator
 from tests.operator_process import OperatorProcess, assert_equal
 from tests.polling import eventually
-
-
-class Churn:
-    """Changes pods without end in a thread: about 200 changes a second."""
-
-    def __init__(self, server: ApiServer) -> None:
-        self._pods = server.pods
-        self._stopped = Event()
-        self._thread = Thread(target=self._run)
-        self.changes = 0
-
-    def _run(self) -> None:
-        while not self._stopped.wait(0.005):
-            self.changes += 1
-            self._pods.create(make_pod(f"churn-{self.changes}"))
-            if self.changes % 2 == 0:
-                self._pods.update("default", f"churn-{self.changes}", _relabel(self.changes))
-            if self.changes > 10:
-                self._pods.delete("default", f"churn-{self.changes - 10}")
-
-    def __enter__(self) -> "Churn":
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stopped.set()
-        self._thread.join()
-
-
-def _relabel(number: int) -> Callable[[dict[str, Any]], None]:
-    return lambda pod: pod["metadata"].update(labels={"change": str(number)})
 
 
 @pytest.fixture
@@ -66,7 +35,7 @@ def count(server: ApiServer, kind: str) -> int:
 
 
 def test_a_watch_that_is_cut_fifty_times_in_a_row_loses_nothing(server: ApiServer, operator: OperatorProcess) -> None:
-    with Churn(server):
+    with Churn(server.pods):
         for _ in range(50):
             wait_for_watch(server)
             server.faults.cut_watches()
@@ -79,32 +48,14 @@ def test_a_watch_that_is_cut_fifty_times_in_a_row_loses_nothing(server: ApiServe
 def test_a_watch_that_ends_in_good_order_is_resumed_without_a_warning(
     server: ApiServer, operator: OperatorProcess
 ) -> None:
-    with Churn(server) as churn:
+    with Churn(server.pods) as churn:
         for _ in range(5):
-            before = churn.changes
-            eventually(lambda before=before: churn.changes > before + 5)  # type: ignore[misc]
+            before = churn.rounds
+            eventually(lambda before=before: churn.rounds > before + 5)  # type: ignore[misc]
             wait_for_watch(server)
             server.faults.end_watches()
     assert_equal(operator, server.pods.pods())
     assert operator.warnings() == []
-
-
-@pytest.mark.parametrize("streaming_list", [True, False])
-def test_pods_deleted_in_a_gap_that_ends_in_410_are_gone(streaming_list: bool, start_operator: StartOperator) -> None:
-    with ApiServer(streaming_list=streaming_list) as server:
-        server.pods.load(make_pod(f"web-{number}") for number in range(20))
-        operator = start_operator(server)
-        assert_equal(operator, server.pods.pods())
-        gone = server.pods.get("default", "web-0")["metadata"]["uid"]
-        server.stop()
-        server.pods.delete("default", "web-0")
-        server.pods.delete("default", "web-1")
-        server.pods.create(make_pod("web-1"))
-        server.pods.create(make_pod("new"))
-        server.pods.compact()
-        server.start()
-        assert_equal(operator, server.pods.pods())
-        assert operator.lookup(gone) is None
 
 
 def test_a_continue_token_that_expires_begins_the_listing_anew(start_operator: StartOperator) -> None:
@@ -223,18 +174,6 @@ def test_an_outage_is_answered_from_what_is_known_and_does_not_make_a_hot_loop(
     assert "The API server is back after" in operator.log
 
 
-def test_a_rotated_token_is_read_again(server: ApiServer, start_operator: StartOperator) -> None:
-    token = server.access.issue_token("pod-index", [Rule(["get", "list", "watch"])])
-    operator = start_operator(server, token=token)
-    assert_equal(operator, server.pods.pods())
-    server.access.revoke_token(token)
-    server.faults.cut_watches()
-    server.pods.create(make_pod("new"))
-    operator.wait_until_log_says("401")
-    operator.kubeconfig.write_text(server.kubeconfig(server.access.issue_token("pod-index")))
-    assert_equal(operator, server.pods.pods())
-
-
 def test_credentials_that_are_gone_for_a_while_are_taken_when_they_are_back(
     server: ApiServer, start_operator: StartOperator
 ) -> None:
@@ -252,27 +191,11 @@ def test_credentials_that_are_gone_for_a_while_are_taken_when_they_are_back(
     assert_equal(operator, server.pods.pods())
 
 
-def test_rights_that_are_taken_and_given_back_leave_the_index_whole(
-    server: ApiServer, start_operator: StartOperator
-) -> None:
-    rules = [Rule(["get", "list", "watch"])]
-    operator = start_operator(server, token=server.access.issue_token("pod-index", rules))
-    pods = server.pods.pods()
-    assert_equal(operator, pods)
-    server.access.set_rules("pod-index", [])
-    server.faults.cut_watches()
-    operator.wait_until_log_says("403")
-    assert_equal(operator, pods)
-    server.pods.delete("default", "web-0")
-    server.access.set_rules("pod-index", rules)
-    assert_equal(operator, server.pods.pods())
-
-
 @pytest.mark.parametrize("resource_version", [5, 1_000_000])
 def test_a_server_that_comes_back_with_another_state_is_believed(
     resource_version: int, server: ApiServer, operator: OperatorProcess
 ) -> None:
-    with Churn(server):
+    with Churn(server.pods):
         wait_for_watch(server)
     kept = list(server.pods.pods().values())[:3]
     assert_equal(operator, server.pods.pods())

@@ -156,7 +156,8 @@ class TcpProxy:
             connection = _Connection(client)
             task = asyncio.create_task(self._serve(connection))
             self._connections[task] = connection
-            task.add_done_callback(self._connections.pop)
+            # not at the end of the task itself: one that is cancelled before it begins has no end
+            task.add_done_callback(lambda task: self._connections.pop(task).close())
 
     def _change(self, mode: _Mode) -> None:
         self._mode = mode
@@ -183,8 +184,6 @@ class TcpProxy:
         except* OSError:
             # an end that was reset, or a server that refuses: the other end is to see a reset, too
             connection.reset_on_close(reset=True)
-        finally:
-            connection.close()
 
     async def _pump(self, connection: _Connection, source: socket.socket, sink: socket.socket) -> None:
         while chunk := await self._loop.sock_recv(source, _CHUNK):

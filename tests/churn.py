@@ -1,0 +1,59 @@
+"""Pods that come, change and go while something else is tested."""
+
+from collections.abc import Callable
+from threading import Event, Thread
+from types import TracebackType
+from typing import Any, Protocol, Self
+
+from tests.apiserver import make_pod
+
+
+class Pods(Protocol):
+    """The pods of any API server of the tests."""
+
+    def create(self, pod: dict[str, Any]) -> object:
+        """Create a pod."""
+
+    def update(self, namespace: str, name: str, change: Callable[[dict[str, Any]], None]) -> object:
+        """Let ``change`` edit a pod."""
+
+    def delete(self, namespace: str, name: str) -> object:
+        """Remove a pod at once."""
+
+
+def relabel(number: int) -> Callable[[dict[str, Any]], None]:
+    """A change to a pod: its label says ``number``."""
+
+    def change(pod: dict[str, Any]) -> None:
+        pod["metadata"]["labels"] = {"change": str(number)}
+
+    return change
+
+
+class Churn:
+    """Creates, changes and deletes pods in a thread: about 200 rounds a second, or as many as the server takes."""
+
+    def __init__(self, pods: Pods) -> None:
+        self._pods = pods
+        self._stopped = Event()
+        self._thread = Thread(target=self._run)
+        self.rounds = 0
+
+    def _run(self) -> None:
+        while not self._stopped.wait(0.005):
+            self.rounds += 1
+            self._pods.create(make_pod(f"churn-{self.rounds}"))
+            if self.rounds % 2 == 0:
+                self._pods.update("default", f"churn-{self.rounds}", relabel(self.rounds))
+            if self.rounds > 10:
+                self._pods.delete("default", f"churn-{self.rounds - 10}")
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stopped.set()
+        self._thread.join()
