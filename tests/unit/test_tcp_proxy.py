@@ -145,9 +145,12 @@ def test_refused_are_new_connections_only_until_they_are_accepted_again(proxy: T
 def test_a_server_that_refuses_is_a_reset_for_the_client() -> None:
     with socket.socket() as nobody:
         nobody.bind(("127.0.0.1", 0))
-        with TcpProxy(nobody.getsockname()[1]) as proxy, closing(_connect(proxy)) as client:  # noqa: SIM117
-            with pytest.raises(ConnectionResetError):
-                client.recv(1)
+        with (
+            TcpProxy(nobody.getsockname()[1]) as proxy,
+            pytest.raises(ConnectionResetError),  # which may be as early as the end of connecting
+            closing(_connect(proxy)) as client,
+        ):
+            client.recv(1)
 
 
 def test_closing_it_resets_what_is_open_and_frees_the_port() -> None:
