@@ -12,7 +12,8 @@ from tests.operator_process import OperatorProcess
 
 @pytest.fixture
 def cluster(control_plane: KubernetesApiServer) -> Iterator[KubernetesApiServer]:
-    """The run's server, without any pod."""
+    """The run's server, without any pod at the beginning and at the end."""
+    control_plane.pods.delete_all()
     yield control_plane
     control_plane.pods.delete_all()
 
