@@ -41,7 +41,8 @@ def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
     parser = argparse.ArgumentParser(prog="demo", description="See pod-index work without a cluster.")
     parser.add_argument("--real", action="store_true", help="on a real kube-apiserver, built with Go if need be")
     real = parser.parse_args(arguments).real
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for signum in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(signum, _interrupt_once)
     try:
         server = _real_server() if real else ApiServer()
     except Unavailable as error:
@@ -72,6 +73,13 @@ def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
             return operator.returncode
         print(f"pod-index has ended with exit code {operator.wait()}:\n{log.read_text()}", end="", file=sys.stderr)
         return operator.returncode or 1
+
+
+def _interrupt_once(signum: int, frame: object) -> None:
+    """End the demo; tox repeats the Ctrl-C that the terminal has sent already, which must not disturb the ending."""
+    for repeated in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(repeated, signal.SIG_IGN)
+    raise KeyboardInterrupt
 
 
 def _real_server() -> KubernetesApiServer:
