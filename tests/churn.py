@@ -11,11 +11,11 @@ from tests.apiserver import make_pod
 class Pods(Protocol):
     """The pods of any API server of the tests."""
 
-    def create(self, pod: dict[str, Any]) -> object:
-        """Create a pod."""
+    def create(self, pod: dict[str, Any]) -> dict[str, Any]:
+        """Create a pod; return it as the server has it."""
 
-    def update(self, namespace: str, name: str, change: Callable[[dict[str, Any]], None]) -> object:
-        """Let ``change`` edit a pod."""
+    def update(self, namespace: str, name: str, change: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
+        """Let ``change`` edit a pod; return it as the server has it then."""
 
     def delete(self, namespace: str, name: str) -> object:
         """Remove a pod at once."""

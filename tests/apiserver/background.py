@@ -32,6 +32,20 @@ def bound_socket(host: str, port: int) -> socket.socket:
     return bound
 
 
+def call_in_loop(loop: asyncio.AbstractEventLoop, function: Callable[[], _Result]) -> _Result:
+    """Call the function in a loop that runs in another thread, and return or raise what it does."""
+    result: Future[_Result] = Future()
+
+    def run() -> None:
+        try:
+            result.set_result(function())
+        except Exception as error:  # noqa: BLE001 - it is the caller's
+            result.set_exception(error)
+
+    loop.call_soon_threadsafe(run)
+    return result.result(_PATIENCE)
+
+
 class BackgroundServer(uvicorn.Server):
     """A server that runs from `run_in_background()` until `end()`. Not to be used again."""
 
@@ -63,16 +77,7 @@ class BackgroundServer(uvicorn.Server):
 
     def call(self, function: Callable[[], _Result]) -> _Result:
         """Call the function in the event loop, and return what it does."""
-        result: Future[_Result] = Future()
-
-        def run() -> None:
-            try:
-                result.set_result(function())
-            except Exception as error:  # noqa: BLE001 - it is the caller's
-                result.set_exception(error)
-
-        self._loop.call_soon_threadsafe(run)
-        return result.result(_PATIENCE)
+        return call_in_loop(self._loop, function)
 
     def wake(self) -> None:
         """Let `on_wake` be called in the event loop soon, once for many wakes. From any thread."""

@@ -9,8 +9,8 @@ import msgspec
 from tests.apiserver.statuses import JSON
 
 
-def kubeconfig(url: str, token: str, ca_pem: bytes) -> str:
-    """The text of a kubeconfig; in JSON, which is YAML too."""
+def kubeconfig(url: str, ca_pem: bytes, user: JSON) -> str:
+    """The text of a kubeconfig; in JSON, which is YAML too. `user` is what it has under `users[].user`."""
     cluster: JSON = {"server": url}
     if ca_pem:
         cluster["certificate-authority-data"] = base64.b64encode(ca_pem).decode()
@@ -20,7 +20,7 @@ def kubeconfig(url: str, token: str, ca_pem: bytes) -> str:
         "kind": "Config",
         "current-context": "test",
         "clusters": [{"name": "test", "cluster": cluster}],
-        "users": [{"name": "test", "user": {"token": token}}],
+        "users": [{"name": "test", "user": user}],
         "contexts": [{"name": "test", "context": context}],
     }
     return msgspec.json.format(msgspec.json.encode(config), indent=2).decode() + "\n"

@@ -81,7 +81,7 @@ class ApiServer:
 
     def kubeconfig(self, token: str | None = None) -> str:
         """The text of a kubeconfig for this token, or for the admin's."""
-        return kubeconfig(self.url, self.access.admin_token if token is None else token, self.ca_pem)
+        return kubeconfig(self.url, self.ca_pem, {"token": self.access.admin_token if token is None else token})
 
     def start(self) -> None:
         """Listen; returns when requests are answered."""

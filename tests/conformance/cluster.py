@@ -1,11 +1,12 @@
 """A cluster that the suite can use and disturb, whichever API server is behind it."""
 
 import dataclasses
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any, Protocol
 
 import pytest
 
+from tests import churn
 from tests.apiserver import ApiServer as SmallApiServer
 from tests.apiserver import Rule
 from tests.kubernetes import KubernetesApiServer, TcpProxy
@@ -14,17 +15,8 @@ READER = (Rule(["get", "list", "watch"], ["pods"]),)
 """The rights of pod-index: those of manifests/rbac.yaml."""
 
 
-class Pods(Protocol):
+class Pods(churn.Pods, Protocol):
     """The pods of the cluster, as their owners see them."""
-
-    def create(self, pod: dict[str, Any]) -> dict[str, Any]:
-        """Create a pod; return it as the server has it."""
-
-    def update(self, namespace: str, name: str, change: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
-        """Let ``change`` edit a pod; return it as the server has it then."""
-
-    def delete(self, namespace: str, name: str) -> object:
-        """Remove a pod at once."""
 
     def delete_all(self) -> None:
         """Remove all pods at once; those of others in a cluster that is not ours stay."""

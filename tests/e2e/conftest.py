@@ -11,11 +11,10 @@ from tests.operator_process import OperatorProcess
 
 
 @pytest.fixture
-def cluster(control_plane: KubernetesApiServer) -> Iterator[KubernetesApiServer]:
-    """The run's server, without any pod at the beginning and at the end."""
+def cluster(control_plane: KubernetesApiServer) -> KubernetesApiServer:
+    """The run's server, without any pod at the beginning."""
     control_plane.pods.delete_all()
-    yield control_plane
-    control_plane.pods.delete_all()
+    return control_plane
 
 
 @pytest.fixture

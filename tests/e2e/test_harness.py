@@ -18,12 +18,13 @@ STREAMING_LIST = {
 }
 
 
-def _client(server: KubernetesApiServer, *, token: str, port: int = 0) -> ApiClient:
+def client_of(server: KubernetesApiServer, *, token: str, port: int = 0) -> ApiClient:
+    """A client with a token instead of the admin's certificate; through the proxy on `port`, if there is one."""
     return ApiClient(port or server.port, ssl.create_default_context(cadata=server.ca_pem.decode()), token=token)
 
 
 def _status(server: KubernetesApiServer, token: str, path: str = PODS) -> int:
-    client = _client(server, token=token)
+    client = client_of(server, token=token)
     try:
         return client.request("GET", path)[0]
     finally:
@@ -124,7 +125,7 @@ def test_a_pod_that_cannot_be_created_ends_the_loading(cluster: KubernetesApiSer
 
 def test_a_service_account_has_no_rights_of_its_own(cluster: KubernetesApiServer) -> None:
     token = cluster.service_account_token("default", "nobody")
-    client = _client(cluster, token=token)
+    client = client_of(cluster, token=token)
     with pytest.raises(ApiError) as refusal:
         client.call("GET", PODS)
     client.close()

@@ -2,7 +2,6 @@
 
 import http.client
 import os
-import ssl
 import subprocess
 import sys
 import textwrap
@@ -11,19 +10,9 @@ from pathlib import Path
 import pytest
 
 from tests.apiserver import ApiError, make_pod
-from tests.kubernetes import ApiClient, Binaries, ComponentFailed, KubernetesApiServer, TcpProxy
+from tests.e2e.test_harness import PODS, STREAMING_LIST, client_of
+from tests.kubernetes import Binaries, ComponentFailed, KubernetesApiServer, TcpProxy
 from tests.polling import eventually
-
-PODS = "/api/v1/pods"
-STREAMING_LIST = {
-    "sendInitialEvents": "true",
-    "resourceVersionMatch": "NotOlderThan",
-    "allowWatchBookmarks": "true",
-}
-
-
-def _client(server: KubernetesApiServer, *, token: str, port: int = 0) -> ApiClient:
-    return ApiClient(port or server.port, ssl.create_default_context(cadata=server.ca_pem.decode()), token=token)
 
 
 def _is_alive(pid: int) -> bool:
@@ -32,9 +21,6 @@ def _is_alive(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except FileNotFoundError:
         return False
-
-
-# ---- it is the real thing
 
 
 def test_a_streaming_list_is_refused_with_the_feature_off(binaries: Binaries) -> None:
@@ -161,7 +147,7 @@ def test_nothing_is_left_running_when_the_tests_are_killed(binaries: Binaries) -
 
 def test_a_watch_through_the_proxy_is_cut_stalled_and_refused(cluster: KubernetesApiServer) -> None:
     with TcpProxy(cluster.port) as proxy:
-        client = _client(cluster, token=cluster.access.admin_token, port=proxy.port)
+        client = client_of(cluster, token=cluster.access.admin_token, port=proxy.port)
         version = {"resourceVersion": cluster.pods.resource_version}
         with client.watch(PODS, query=version) as events:
             proxy.stall()

@@ -4,17 +4,17 @@ Each test disturbs, changes pods meanwhile, and ends in "the index equals the se
 """
 
 import socket
-import struct
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, suppress
-from threading import Thread
+from contextlib import ExitStack
 
 import pytest
 
 from tests.apiserver import END, ApiServer, Fault, Rule, make_pod, watch_error
 from tests.churn import Churn
+from tests.conformance.cluster import Cluster
 from tests.conftest import StartOperator
+from tests.kubernetes import TcpProxy
 from tests.operator_process import OperatorProcess, assert_equal
 from tests.polling import eventually
 
@@ -28,10 +28,6 @@ def server() -> Iterator[ApiServer]:
 
 def wait_for_watch(server: ApiServer) -> None:
     eventually(lambda: server.open_watches == 1)
-
-
-def count(server: ApiServer, kind: str) -> int:
-    return sum(request.kind == kind for request in server.requests)
 
 
 def test_a_watch_that_is_cut_fifty_times_in_a_row_loses_nothing(server: ApiServer, operator: OperatorProcess) -> None:
@@ -246,22 +242,21 @@ def test_a_handler_that_fails_by_our_fault_loses_nothing(server: ApiServer, star
 
 def test_handshakes_that_are_reset_close_nobody_elses_connection(start_operator: StartOperator) -> None:
     # uvloop closes the descriptor of such a connection twice, the second time when it may be a client's.
-    with ApiServer(tls=True) as server, ExitStack() as clients:
+    with ApiServer(tls=True) as server, TcpProxy(server.port) as network, ExitStack() as clients:
         server.pods.create(make_pod("web"))
-        operator = start_operator(server, RETRY_MAX_SECONDS="0.01")
+        operator = start_operator(Cluster(server, network), RETRY_MAX_SECONDS="0.01")
         assert_equal(operator, server.pods.pods())
         server.stop()
-        with socket.create_server(("127.0.0.1", server.port), reuse_port=False) as resetting:
-            resets = ResetEverybody(resetting)
-            kept: list[socket.socket] = []
-            while resets.count < 300:
-                client = socket.create_connection(("127.0.0.1", operator.port), timeout=10)
-                kept.append(clients.enter_context(client))
-                for client in kept[-3:]:
-                    assert is_healthy(client)
-                if len(kept) > 10:
-                    kept.pop(0).close()
-        resets.join()
+        # The network goes on accepting connections, and resets them, as nobody is behind it.
+        before = network.connections
+        kept: list[socket.socket] = []
+        while network.connections - before < 300:
+            client = socket.create_connection(("127.0.0.1", operator.port), timeout=10)
+            kept.append(clients.enter_context(client))
+            for client in kept[-3:]:
+                assert is_healthy(client)
+            if len(kept) > 10:
+                kept.pop(0).close()
         server.start()
         server.pods.create(make_pod("new"))
         assert_equal(operator, server.pods.pods())
@@ -277,23 +272,3 @@ def is_healthy(client: socket.socket) -> bool:
             return False
         answer += received
     return True
-
-
-class ResetEverybody(Thread):
-    """Accepts connections and resets them, until the listening socket is closed."""
-
-    def __init__(self, listening: socket.socket) -> None:
-        super().__init__(daemon=True)
-        self._listening = listening
-        self._listening.settimeout(0.1)
-        self.count = 0
-        self.start()
-
-    def run(self) -> None:
-        while self._listening.fileno() != -1:
-            with suppress(OSError):
-                connection, _ = self._listening.accept()
-                # close() then resets instead of ending the connection: socket(7), SO_LINGER
-                connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-                connection.close()
-                self.count += 1

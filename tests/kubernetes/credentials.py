@@ -90,20 +90,6 @@ class Authority:
         return f"{signed}.{_base64url(signature)}"
 
 
-def kubeconfig(url: str, ca_pem: bytes, user: JSON) -> str:
-    """The text of a kubeconfig; in JSON, which is YAML too. `user` is what it has under `users[].user`."""
-    cluster = {"server": url, "certificate-authority-data": base64.b64encode(ca_pem).decode()}
-    config = {
-        "apiVersion": "v1",
-        "kind": "Config",
-        "current-context": "test",
-        "clusters": [{"name": "test", "cluster": cluster}],
-        "users": [{"name": "test", "user": user}],
-        "contexts": [{"name": "test", "context": {"cluster": "test", "user": "test", "namespace": "default"}}],
-    }
-    return json.dumps(config, indent=2) + "\n"
-
-
 def certificate_user(certificate: bytes, key: bytes) -> JSON:
     """A kubeconfig's user who shows a client certificate."""
     return {

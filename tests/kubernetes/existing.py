@@ -13,10 +13,10 @@ import urllib.parse
 from pathlib import Path
 from typing import Self
 
+from tests.apiserver.kubeconfig import kubeconfig
 from tests.apiserver.statuses import JSON
 from tests.kubernetes.access import Access
 from tests.kubernetes.client import ApiClient
-from tests.kubernetes.credentials import kubeconfig
 from tests.kubernetes.pods import Pods
 from tests.kubernetes.provision import Unavailable
 

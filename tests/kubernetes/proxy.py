@@ -6,12 +6,11 @@ import asyncio
 import socket
 import struct
 from collections.abc import Callable
-from concurrent.futures import Future
 from enum import Enum
 from threading import Event, Thread
 from typing import Self, TypeVar
 
-from tests.apiserver.background import bound_socket
+from tests.apiserver.background import bound_socket, call_in_loop
 
 _Result = TypeVar("_Result")
 _HOST = "127.0.0.1"
@@ -123,16 +122,7 @@ class TcpProxy:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     def _call(self, function: Callable[[], _Result]) -> _Result:
-        result: Future[_Result] = Future()
-
-        def run() -> None:
-            try:
-                result.set_result(function())
-            except Exception as error:  # noqa: BLE001 - it is the caller's
-                result.set_exception(error)
-
-        self._loop.call_soon_threadsafe(run)
-        return result.result(_PATIENCE)
+        return call_in_loop(self._loop, function)
 
     def _refuse(self) -> None:
         if self._acceptor is not None and self._listening is not None:

@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import Self
 
 from tests.apiserver.background import bound_socket
+from tests.apiserver.kubeconfig import kubeconfig
 from tests.apiserver.statuses import JSON
 from tests.kubernetes.access import Access
 from tests.kubernetes.client import ApiClient
-from tests.kubernetes.credentials import ADMINS, ISSUER, Authority, certificate_user, kubeconfig
+from tests.kubernetes.credentials import ADMINS, ISSUER, Authority, certificate_user
 from tests.kubernetes.etcd import Etcd
 from tests.kubernetes.folder import temporary_folder
 from tests.kubernetes.pods import Pods
