@@ -1,0 +1,59 @@
+"""The image, built once for all tests from what git has, and its files."""
+
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.image.engine import Engine, Unavailable
+
+ROOT = Path(__file__).parents[2]
+VERSION = "1.2.3"
+REVISION = "0123456789abcdef"
+
+
+@pytest.fixture(scope="session")
+def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
+    folder = tmp_path_factory.mktemp("engine")
+    try:
+        engine = Engine(folder)
+    except Unavailable as error:
+        pytest.fail(str(error), pytrace=False)
+    yield engine
+    engine.podman("image", "unmount", "--all", "--force")
+    shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="session")
+def context(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The working tree as a developer has it: with caches, environments and editors' leavings among the sources."""
+    context = tmp_path_factory.mktemp("context") / "pod-index"
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    for name in filter(None, listed.stdout.split("\0")):
+        if (ROOT / name).exists():
+            (context / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, context / name, follow_symlinks=False)
+    for leaving in (".tox/log", ".env", "operator/secret.txt", "operator/pod_index/__pycache__/index.cpython-39.pyc"):
+        (context / leaving).parent.mkdir(parents=True, exist_ok=True)
+        (context / leaving).write_text("must not be in the image")
+    return context
+
+
+@pytest.fixture(scope="session")
+def image(engine: Engine, context: Path) -> str:
+    """The image's name."""
+    return engine.build(context, engine.stand_in(), VERSION=VERSION, REVISION=REVISION)
+
+
+@pytest.fixture(scope="session")
+def root(engine: Engine, image: str) -> Path:
+    """Where the image's files can be looked at."""
+    return engine.mount(image)

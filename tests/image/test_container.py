@@ -1,0 +1,148 @@
+"""The image at work: with the rights and the files that a pod has, and with a kubeconfig on a laptop."""
+
+import contextlib
+import json
+import os
+import signal
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.apiserver import ApiServer, Rule, make_pod
+from tests.image.conftest import ROOT
+from tests.image.engine import Container, Engine
+from tests.operator_process import expected_record, free_port
+from tests.polling import eventually
+
+SERVICE_ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"
+LIVENESS = "http://127.0.0.1:8081/healthz"
+DRAIN_SECONDS = 2
+
+
+@pytest.fixture
+def server() -> Iterator[ApiServer]:
+    with ApiServer(tls=True) as server:
+        yield server
+
+
+@pytest.fixture
+def service_account(server: ApiServer, tmp_path: Path) -> dict[Path, str]:
+    """What the kubelet mounts into a pod."""
+    folder = tmp_path / "serviceaccount"
+    folder.mkdir()
+    token = server.access.issue_token("pod-index", [Rule(["get", "list", "watch"], ["pods"])])
+    (folder / "token").write_text(token)
+    (folder / "ca.crt").write_bytes(server.ca_pem)
+    (folder / "namespace").write_text("default")
+    return {folder: SERVICE_ACCOUNT}
+
+
+def get(url: str) -> tuple[int, Any]:
+    """Status and decoded body; 0 and None if nobody listens."""
+    try:
+        with urllib.request.urlopen(url, timeout=10) as response:
+            return response.status, json.load(response)
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, json.load(error)
+    except OSError:
+        return 0, None
+
+
+def log_lines(container: Container) -> list[dict[str, str]]:
+    """The log, each line of which must be a JSON object."""
+    return [json.loads(line) for line in container.log.splitlines()]
+
+
+def test_in_a_cluster_it_needs_no_right_but_pods_and_no_file_to_write(
+    engine: Engine, image: str, server: ApiServer, service_account: dict[Path, str]
+) -> None:
+    pods = [server.pods.create(make_pod(f"web-{number}")) for number in range(3)]
+    port = free_port()
+    environ = {
+        "KUBERNETES_SERVICE_HOST": "127.0.0.1",
+        "KUBERNETES_SERVICE_PORT": str(server.port),
+        "PORT": str(port),
+        "SHUTDOWN_DRAIN_SECONDS": str(DRAIN_SECONDS),
+    }
+    url = f"http://127.0.0.1:{port}"
+    begun = time.monotonic()
+    with Container(engine, image, environ=environ, mounts=service_account) as container:
+        eventually(lambda: get(f"{url}/ready") == (200, {"status": "ready", "podCount": 3}))
+        print(f"from podman run to ready: {time.monotonic() - begun:.2f} s")  # noqa: T201 - a figure of the run, shown by pytest -rP
+        for pod in pods:
+            assert get(f"{url}/api/v1/pod?uid={pod['metadata']['uid']}") == (200, expected_record(pod))
+        added = server.pods.create(make_pod("late"))
+        eventually(lambda: get(f"{url}/api/v1/pod?uid={added['metadata']['uid']}") == (200, expected_record(added)))
+        assert get(f"{url}/health") == (200, {"status": "healthy"})
+        status, told = get(LIVENESS)
+        assert (status, told["pods"], told["synced"]) == (200, 4, True)
+
+        process = Path(f"/proc/{container.pid}")
+        fields = dict(line.split(":\t", 1) for line in (process / "status").read_text().splitlines() if ":\t" in line)
+        assert fields["Uid"].split() == fields["Gid"].split() == ["65534"] * 4
+        assert int(fields["CapEff"], 16) == int(fields["CapBnd"], 16) == 0
+        assert fields["NoNewPrivs"] == "1"
+        print(f"resident: {int(fields['VmRSS'].split()[0]) / 1000:.0f} MB")  # noqa: T201 - a figure of the run, shown by pytest -rP
+        with contextlib.suppress(OSError):
+            pytest.fail(f"wrote {os.open(process / 'root' / 'app' / 'x', os.O_CREAT)}")
+
+        container.signal(signal.SIGTERM)
+        eventually(lambda: get(f"{url}/ready") == (503, {"error": "shutting down"}))
+        assert get(f"{url}/api/v1/pod?uid={added['metadata']['uid']}")[0] == 200
+        stopping = time.monotonic()
+        assert container.wait() == 0
+        deployment = yaml.safe_load((ROOT / "manifests/deployment.yaml").read_text())
+        assert time.monotonic() - stopping < deployment["spec"]["template"]["spec"]["terminationGracePeriodSeconds"]
+        assert {line["severity"] for line in log_lines(container)} == {"info"}
+
+
+def kubeconfig(server: ApiServer, tmp_path: Path, owner: int) -> dict[Path, str]:
+    """A kubeconfig that only its owner may read, as kubectl writes it."""
+    path = tmp_path / "config"
+    path.write_text(server.kubeconfig())
+    path.chmod(0o600)
+    os.chown(path, owner, owner)
+    return {path: "/kubeconfig"}
+
+
+def test_with_a_kubeconfig_it_runs_as_the_owner_and_needs_tmp(
+    engine: Engine, image: str, server: ApiServer, tmp_path: Path
+) -> None:
+    server.pods.create(make_pod("web"))
+    port = free_port()
+    environ = {"KUBECONFIG": "/kubeconfig", "PORT": str(port), "SHUTDOWN_DRAIN_SECONDS": "0"}
+    mounts = kubeconfig(server, tmp_path, 1000)
+    options = ("--user=1000:1000", "--tmpfs=/tmp")
+    # arguments after the image are Kopf's
+    with Container(engine, image, "--log-format=plain", environ=environ, mounts=mounts, options=options) as container:
+        eventually(lambda: get(f"http://127.0.0.1:{port}/ready") == (200, {"status": "ready", "podCount": 1}))
+        container.signal(signal.SIGINT)
+        assert container.wait() == 0
+        assert "Listening on port" in container.log
+        assert "{" not in container.log
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        ((), "Permission denied: '/kubeconfig'"),
+        (("--user=1000:1000",), "No usable temporary directory found"),
+    ],
+    ids=["unreadable", "no /tmp"],
+)
+def test_a_kubeconfig_that_cannot_be_used_is_one_line_and_exit_code_1(
+    engine: Engine, image: str, server: ApiServer, tmp_path: Path, options: tuple[str, ...], reason: str
+) -> None:
+    environ = {"KUBECONFIG": "/kubeconfig", "PORT": str(free_port())}
+    mounts = kubeconfig(server, tmp_path, 1000)
+    with Container(engine, image, environ=environ, mounts=mounts, options=options) as container:
+        assert container.wait() == 1
+        (line,) = log_lines(container)
+        assert reason in line["message"]
