@@ -6,27 +6,14 @@ import re
 from pathlib import Path
 
 import pytest
-import yaml
 from starlette.routing import Route
 
 from pod_index.api import create_app
 from pod_index.index import PodIndex
 from pod_index.settings import Settings
+from tests.readme import README, table
 
 ROOT = Path(__file__).parents[2]
-README = (ROOT / "README.md").read_text()
-
-
-def table(heading: str) -> list[list[str]]:
-    """The rows of the table whose header row begins with ``heading``, without backticks around the first cell."""
-    lines = README.splitlines()
-    start = next(number for number, line in enumerate(lines) if line.startswith(f"| {heading} |"))
-    rows = []
-    for line in lines[start + 2 :]:
-        if not line.startswith("|"):
-            break
-        rows.append([cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]])
-    return rows
 
 
 def test_the_configuration_table_names_every_setting_and_its_default() -> None:
@@ -70,13 +57,6 @@ def test_what_the_readme_tells_to_type_begins_with_what_a_fresh_machine_lacks(co
 def test_ci_runs_the_line_of_the_readme() -> None:
     script = (ROOT / ".ci/run").read_text()
     assert "python3 -m pip install --quiet tox\npython3 -m tox\n" in script
-
-
-def test_the_rights_are_exactly_those_that_the_readme_tells() -> None:
-    documents = list(yaml.safe_load_all((ROOT / "manifests/rbac.yaml").read_text()))
-    (role,) = (document for document in documents if document["kind"] == "ClusterRole")
-    assert role["rules"] == [{"apiGroups": [""], "resources": ["pods"], "verbs": ["get", "list", "watch"]}]
-    assert "Its only rights are get, list and watch on pods." in README
 
 
 def test_the_lock_holds_every_dependency_of_production_with_hashes() -> None:

@@ -1,0 +1,226 @@
+"""The manifests fit Kubernetes, each other, the code and the README."""
+
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import kopf.cli
+import pytest
+from starlette.routing import Route
+
+from pod_index.api import create_app
+from pod_index.index import PodIndex
+from pod_index.server import GRACE_SECONDS
+from pod_index.settings import Settings
+from tests.manifests import (
+    CLUSTER_SCOPED,
+    COMPONENTS,
+    JSON,
+    KUSTOMIZATIONS,
+    LABELS,
+    NEWEST_KUBERNETES,
+    OLDEST_KUBERNETES,
+    RIGHTS,
+    SELECTOR,
+    all_objects,
+    complaints,
+    read,
+)
+from tests.readme import README, table
+
+LIVENESS = "http://0.0.0.0:8081/healthz"
+ENTRYPOINT = [
+    *("kopf", "run", "operator/main.py"),
+    *("--all-namespaces", "--standalone", "--log-format=json", f"--liveness={LIVENESS}"),
+]
+
+
+def the(kind: str) -> JSON:
+    """The only object of a kind."""
+    (found,) = (item for item in all_objects() if item["kind"] == kind)
+    return found
+
+
+@pytest.fixture
+def pod() -> JSON:
+    """The spec of the pods."""
+    spec: JSON = the("Deployment")["spec"]["template"]["spec"]
+    return spec
+
+
+@pytest.fixture
+def container(pod: JSON) -> JSON:
+    """The only container of the pods."""
+    (container,) = pod["containers"]
+    assert isinstance(container, dict)
+    return container
+
+
+# ---- what Kubernetes and kustomize ask for
+
+
+@pytest.mark.parametrize("version", [OLDEST_KUBERNETES, NEWEST_KUBERNETES])
+def test_every_object_is_valid(version: str) -> None:
+    assert complaints(all_objects(), version) == []
+
+
+def test_a_misspelt_field_is_not_valid() -> None:
+    deployment = the("Deployment")
+    deployment["spec"]["template"]["spec"]["enableServiceLink"] = False
+    (complaint,) = complaints([deployment])
+    assert complaint.startswith("Deployment['spec']['template']['spec']: ")
+    assert "'enableServiceLink' was unexpected" in complaint
+
+
+@pytest.mark.parametrize("folder", KUSTOMIZATIONS, ids=lambda folder: folder.name)
+def test_every_file_is_listed_in_the_kustomization_beside_it(folder: Path) -> None:
+    (kustomization,) = read(folder / "kustomization.yaml")
+    listed = [*kustomization["resources"], *(patch["path"] for patch in kustomization.get("patches", []))]
+    files = {path.name for path in folder.iterdir() if path.is_file()}
+    assert sorted(listed) == sorted(files - {"kustomization.yaml"})
+
+
+def test_whatever_has_a_namespace_names_the_default_one() -> None:
+    found = {item["kind"]: item["metadata"].get("namespace") for item in all_objects()}
+    assert found == {kind: None if kind in CLUSTER_SCOPED else "default" for kind in found}
+
+
+# ---- labels and references
+
+
+def test_everything_is_labelled_pods_included() -> None:
+    for item in all_objects():
+        assert item["metadata"]["labels"] == LABELS, item["kind"]
+    assert the("Deployment")["spec"]["template"]["metadata"]["labels"] == LABELS
+
+
+def test_every_selector_selects_the_pods_by_what_will_never_change() -> None:
+    (patch,) = read("components/high-availability/deployment.yaml")
+    spread = patch["spec"]["template"]["spec"]["topologySpreadConstraints"]
+    assert the("Service")["spec"]["selector"] == SELECTOR
+    for selector in (
+        the("Deployment")["spec"]["selector"],
+        the("PodDisruptionBudget")["spec"]["selector"],
+        the("NetworkPolicy")["spec"]["podSelector"],
+        *(constraint["labelSelector"] for constraint in spread),
+    ):
+        assert selector == {"matchLabels": SELECTOR}
+
+
+def test_every_reference_leads_to_an_object_that_is_there(pod: JSON) -> None:
+    deployment, service = the("Deployment"), the("Service")
+    assert pod["serviceAccountName"] == the("ServiceAccount")["metadata"]["name"]
+    assert the("HorizontalPodAutoscaler")["spec"]["scaleTargetRef"] == {
+        "apiVersion": deployment["apiVersion"],
+        "kind": deployment["kind"],
+        "name": deployment["metadata"]["name"],
+    }
+    (rule,) = the("Ingress")["spec"]["rules"]
+    (path,) = rule["http"]["paths"]
+    (port,) = service["spec"]["ports"]
+    assert path["backend"] == {"service": {"name": service["metadata"]["name"], "port": {"name": port["name"]}}}
+
+
+# ---- what the process does and needs
+
+
+def test_port_80_of_the_service_is_the_port_that_the_process_listens_on(container: JSON) -> None:
+    assert the("Service")["spec"]["ports"] == [{"name": "http", "port": 80, "targetPort": "http"}]
+    assert container["ports"] == [
+        {"name": "http", "containerPort": Settings().port},
+        {"name": "liveness", "containerPort": urlsplit(LIVENESS).port},
+    ]
+    (rule,) = the("NetworkPolicy")["spec"]["ingress"]
+    assert rule["ports"] == [{"protocol": "TCP", "port": Settings().port}]
+
+
+def test_the_image_decides_what_is_run(container: JSON) -> None:
+    assert container.keys().isdisjoint({"command", "args", "env"})
+
+
+def test_the_probes_ask_paths_that_are_there(container: JSON) -> None:
+    readiness = container["readinessProbe"]["httpGet"]
+    assert readiness == {"path": "/ready", "port": "http"}
+    assert readiness["path"] in {route.path for route in create_app(PodIndex()).routes if isinstance(route, Route)}
+    for probe in ("startupProbe", "livenessProbe"):
+        assert container[probe]["httpGet"] == {"path": urlsplit(LIVENESS).path, "port": "liveness"}
+
+
+def test_a_starved_node_has_five_minutes_to_start_the_process(container: JSON) -> None:
+    probe = container["startupProbe"]
+    assert probe["failureThreshold"] * probe["periodSeconds"] >= 300
+
+
+def test_draining_and_the_last_answers_fit_into_the_grace_period(pod: JSON) -> None:
+    assert pod["terminationGracePeriodSeconds"] > Settings().shutdown_drain_seconds + GRACE_SECONDS
+
+
+def test_a_rollout_takes_no_pod_away_before_its_successor_is_ready() -> None:
+    strategy = {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1}}
+    assert the("Deployment")["spec"]["strategy"] == strategy
+
+
+def test_the_container_may_do_nothing_that_it_need_not(pod: JSON, container: JSON) -> None:
+    assert pod["securityContext"] == {
+        "runAsNonRoot": True,
+        "runAsUser": 65534,
+        "runAsGroup": 65534,
+        "seccompProfile": {"type": "RuntimeDefault"},
+    }
+    assert container["securityContext"] == {
+        "allowPrivilegeEscalation": False,
+        "readOnlyRootFilesystem": True,
+        "capabilities": {"drop": ["ALL"]},
+    }
+    assert container["resources"]["limits"].keys() == {"cpu", "memory"}
+    assert pod["enableServiceLinks"] is False
+    assert "volumes" not in pod
+
+
+def test_the_token_is_mounted_in_these_pods_only(pod: JSON) -> None:
+    assert the("ServiceAccount")["automountServiceAccountToken"] is False
+    assert pod["automountServiceAccountToken"] is True
+
+
+def test_the_rights_are_exactly_those_that_the_readme_tells() -> None:
+    assert the("ClusterRole")["rules"] == the("Role")["rules"] == RIGHTS
+    assert "Its only rights are get, list and watch on pods." in README
+
+
+@pytest.mark.parametrize("scope", ["Role", "ClusterRole"])
+def test_the_rights_are_given_to_the_service_account_alone(scope: str) -> None:
+    binding = the(f"{scope}Binding")
+    assert binding["roleRef"] == {"apiGroup": "rbac.authorization.k8s.io", "kind": scope, "name": "pod-index"}
+    assert binding["subjects"] == [{"kind": "ServiceAccount", "name": "pod-index", "namespace": "default"}]
+
+
+# ---- components
+
+
+def test_the_readme_names_every_component() -> None:
+    assert [row[0].strip("`") for row in table("component")] == COMPONENTS
+
+
+def test_single_namespace_changes_nothing_in_the_command_but_what_is_watched() -> None:
+    (patch,) = read("components/single-namespace/deployment.yaml")
+    (container,) = patch["spec"]["template"]["spec"]["containers"]
+    one = "--namespace=$(POD_NAMESPACE)"
+    assert container["command"] == [one if word == "--all-namespaces" else word for word in ENTRYPOINT]
+    assert container["env"] == [
+        {"name": "POD_NAMESPACE", "valueFrom": {"fieldRef": {"fieldPath": "metadata.namespace"}}}
+    ]
+
+
+def test_kopf_takes_the_command_of_single_namespace() -> None:
+    (patch,) = read("components/single-namespace/deployment.yaml")
+    (container,) = patch["spec"]["template"]["spec"]["containers"]
+    kopf_itself, command, *arguments = container["command"]
+    assert kopf_itself == "kopf"
+    parsed = kopf.cli.main.commands[command].make_context(command, arguments).params
+    assert (list(parsed["namespaces"]), parsed["clusterwide"]) == (["$(POD_NAMESPACE)"], False)
+    assert (parsed["liveness_endpoint"], parsed["standalone"]) == (LIVENESS, True)
+
+
+def test_an_autoscaled_deployment_keeps_at_least_the_pods_of_high_availability() -> None:
+    (patch,) = read("components/high-availability/replicas.yaml")
+    autoscaler = the("HorizontalPodAutoscaler")["spec"]
+    assert patch["spec"]["replicas"] == autoscaler["minReplicas"] < autoscaler["maxReplicas"]
