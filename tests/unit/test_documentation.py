@@ -49,6 +49,22 @@ def test_the_command_table_names_every_tox_environment_with_its_description() ->
     assert documented == described
 
 
+def test_every_command_of_the_original_has_one_here_that_exists() -> None:
+    tox = configparser.ConfigParser()
+    tox.read(ROOT / "tox.ini")
+    here = {original: row[1] for row in table("original") for original in re.findall("`([^`]+)`", row[0])}
+    targets = ("help", "build", "run", "test", "docker-build", "docker-run", "deploy", "undeploy", "clean", "deps")
+    assert set(here) == {f"make {target}" for target in targets} | {
+        "scripts/build-and-deploy.sh",
+        "scripts/test-api.sh URL",
+    }
+    assert here.pop("make help") == "`tox list`"
+    for command in here.values():
+        environment = re.fullmatch(r"`tox run -e (\S+)( -- URL)?`", command)
+        assert environment is not None, command
+        assert f"testenv:{environment[1]}" in tox, command
+
+
 @pytest.mark.parametrize("command", ["tox run -e demo", "tox run -e run", "tox"])
 def test_what_the_readme_tells_to_type_begins_with_what_a_fresh_machine_lacks(command: str) -> None:
     assert f"python3 -m pip install tox && python3 -m {command}\n" in README
