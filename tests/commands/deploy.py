@@ -2,7 +2,6 @@
 
 import argparse
 import json
-import os
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -66,7 +65,7 @@ def deploy(
     if image is None:
         programs.run("kubectl", "apply", "-k", folder)
     else:
-        with _overlay(folder, manifests.image, image) as overlay:
+        with _overlay(manifests, image) as overlay:
             programs.run("kubectl", "apply", "-k", overlay)
     if restart:
         programs.run("kubectl", "rollout", "restart", DEPLOYMENT, namespace)
@@ -81,13 +80,15 @@ def deploy(
 
 
 @contextmanager
-def _overlay(folder: str, old: Reference, new: Reference) -> Iterator[str]:
-    """A kustomization that is the folder's with another image, so that there is one rollout and not two."""
-    image = {"name": old.name, "newName": new.name, **({"digest": new.digest} if new.digest else {"newTag": new.tag})}
+def _overlay(manifests: Manifests, image: Reference) -> Iterator[str]:
+    """A kustomization of the same manifests with another image, so that there is one rollout and not two."""
+    version = {"digest": image.digest} if image.digest else {"newTag": image.tag}
+    images = [{"name": manifests.image.name, "newName": image.name, **version}]
     with tempfile.TemporaryDirectory(prefix="pod-index-overlay-") as temporary:
-        # Kustomize refuses absolute paths, and sees through symbolic links.
-        base = os.path.relpath(os.path.realpath(folder), os.path.realpath(temporary))
-        Path(temporary, "kustomization.yaml").write_text(json.dumps({"resources": [base], "images": [image]}))
+        # Rendered already: a kubectl as old as 1.20 takes no folder as a resource.
+        Path(temporary, "manifests.yaml").write_text(manifests.yaml)
+        overlay = {"resources": ["manifests.yaml"], "images": images}
+        Path(temporary, "kustomization.yaml").write_text(json.dumps(overlay))
         yield temporary
 
 

@@ -26,8 +26,9 @@ class Context:
 
 @dataclasses.dataclass(frozen=True)
 class Manifests:
-    """What is to be known of rendered manifests."""
+    """A rendered kustomization, and what is to be known of it."""
 
+    yaml: str
     namespace: str
     """Where the Deployment of pod-index is."""
 
@@ -55,7 +56,8 @@ def current_context(programs: Programs) -> Context:
 
 def read_manifests(programs: Programs, folder: str, context: Context) -> Manifests:
     """Render a folder with a kustomization; raise CommandFailed if it has no Deployment of pod-index."""
-    objects = _rendered(programs, folder)
+    yaml = programs.ask("kubectl", "kustomize", folder)
+    objects = _parsed(programs, yaml)
     deployment = _find(objects, "Deployment")
     if deployment is None:
         raise CommandFailed(f"the manifests in {folder} have no Deployment {NAME}")
@@ -65,6 +67,7 @@ def read_manifests(programs: Programs, folder: str, context: Context) -> Manifes
     service = _find(objects, "Service")
     port = service["spec"]["ports"][0]["port"] if service else 8080
     return Manifests(
+        yaml=yaml,
         namespace=deployment["metadata"].get("namespace") or context.namespace,
         image=Reference.parse(container["image"]),
         selector=",".join(f"{key}={value}" for key, value in labels.items()),
@@ -81,16 +84,15 @@ def deployed_images(programs: Programs, namespace: str) -> list[Reference]:
     return [Reference.parse(image).complete for image in text.split()]
 
 
-def _rendered(programs: Programs, folder: str) -> list[JSON]:
-    yaml = programs.ask("kubectl", "kustomize", folder)
+def _parsed(programs: Programs, yaml: str) -> list[JSON]:
     # A patch which changes nothing, and asks no server, is kubectl's way to turn YAML into JSON.
     text = programs.ask(
         "kubectl", "patch", "--local", "--filename=-", "--type=merge", "--patch={}", "--output=json", stdin=yaml
     )
     objects, decoder = [], json.JSONDecoder()
     while text := text.lstrip():
-        rendered, end = decoder.raw_decode(text)
-        objects.append(rendered)
+        found, end = decoder.raw_decode(text)
+        objects.append(found)
         text = text[end:]
     return objects
 
