@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,12 @@ from tests.polling import eventually
 
 ROOT = Path(__file__).parents[2]
 needs_kubectl = pytest.mark.skipif(shutil.which("kubectl") is None, reason="kubectl is not installed")
+
+
+@pytest.fixture
+def server() -> Iterator[ApiServer]:
+    with ApiServer(tls=True) as server:  # kubectl sends no token without TLS
+        yield server
 
 
 def smoke(
@@ -86,6 +93,7 @@ def test_a_pod_can_be_named_by_hand(server: ApiServer, operator: OperatorProcess
     eventually(lambda: operator.lookup(uid))
     done = smoke(operator, f"--uid={uid}", server=server, folder=tmp_path)
     assert done.returncode == 0, done.stdout
+    assert "All 10 checks of " in done.stdout, "it is compared with kubectl too"
     server.pods.delete("default", "web")
     eventually(lambda: operator.lookup(uid) is None)
     done = smoke(operator, f"--uid={uid}", server=server, folder=tmp_path)
@@ -101,8 +109,9 @@ def test_nothing_that_listens_is_one_line() -> None:
     assert len(done.stderr.splitlines()) == 1
 
 
-def test_another_service_fails_its_checks(server: ApiServer) -> None:
-    done = smoke(server.url)
+def test_another_service_fails_its_checks() -> None:
+    with ApiServer() as other:
+        done = smoke(other.url)
     assert done.returncode == 1
     assert "FAIL GET /health: expected 200 " in done.stdout
     assert "Traceback" not in done.stdout + done.stderr

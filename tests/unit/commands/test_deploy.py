@@ -141,10 +141,12 @@ def test_a_real_kubectl_renders_the_manifests_and_the_overlay(
 ) -> None:
     kubectl = shutil.which("kubectl")
     assert kubectl is not None
-    (tmp_path / "kustomization.yaml").write_text("namespace: tools\nresources: [pod-index.yaml]\n")
     custom = {"apiVersion": "monitoring.coreos.com/v1", "kind": "ServiceMonitor", "metadata": {"name": "pod-index"}}
     objects = [{"apiVersion": "apps/v1", **deployment()}, {"apiVersion": "v1", **SERVICE}, custom]
-    (tmp_path / "pod-index.yaml").write_text("\n---\n".join(json.dumps(item) for item in objects))
+    for item in objects:
+        (tmp_path / f"{item['kind']}.yaml").write_text(json.dumps(item))
+    kustomization = {"namespace": "tools", "resources": [f"{item['kind']}.yaml" for item in objects]}
+    (tmp_path / "kustomization.yaml").write_text(json.dumps(kustomization))
     # Renders with the real one what deploy hands to `kubectl apply -k`.
     repository.install_kubectl("production")
     fake = repository.bin / "kubectl"
