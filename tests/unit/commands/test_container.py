@@ -177,6 +177,7 @@ def test_a_repeated_ctrl_c_reaches_the_container_once_and_it_drains(
     ) as process:
         eventually(lambda: (repository.folder / "started").exists())
         os.killpg(process.pid, signum)  # as the terminal does
+        eventually(lambda: (repository.folder / "signals").exists())
         process.send_signal(signum)  # as tox does
         _, errors = process.communicate(timeout=30)
     assert (process.returncode, errors) == (0, b"")

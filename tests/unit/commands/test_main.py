@@ -3,6 +3,7 @@
 import signal
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -56,8 +57,9 @@ def test_an_interrupt_ends_quietly_though_tox_repeats_it(signum: signal.Signals,
         stderr=subprocess.STDOUT,
     ) as process:
         eventually(repository.calls)
-        for _ in range(3):
+        while process.poll() is None:
             process.send_signal(signum)
+            time.sleep(0.005)
         output, _ = process.communicate(timeout=30)
     assert (process.returncode, output) == (130, b"")
 
