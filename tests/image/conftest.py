@@ -2,6 +2,7 @@
 
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,7 +11,6 @@ import pytest
 from tests.image.engine import Engine, Unavailable
 
 ROOT = Path(__file__).parents[2]
-VERSION = "1.2.3"
 REVISION = "0123456789abcdef"
 
 
@@ -49,8 +49,12 @@ def context(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def image(engine: Engine, context: Path) -> str:
-    """The image's name."""
-    return engine.build(context, engine.stand_in(), VERSION=VERSION, REVISION=REVISION)
+    """The image's name, as tox run -e image has built it."""
+    name = "localhost/pod-index:test"
+    arguments = (f"--build-arg=BASE={engine.stand_in()}", f"--build-arg=REVISION={REVISION}")
+    command = (sys.executable, "-m", "tests.commands", "image", *arguments)
+    engine.run(*command, cwd=context, IMAGE=name, CONTAINER_ENGINE="podman")
+    return name
 
 
 @pytest.fixture(scope="session")

@@ -26,7 +26,10 @@ class Unavailable(Exception):
 
 
 class Engine:
-    """Builds images and runs containers under ``folder``."""
+    """Builds images and runs containers under ``folder``.
+
+    ``environ`` lets buildah and podman do the same wherever they are called.
+    """
 
     def __init__(self, folder: Path) -> None:
         missing = [program for program in PROGRAMS if shutil.which(program) is None]
@@ -35,8 +38,21 @@ class Engine:
         if os.geteuid() != 0:
             raise Unavailable("debootstrap and containers without a daemon need root")
         self._folder = folder
+        storage, containers = folder / "storage.conf", folder / "containers.conf"
         # vfs: overlays cannot be mounted everywhere
-        self._store = (f"--root={folder / 'store'}", f"--runroot={folder / 'run'}", "--storage-driver=vfs")
+        storage.write_text(f'[storage]\ndriver = "vfs"\ngraphroot = "{folder}/store"\nrunroot = "{folder}/run"\n')
+        # Without systemd, and without raising limits, which not every machine allows.
+        containers.write_text(
+            '[engine]\ncgroup_manager = "cgroupfs"\nruntime = "runc"\n'
+            '[containers]\ndefault_ulimits = ["nofile=1024:1024", "nproc=4096:4096"]\n'
+        )
+        self.environ = {
+            **os.environ,
+            "BUILDAH_ISOLATION": "chroot",
+            "CONTAINERS_CONF": str(containers),
+            "CONTAINERS_STORAGE_CONF": str(storage),
+            "LC_ALL": "C",
+        }
 
     def stand_in(self) -> str:
         """Make an image that has what the build uses of an official Python image; return its name.
@@ -45,15 +61,8 @@ class Engine:
         """
         root = self._folder / "stand-in"
         packages = "ca-certificates,python3,python3-pip,python3-venv"
-        run(
-            "debootstrap",
-            "--variant=minbase",
-            f"--include={packages}",
-            SUITE,
-            str(root),
-            "http://deb.debian.org/debian",
-            SCRIPT,
-        )
+        options = ("--variant=minbase", f"--include={packages}")
+        self.run("debootstrap", *options, SUITE, str(root), "http://deb.debian.org/debian", SCRIPT)
         if Path("/", CERTIFICATES).exists():
             shutil.copy(Path("/", CERTIFICATES), root / CERTIFICATES)
         name = "localhost/python-stand-in:latest"
@@ -62,15 +71,6 @@ class Engine:
         self.buildah("commit", "--quiet", container, name)
         self.buildah("rm", container)
         shutil.rmtree(root)
-        return name
-
-    def build(self, context: Path, base: str, **arguments: str) -> str:
-        """Build the Containerfile of ``context`` on ``base`` with build arguments; return the image's name."""
-        name = "localhost/pod-index:latest"
-        given = [f"--build-arg={key}={value}" for key, value in {"BASE": base, **arguments}.items()]
-        self.buildah(
-            "bud", "--isolation=chroot", f"--file={context / 'Containerfile'}", *given, f"--tag={name}", str(context)
-        )
         return name
 
     def inspect(self, image: str) -> dict[str, Any]:
@@ -85,16 +85,19 @@ class Engine:
 
     def buildah(self, *arguments: str) -> str:
         """What this command of buildah's prints."""
-        return run("buildah", *self._store, *arguments)
+        return self.run("buildah", *arguments)
 
     def podman(self, *arguments: str) -> str:
         """What this command of podman's prints."""
-        return run("podman", *self.podman_options, *arguments)
+        return self.run("podman", *arguments)
 
-    @property
-    def podman_options(self) -> tuple[str, ...]:
-        """Where podman keeps its things, and cgroups without systemd."""
-        return (*self._store, "--cgroup-manager=cgroupfs")
+    def run(self, *command: str, cwd: Path | None = None, **environ: str) -> str:
+        """What the command prints; raises RuntimeError with its last words if it fails."""
+        environ = {**self.environ, **environ}
+        done = subprocess.run(command, capture_output=True, text=True, timeout=BUILD_SECONDS, cwd=cwd, env=environ)
+        if done.returncode != 0:
+            raise RuntimeError(f"{' '.join(command)}:\n{done.stdout[-3000:]}{done.stderr[-3000:]}")
+        return done.stdout.strip()
 
 
 class Container:
@@ -116,10 +119,8 @@ class Container:
         self._engine = engine
         self._name = f"pod-index-{os.getpid()}-{id(self):x}"
         self._command = [
-            *("run", "--detach", f"--name={self._name}", "--runtime=runc", "--network=host"),
+            *("run", "--detach", f"--name={self._name}", "--network=host"),
             *("--read-only", "--read-only-tmpfs=false", "--cap-drop=all", "--security-opt=no-new-privileges"),
-            # podman would raise them, which not every machine allows
-            *("--ulimit=nofile=1024:1024", "--ulimit=nproc=4096:4096"),
             *(f"--env={name}={value}" for name, value in environ.items()),
             *(f"--volume={source}:{target}:ro" for source, target in mounts.items()),
             *options,
@@ -139,9 +140,9 @@ class Container:
     @property
     def log(self) -> str:
         """All that it has printed."""
-        command = ["podman", *self._engine.podman_options, "logs", self._name]
-        done = subprocess.run(command, check=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-        return done.stdout
+        command = ("podman", "logs", self._name)
+        done = subprocess.run(command, check=True, capture_output=True, text=True, env=self._engine.environ)
+        return done.stdout + done.stderr
 
     @property
     def pid(self) -> int:
@@ -155,13 +156,3 @@ class Container:
     def wait(self) -> int:
         """Wait until it has ended; return the exit code."""
         return int(self._engine.podman("wait", self._name))
-
-
-def run(*command: str) -> str:
-    """What the command prints; raises RuntimeError with its last words if it fails."""
-    done = subprocess.run(
-        command, capture_output=True, text=True, timeout=BUILD_SECONDS, env={**os.environ, "LC_ALL": "C"}
-    )
-    if done.returncode != 0:
-        raise RuntimeError(f"{' '.join(command)}:\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}")
-    return done.stdout.strip()

@@ -10,11 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.image.conftest import REVISION, ROOT, VERSION
+from tests.image.conftest import REVISION, ROOT
 from tests.image.engine import Engine
 
 # Bytes. The clients that `kubernetes` generates for every API alone are 125 MB with their bytecode.
 MOST = 150_000_000
+
+SETUP = configparser.ConfigParser()
+SETUP.read(ROOT / "setup.cfg")
 
 
 @pytest.fixture(scope="module")
@@ -78,9 +81,7 @@ def test_the_dependencies_are_those_of_the_lock(root: Path) -> None:
         installed.add((re.sub(r"[-_.]+", "-", name[1]).lower(), version[1]))
     assert installed <= locked
     # the rest is for other systems
-    setup = configparser.ConfigParser()
-    setup.read(ROOT / "setup.cfg")
-    direct = {re.split(r"[\[~>=]", line)[0] for line in setup["options"]["install_requires"].split()}
+    direct = {re.split(r"[\[~>=]", line)[0] for line in SETUP["options"]["install_requires"].split()}
     assert direct <= {name for name, _ in installed}
 
 
@@ -118,7 +119,7 @@ def test_it_says_what_it_is(engine: Engine, image: str) -> None:
     labels = described["Config"]["Labels"]
     prefix = "org.opencontainers.image."
     assert labels[f"{prefix}title"] == "pod-index"
-    assert labels[f"{prefix}version"] == VERSION
+    assert labels[f"{prefix}version"] == SETUP["metadata"]["version"]
     assert labels[f"{prefix}revision"] == REVISION
     assert labels[f"{prefix}licenses"] == "MIT"
     assert described["Config"]["User"] == "65534:65534"

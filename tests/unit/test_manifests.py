@@ -1,5 +1,7 @@
 """The manifests fit Kubernetes, each other, the code and the README."""
 
+import json
+import re
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -27,11 +29,16 @@ from tests.manifests import (
 )
 from tests.readme import README, table
 
-LIVENESS = "http://0.0.0.0:8081/healthz"
-ENTRYPOINT = [
-    *("kopf", "run", "operator/main.py"),
-    *("--all-namespaces", "--standalone", "--log-format=json", f"--liveness={LIVENESS}"),
-]
+CONTAINERFILE = Path(__file__).parents[2] / "Containerfile"
+
+
+def instruction(name: str) -> str:
+    """The argument of the last such instruction in the Containerfile, which is the image's."""
+    return re.findall(rf"^{name} (.+)$", CONTAINERFILE.read_text(), re.MULTILINE)[-1]
+
+
+ENTRYPOINT: list[str] = json.loads(instruction("ENTRYPOINT"))
+(LIVENESS,) = (word.removeprefix("--liveness=") for word in ENTRYPOINT if word.startswith("--liveness="))
 
 
 def the(kind: str) -> JSON:
