@@ -34,7 +34,8 @@ CONTAINERFILE = Path(__file__).parents[2] / "Containerfile"
 
 def instruction(name: str) -> str:
     """The argument of the last such instruction in the Containerfile, which is the image's."""
-    return re.findall(rf"^{name} (.+)$", CONTAINERFILE.read_text(), re.MULTILINE)[-1]
+    *_, last = re.finditer(rf"^{name} (.+)$", CONTAINERFILE.read_text(), re.MULTILINE)
+    return last[1]
 
 
 ENTRYPOINT: list[str] = json.loads(instruction("ENTRYPOINT"))
@@ -178,9 +179,14 @@ def test_the_container_may_do_nothing_that_it_need_not(pod: JSON, container: JSO
         "readOnlyRootFilesystem": True,
         "capabilities": {"drop": ["ALL"]},
     }
-    assert container["resources"]["limits"].keys() == {"cpu", "memory"}
+    assert container["resources"].keys() == {"requests", "limits"}
     assert pod["enableServiceLinks"] is False
     assert "volumes" not in pod
+
+
+def test_the_resources_are_those_of_50_000_pods_in_the_readme(container: JSON) -> None:
+    (row,) = (row for row in table("pods") if row[0] == "50,000")
+    assert [", ".join(container["resources"][kind].values()) for kind in ("requests", "limits")] == row[-2:]
 
 
 def test_the_token_is_mounted_in_these_pods_only(pod: JSON) -> None:

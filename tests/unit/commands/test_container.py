@@ -3,6 +3,8 @@
 import dataclasses
 import json
 import os
+import re
+import shlex
 import signal
 import subprocess
 from pathlib import Path
@@ -13,6 +15,7 @@ import pytest
 from pod_index.settings import Settings
 from tests.commands.container import SETTINGS
 from tests.polling import eventually
+from tests.readme import README
 from tests.unit.commands.repository import Repository, failure
 
 HARDENED = [
@@ -51,6 +54,17 @@ def test_it_runs_as_hardened_as_in_the_cluster(repository: Repository) -> None:
     assert run[-5:] == ["-e", "KUBECONFIG=/kubeconfig", "pod-index:latest", "-n", "team-a"]
     assert "$ docker run --rm " in done.stdout
     assert "pod-index will answer at http://localhost:8080" in done.stdout
+
+
+def test_the_readme_tells_the_same_line(repository: Repository) -> None:
+    home = repository.folder / "home"
+    (home / ".kube").mkdir(parents=True)
+    (home / ".kube/config").write_text("{}")
+    repository.install("docker")
+    repository.run("container", HOME=str(home))
+    (line,) = re.findall(r"^docker run .+$", README, re.MULTILINE)
+    told = line.replace("$(id -u):$(id -g)", f"{os.getuid()}:{os.getgid()}").replace("~", str(home))
+    assert repository.calls("docker")[-1] == shlex.split(told)
 
 
 def test_the_settings_are_passed_on_and_a_proxy_is_not_shown(repository: Repository) -> None:
