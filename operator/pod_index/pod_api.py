@@ -3,11 +3,10 @@
 import asyncio
 import random
 from collections.abc import AsyncGenerator, AsyncIterator
-
-import aiohttp
+from typing import Protocol
 
 from pod_index.client import ApiClient, ApiError, Expired, Unreachable, Untrusted
-from pod_index.pods import NOT_JSON, Error, PodList, Status, WatchEvent, decode_event, decode_list
+from pod_index.pods import NOT_JSON, Error, PodList, Status, WatchEvent, decode_events, decode_list
 
 LINE_LIMIT = 32 * 1024 * 1024
 """The longest line of a watch, in bytes. etcd takes objects of 1.5 MB; this keeps garbage out of the memory."""
@@ -58,35 +57,56 @@ class PodApi:
         silent = True
         started = asyncio.get_running_loop().time()
         async with self._client.get(self._path, params, idle_seconds=self._idle_seconds) as response:
-            async for lines in _read_lines(response.content):
-                yield [_decode(line) for line in lines], sum(map(len, lines))
+            async for lines in read_lines(response.content):
+                yield _decode(lines), len(lines)
                 silent = False
         if silent and asyncio.get_running_loop().time() - started < 1.0:
             raise ApiError("the API server ends the watch at once, without an event")
 
 
-async def _read_lines(content: aiohttp.StreamReader) -> AsyncIterator[list[bytes]]:
-    """Yield the complete lines of every read that has any."""
+class Content(Protocol):
+    """What is used of aiohttp.StreamReader."""
+
+    def iter_any(self) -> AsyncIterator[bytes]:
+        """Yield what has come, as soon as anything has."""
+
+
+async def read_lines(content: Content) -> AsyncIterator[memoryview]:
+    """Yield the complete lines of every read that has any; raise Unreachable if the last one has no end.
+
+    Copying them line by line would take a third of the time of reading a large cluster.
+    """
     tail = b""
     async for chunk in content.iter_any():
-        lines = (tail + chunk).split(b"\n")
-        tail = lines.pop()
-        if len(tail) > LINE_LIMIT:
-            raise Untrusted(f"the API server sends a line of more than {LINE_LIMIT} bytes")
-        if lines:
-            yield lines
+        end = chunk.rfind(b"\n") + 1
+        if not end:
+            tail += chunk
+            if len(tail) > LINE_LIMIT:
+                raise Untrusted(f"the API server sends a line of more than {LINE_LIMIT} bytes")
+            continue
+        lines = memoryview(chunk)
+        begin = 0
+        if tail:
+            # Only the line that was cut is put together; the others stay where they were received.
+            begin = chunk.index(b"\n") + 1
+            yield memoryview(tail + chunk[:begin])
+        if begin < end:
+            yield lines[begin:end]
+        tail = chunk[end:]
     if tail:
         raise Unreachable("the API server's stream broke off in the middle of a line")
 
 
-def _decode(line: bytes) -> WatchEvent:
+def _decode(lines: memoryview) -> list[WatchEvent]:
+    events: list[WatchEvent] = []
     try:
-        event = decode_event(line)
+        for event in decode_events(lines):
+            if isinstance(event, Error):
+                raise _watch_error(event.object)
+            events.append(event)
     except NOT_JSON as error:
         raise Untrusted(f"the API server sends no watch event ({error})") from error
-    if isinstance(event, Error):
-        raise _watch_error(event.object)
-    return event
+    return events
 
 
 def _watch_error(status: Status) -> ApiError:

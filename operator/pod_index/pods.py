@@ -64,19 +64,19 @@ class Status(Struct):
     message: str | None = None
 
 
-class Added(Struct, tag_field="type", tag="ADDED"):
+class Added(Struct, tag_field="type", tag="ADDED", gc=False):
     """A watch event: the pod exists since its resourceVersion (or is part of the initial state)."""
 
     object: Pod
 
 
-class Modified(Struct, tag_field="type", tag="MODIFIED"):
+class Modified(Struct, tag_field="type", tag="MODIFIED", gc=False):
     """A watch event: the pod changed."""
 
     object: Pod
 
 
-class Deleted(Struct, tag_field="type", tag="DELETED"):
+class Deleted(Struct, tag_field="type", tag="DELETED", gc=False):
     """A watch event: the pod is gone; its resourceVersion is that of the deletion."""
 
     object: Pod
@@ -132,9 +132,9 @@ def decode_list(body: bytes) -> PodList:
     return _list_decoder.decode(body)
 
 
-def decode_event(line: bytes) -> WatchEvent | Error:
-    """Decode one line of a watch; raise one of NOT_JSON if it is not a watch event of pods."""
-    return _event_decoder.decode(line)
+def decode_events(lines: bytes | memoryview) -> list[WatchEvent | Error]:
+    """Decode lines of a watch, all in one call; raise one of NOT_JSON if one is not a watch event of pods."""
+    return _event_decoder.decode_lines(lines)
 
 
 def decode_status(body: bytes) -> Status:

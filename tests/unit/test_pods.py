@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pod_index.pods import NOT_JSON, Added, Bookmark, Error, decode_event, decode_list, decode_status, encode_record
+from pod_index.pods import NOT_JSON, Added, Bookmark, Error, decode_events, decode_list, decode_status, encode_record
 
 
 def sent(**metadata: Any) -> dict[str, Any]:
@@ -78,7 +78,7 @@ def test_a_pod_that_is_being_deleted_is_still_there() -> None:
 
 
 def test_the_resource_version_is_read_as_an_integer() -> None:
-    event = decode_event(json.dumps({"type": "ADDED", "object": sent()}).encode())
+    (event,) = decode_events(json.dumps({"type": "ADDED", "object": sent()}).encode())
     assert isinstance(event, Added)
     assert event.object.metadata.resource_version == 41
 
@@ -86,27 +86,29 @@ def test_the_resource_version_is_read_as_an_integer() -> None:
 def test_a_bookmark_says_whether_it_ends_the_initial_events() -> None:
     metadata: dict[str, Any] = {"resourceVersion": "7"}
     line = {"type": "BOOKMARK", "object": {"kind": "Pod", "metadata": metadata}}
-    plain = decode_event(json.dumps(line).encode())
+    (plain,) = decode_events(json.dumps(line).encode())
     metadata["annotations"] = {"k8s.io/initial-events-end": "true"}
-    last = decode_event(json.dumps(line).encode())
+    (last,) = decode_events(json.dumps(line).encode())
     assert isinstance(plain, Bookmark)
     assert isinstance(last, Bookmark)
     assert (plain.ends_initial_events, last.ends_initial_events) == (False, True)
 
 
 def test_an_error_event_carries_the_status() -> None:
-    event = decode_event(b'{"type":"ERROR","object":{"kind":"Status","status":"Failure","code":410,"reason":"Gone"}}')
+    (event,) = decode_events(
+        b'{"type":"ERROR","object":{"kind":"Status","status":"Failure","code":410,"reason":"Gone"}}'
+    )
     assert isinstance(event, Error)
     assert (event.object.code, event.object.reason) == (410, "Gone")
 
 
-@pytest.mark.parametrize("line", [b"", b"{", b"null", b"<html>", b'{"type":"HELLO","object":{}}', b"\xff\xfe"])
+@pytest.mark.parametrize("line", [b"{", b"null", b"<html>", b'{"type":"HELLO","object":{}}', b"\xff\xfe"])
 def test_what_is_no_watch_event_is_an_error(line: bytes) -> None:
     with pytest.raises(NOT_JSON):
-        decode_event(line)
+        decode_events(line)
 
 
-@pytest.mark.parametrize("decode", [decode_event, decode_list])
+@pytest.mark.parametrize("decode", [decode_events, decode_list])
 def test_json_that_is_nested_without_end_is_an_error(decode: Callable[[bytes], object]) -> None:
     with pytest.raises(NOT_JSON):
         decode(b'{"metadata":' + b'{"x":[' * 200_000)
@@ -114,7 +116,7 @@ def test_json_that_is_nested_without_end_is_an_error(decode: Callable[[bytes], o
 
 @given(st.binary(max_size=200) | st.text(max_size=200).map(str.encode))
 def test_no_bytes_raise_anything_else(line: bytes) -> None:
-    for decode in (decode_event, decode_list):
+    for decode in (decode_events, decode_list):
         with contextlib.suppress(*NOT_JSON):
             decode(line)
 

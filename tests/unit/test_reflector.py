@@ -167,7 +167,7 @@ async def test_a_fault_of_ours_is_told_and_ends_the_stream_but_not_the_operator(
 ) -> None:
     watched = reflector(client)
     with monkeypatch.context() as patched, caplog.at_level(logging.WARNING):
-        patched.setattr("pod_index.pod_api.decode_event", lambda line: 1 / 0)
+        patched.setattr("pod_index.pod_api.decode_events", lambda lines: 1 / 0)
         assert await take(watched, 9) == [("begin", [], None)]
     assert "Traceback" in caplog.text
     assert "ZeroDivisionError" in caplog.text
