@@ -5,6 +5,7 @@ to ``index``, from which ``api`` answers. Kopf executes this file by path, so it
 """
 
 import asyncio
+import gc
 import logging
 import os
 from typing import Any, NoReturn, cast
@@ -40,6 +41,8 @@ async def start(settings: kopf.OperatorSettings, memo: kopf.Memo, **_: Any) -> N
         give_up(str(error))
     memo.feed = Feed(client, memo.settings)
     kopf_settings.configure(settings)
+    # What has been imported stays. Every full collection would look through it: 26 ms without an answer.
+    gc.freeze()
     logger.info("Listening on port %d", memo.settings.port)
 
 
