@@ -1,27 +1,21 @@
 """What ``kubectl apply -k`` makes of the manifests on a real kube-apiserver, and what they let pod-index do."""
 
 import json
-import os
-from collections.abc import Iterable, Iterator
-from contextlib import ExitStack
-from pathlib import Path
-from typing import Protocol
+from collections.abc import Iterable
 
 import pytest
 
 from tests.apiserver import ApiError, make_pod
 from tests.conftest import StartOperator
+from tests.e2e.deployed import Kustomize
 from tests.kubernetes import KubernetesApiServer
 from tests.manifests import (
     CLUSTER_SCOPED,
     COMPONENTS,
     FOLDER,
-    JSON,
     NEWEST_KUBERNETES,
     OLDEST_KUBERNETES,
     complaints,
-    overlay,
-    parse,
 )
 from tests.operator_process import assert_equal
 from tests.polling import eventually
@@ -58,86 +52,6 @@ REFUSED = {
 }
 
 
-class Deployed:
-    """The base with components in a namespace, as kubectl handles a folder with ``-k``."""
-
-    def __init__(self, cluster: KubernetesApiServer, folder: Path) -> None:
-        self._cluster = cluster
-        self._folder = folder
-
-    def build(self) -> list[JSON]:
-        """What kustomize makes of it."""
-        return parse(self._cluster.kubectl("kustomize", str(self._folder)))
-
-    def apply(self, *options: str) -> list[str]:
-        """The lines that kubectl prints."""
-        return self._cluster.kubectl("apply", "-k", str(self._folder), *options).splitlines()
-
-    def difference(self) -> str:
-        """What applying it would change on the server; kubectl ends with 1 if that is anything."""
-        return self._cluster.kubectl("diff", "-k", str(self._folder))
-
-    def delete(self) -> None:
-        """Remove it, whether all is there or not."""
-        self._cluster.kubectl("delete", "-k", str(self._folder), "--ignore-not-found")
-
-    def existing(self) -> list[str]:
-        """What of it the server has, as ``resource/name``."""
-        listed = self._cluster.kubectl("get", "-k", str(self._folder), "--ignore-not-found", "-o", "name")
-        return listed.split()
-
-    def deployment(self) -> JSON:
-        """The Deployment as the server has it."""
-        (built,) = (item for item in self.build() if item["kind"] == "Deployment")
-        namespace = built["metadata"]["namespace"]
-        found: JSON = json.loads(self._cluster.kubectl("get", "deployment", "pod-index", "-n", namespace, "-o", "json"))
-        return found
-
-
-class Deploy(Protocol):
-    """Writes a kustomization; whatever of it the server has when the test ends is deleted."""
-
-    def __call__(self, *components: str, namespace: str = "") -> Deployed:
-        """The namespace, which is made if need be, stands in for the default one of the manifests."""
-
-
-@pytest.fixture(scope="module", autouse=True)
-def kubectl_knows_components(control_plane: KubernetesApiServer) -> None:
-    """Kustomize has components since 3.7, and kubectl 1.21 is the first with a newer one than 2.0."""
-    version = json.loads(control_plane.kubectl("version", "--client", "-o", "json"))["clientVersion"]
-    if (int(version["major"]), int(version["minor"].rstrip("+"))) < (1, 21):
-        reason = f"kubectl {version['gitVersion']} knows no components of kustomize; 1.21 is the first that does"
-        if os.environ.get("POD_INDEX_E2E") == "require":
-            pytest.fail(f"POD_INDEX_E2E=require, but {reason}", pytrace=False)
-        pytest.skip(reason)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def nothing_is_deployed(control_plane: KubernetesApiServer, kubectl_knows_components: None) -> None:
-    """Other modules leave rights behind."""
-    control_plane.kubectl("delete", "-k", str(FOLDER), "--ignore-not-found")
-
-
-@pytest.fixture
-def deploy(cluster: KubernetesApiServer, tmp_path: Path) -> Iterator[Deploy]:
-    with ExitStack() as stack:
-        made = 0
-
-        def deploy(*components: str, namespace: str = "") -> Deployed:
-            nonlocal made
-            made += 1
-            folder = tmp_path / f"overlay-{made}"
-            folder.mkdir()
-            if namespace:
-                wanted = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}}
-                cluster.kubectl("apply", "-f", "-", stdin=json.dumps(wanted))
-            deployed = Deployed(cluster, overlay(folder, *components, namespace=namespace))
-            stack.callback(deployed.delete)
-            return deployed
-
-        yield deploy
-
-
 def kinds(components: Iterable[str]) -> set[str]:
     """What the base and these components consist of."""
     found = BASE.union(*(ADDED[name] for name in components))
@@ -172,9 +86,9 @@ def granted(cluster: KubernetesApiServer, namespace: str, scope: str = "") -> se
 @pytest.mark.parametrize("components", COMBINATIONS, ids="+".join)
 @pytest.mark.parametrize("namespace", ["", "team-a"])
 def test_every_combination_is_valid_and_in_one_namespace(
-    deploy: Deploy, components: tuple[str, ...], namespace: str
+    kustomize: Kustomize, components: tuple[str, ...], namespace: str
 ) -> None:
-    built = deploy(*components, namespace=namespace).build()
+    built = kustomize(*components, namespace=namespace).build()
     assert sorted(item["kind"] for item in built) == sorted(kinds(components))
     for version in (OLDEST_KUBERNETES, NEWEST_KUBERNETES):
         assert complaints(built, version) == []
@@ -189,16 +103,16 @@ def test_every_combination_is_valid_and_in_one_namespace(
 
 
 @pytest.mark.parametrize("components", COMBINATIONS, ids="+".join)
-def test_the_server_takes_every_combination(deploy: Deploy, components: tuple[str, ...]) -> None:
-    deployed = deploy(*components)
+def test_the_server_takes_every_combination(kustomize: Kustomize, components: tuple[str, ...]) -> None:
+    deployed = kustomize(*components)
     taken = deployed.apply("--dry-run=server", "-o", "name")
     assert sorted(taken) == sorted(set(taken))
     assert {name.partition("/")[0].partition(".")[0] for name in taken} == {kind.lower() for kind in kinds(components)}
     assert deployed.existing() == []
 
 
-def test_the_files_can_be_applied_one_by_one(cluster: KubernetesApiServer, deploy: Deploy) -> None:
-    base = deploy()
+def test_the_files_can_be_applied_one_by_one(cluster: KubernetesApiServer, kustomize: Kustomize) -> None:
+    base = kustomize()
     for file in ("rbac.yaml", "deployment.yaml", "service.yaml"):
         cluster.kubectl("apply", "-f", str(FOLDER / file))
     assert len(base.existing()) == len(BASE)
@@ -206,8 +120,8 @@ def test_the_files_can_be_applied_one_by_one(cluster: KubernetesApiServer, deplo
 
 
 @pytest.mark.parametrize("components", [(), tuple(COMPONENTS)], ids="+".join)
-def test_it_stays_as_it_was_applied_until_it_is_all_deleted(deploy: Deploy, components: tuple[str, ...]) -> None:
-    deployed = deploy(*components, namespace="team-a")
+def test_it_stays_as_it_was_applied_until_it_is_all_deleted(kustomize: Kustomize, components: tuple[str, ...]) -> None:
+    deployed = kustomize(*components, namespace="team-a")
     assert {line.rpartition(" ")[2] for line in deployed.apply()} == {"created"}
     assert deployed.difference() == ""
     assert len(deployed.existing()) == len(kinds(components))
@@ -217,10 +131,10 @@ def test_it_stays_as_it_was_applied_until_it_is_all_deleted(deploy: Deploy, comp
 
 @pytest.mark.parametrize("components", COMBINATIONS, ids="+".join)
 def test_its_pods_are_let_in_where_only_restricted_ones_are(
-    cluster: KubernetesApiServer, deploy: Deploy, components: tuple[str, ...]
+    cluster: KubernetesApiServer, kustomize: Kustomize, components: tuple[str, ...]
 ) -> None:
     """The strictest of https://kubernetes.io/docs/concepts/security/pod-security-standards/."""
-    deployed = deploy(*components, namespace="restricted")
+    deployed = kustomize(*components, namespace="restricted")
     cluster.kubectl("label", "namespace", "restricted", "pod-security.kubernetes.io/enforce=restricted", "--overwrite")
     (deployment,) = (item for item in deployed.build() if item["kind"] == "Deployment")
     pod = deployment["spec"]["template"] | {"apiVersion": "v1", "kind": "Pod"}
@@ -240,18 +154,18 @@ def test_its_pods_are_let_in_where_only_restricted_ones_are(
 
 @pytest.mark.parametrize(("components", "replicas"), [((), 1), (("high-availability",), 2)])
 def test_there_are_two_pods_with_high_availability_else_one(
-    deploy: Deploy, components: tuple[str, ...], replicas: int
+    kustomize: Kustomize, components: tuple[str, ...], replicas: int
 ) -> None:
-    deployed = deploy(*components)
+    deployed = kustomize(*components)
     deployed.apply()
     assert deployed.deployment()["spec"]["replicas"] == replicas
 
 
 @pytest.mark.parametrize("components", [(), *AUTOSCALED], ids="+".join)
 def test_what_has_been_scaled_stays_so_when_it_is_applied_again(
-    cluster: KubernetesApiServer, deploy: Deploy, components: tuple[str, ...]
+    cluster: KubernetesApiServer, kustomize: Kustomize, components: tuple[str, ...]
 ) -> None:
-    deployed = deploy(*components)
+    deployed = kustomize(*components)
     deployed.apply()
     cluster.kubectl("scale", "deployment", "pod-index", "-n", "default", "--replicas=4")
     deployed.apply()
@@ -263,9 +177,9 @@ def test_what_has_been_scaled_stays_so_when_it_is_applied_again(
 
 @pytest.mark.parametrize("namespace", ["", "team-a"])
 def test_it_may_read_the_pods_of_all_namespaces_and_nothing_else(
-    cluster: KubernetesApiServer, deploy: Deploy, namespace: str
+    cluster: KubernetesApiServer, kustomize: Kustomize, namespace: str
 ) -> None:
-    deployed = deploy(namespace=namespace)
+    deployed = kustomize(namespace=namespace)
     eventually(lambda: granted(cluster, namespace or "default") == set())
     deployed.apply()
     eventually(lambda: granted(cluster, namespace or "default") == READ_PODS)
@@ -273,9 +187,9 @@ def test_it_may_read_the_pods_of_all_namespaces_and_nothing_else(
 
 
 def test_with_single_namespace_it_may_read_and_knows_the_pods_of_its_own_only(
-    cluster: KubernetesApiServer, deploy: Deploy, start_operator: StartOperator
+    cluster: KubernetesApiServer, kustomize: Kustomize, start_operator: StartOperator
 ) -> None:
-    deployed = deploy("single-namespace", namespace="team-a")
+    deployed = kustomize("single-namespace", namespace="team-a")
     deployed.apply()
     eventually(lambda: granted(cluster, "team-a", "team-a") == READ_PODS)
     assert granted(cluster, "team-a", "default") == set()
