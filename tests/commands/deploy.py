@@ -23,6 +23,11 @@ def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
     context = current_context(programs)
     manifests = read_manifests(programs, folder, context)
     image = image_of(environ) if environ.get("IMAGE", "").strip() else None
+    deployed = image or manifests.image
+    if "/" not in deployed.name:
+        say(
+            f"{deployed} names no registry: if the nodes do not have it, use tox run -e build-and-deploy, or set IMAGE."
+        )
     deploy(programs, context, folder, manifests, image)
     return 0
 
@@ -31,8 +36,10 @@ def undeploy(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
     """Delete what is deployed; return the exit code."""
     folder = folder_of(arguments, "undeploy", "Delete pod-index from the current context.")
     programs = Programs(environ)
-    say(f"Deleting {folder} from {current_context(programs)}.")
+    context = current_context(programs)
+    say(f"Deleting {folder} from {context}.")
     programs.run("kubectl", "delete", "-k", folder, "--ignore-not-found")
+    say(f"Nothing of {folder} is left in {context}.")
     return 0
 
 
@@ -76,7 +83,8 @@ def deploy(
         raise CommandFailed(f"{DEPLOYMENT} in {where} is not ready: its pods, events and logs above say why") from None
     say("pod-index is ready. To ask it from here, in two terminals:")
     say(f"  kubectl port-forward {namespace} {manifests.port_forward}")
-    say("  tox run -e smoke -- http://localhost:8080")
+    # Of all pods, its own are those that it knows even where it watches one namespace only.
+    say(f"  tox run -e smoke -- http://localhost:8080 {namespace}")
 
 
 @contextmanager

@@ -43,7 +43,14 @@ class Manifests:
 def current_context(programs: Programs) -> Context:
     """Ask kubectl for it; raise CommandFailed if there is none, or no kubectl."""
     programs.require("kubectl", ADVICE)
-    config = json.loads(programs.ask("kubectl", "config", "view", "--minify", "--output=json"))
+    try:
+        config = json.loads(programs.ask("kubectl", "config", "view", "--minify", "--output=json"))
+    except CommandFailed as failure:
+        if "current-context must exist" in str(failure):
+            raise CommandFailed(
+                "kubectl has no current context: set KUBECONFIG, or choose one with kubectl config use-context"
+            ) from None
+        raise
     context = config["contexts"][0]["context"]
     extensions = json.dumps(context.get("extensions"))
     return Context(

@@ -31,10 +31,10 @@ def test_it_applies_waits_and_says_what_is_next(repository: Repository) -> None:
     done = repository.run("deploy")
     assert (done.returncode, done.stderr) == (0, "")
     assert repository.calls()[-2:] == [APPLY, status("default")]
-    first, *_ = done.stdout.splitlines()
-    assert first == ("Deploying manifests with the image pod-index:latest to namespace default of context production.")
+    lines = done.stdout.splitlines()
+    assert "Deploying manifests with the image pod-index:latest to namespace default of context production." in lines
     assert "\n  kubectl port-forward --namespace=default service/pod-index 8080:80\n" in done.stdout
-    assert done.stdout.endswith("\n  tox run -e smoke -- http://localhost:8080\n")
+    assert done.stdout.endswith("\n  tox run -e smoke -- http://localhost:8080 --namespace=default\n")
 
 
 @pytest.mark.parametrize(
@@ -76,6 +76,17 @@ def test_another_image_is_deployed_in_one_rollout(image: str, version: dict[str,
     assert f"with the image {Reference.parse(image)} to" in done.stdout
     assert not Path(overlay).exists(), "the overlay is removed"
     assert repository.calls()[-1] == status("default")
+
+
+@pytest.mark.parametrize(
+    ("image", "told"), [("pod-index:2", True), ("team/pod-index:2", False), ("r.example.com/pod-index:2", False)]
+)
+def test_an_image_that_only_the_nodes_can_have_is_told_first(image: str, told: bool, repository: Repository) -> None:
+    repository.install_kubectl("production")
+    hint = f"{image} names no registry: if the nodes do not have it, use tox run -e build-and-deploy, or set IMAGE."
+    assert repository.run("deploy", IMAGE=image).stdout.startswith(hint) is told
+    repository.render(deployment(image=image))
+    assert repository.run("deploy").stdout.startswith(hint) is told
 
 
 def test_a_rollout_that_does_not_finish_is_explained(repository: Repository) -> None:
@@ -124,7 +135,12 @@ def test_without_kubectl_or_a_context_it_says_so(command: str, repository: Repos
     repository.install_kubectl("production")
     (repository.folder / "context.json").unlink()
     told = failure(repository.run(command))
-    assert told == "kubectl config has failed: error: current-context must exist in order to minify"
+    assert told == ("kubectl has no current context: set KUBECONFIG, or choose one with kubectl config use-context")
+
+
+def test_another_complaint_about_the_kubeconfig_is_told_as_it_is(repository: Repository) -> None:
+    repository.install("kubectl", "echo 'error: yaml: line 3: what is this?' >&2; exit 1")
+    assert failure(repository.run("deploy")) == "kubectl config has failed: error: yaml: line 3: what is this?"
 
 
 def test_undeploy_deletes_what_is_there(repository: Repository) -> None:
@@ -133,6 +149,7 @@ def test_undeploy_deletes_what_is_there(repository: Repository) -> None:
     assert done.returncode == 0, done.stderr
     assert repository.calls()[-1] == ["kubectl", "delete", "-k", "manifests", "--ignore-not-found"]
     assert done.stdout.startswith("Deleting manifests from context production.\n")
+    assert done.stdout.endswith("Nothing of manifests is left in context production.\n")
 
 
 @pytest.mark.skipif(shutil.which("kubectl") is None, reason="kubectl is not installed")
