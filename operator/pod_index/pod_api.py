@@ -3,7 +3,7 @@
 import asyncio
 import random
 from collections.abc import AsyncGenerator, AsyncIterator
-from typing import Protocol
+from typing import Protocol, cast
 
 from pod_index.client import ApiClient, ApiError, Expired, Unreachable, Untrusted
 from pod_index.pods import NOT_JSON, Error, PodList, Status, WatchEvent, decode_events, decode_list
@@ -98,15 +98,13 @@ async def read_lines(content: Content) -> AsyncIterator[memoryview]:
 
 
 def _decode(lines: memoryview) -> list[WatchEvent]:
-    events: list[WatchEvent] = []
     try:
-        for event in decode_events(lines):
-            if isinstance(event, Error):
-                raise _watch_error(event.object)
-            events.append(event)
+        events = decode_events(lines)
     except NOT_JSON as error:
         raise Untrusted(f"the API server sends no watch event ({error})") from error
-    return events
+    if Error in map(type, events):
+        raise next(_watch_error(event.object) for event in events if isinstance(event, Error))
+    return cast(list[WatchEvent], events)
 
 
 def _watch_error(status: Status) -> ApiError:
