@@ -30,7 +30,8 @@ class OperatorProcess:
     """One operator with a log file; started on entry, killed on exit if it still runs.
 
     ``folder`` is where the kubeconfig and the log are written; ``arguments`` follow ``kopf run``, and ``environ``
-    overrides the defaults, which keep pauses short; ``wrapper`` is a command that runs the one that follows it.
+    overrides the defaults, which keep pauses short; ``wrapper`` is a command that runs the one that follows it,
+    ``main`` the operator of another checkout.
     """
 
     def __init__(
@@ -40,6 +41,7 @@ class OperatorProcess:
         *arguments: str,
         environ: Mapping[str, str] | None = None,
         wrapper: Sequence[str] = (),
+        main: Path = MAIN,
     ) -> None:
         self.port = free_port()
         self.liveness_port = free_port()
@@ -49,6 +51,7 @@ class OperatorProcess:
         self._log = folder / "operator.log"
         self._arguments = arguments or ("-A",)
         self._wrapper = wrapper
+        self._main = main
         self._environ = {
             **{name: value for name, value in os.environ.items() if not name.startswith("KUBERNETES_")},
             "KUBECONFIG": str(self.kubeconfig),
@@ -64,14 +67,14 @@ class OperatorProcess:
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(
                 [
-                    *(*self._wrapper, sys.executable, "-m", "kopf", "run", str(MAIN), *self._arguments),
+                    *(*self._wrapper, sys.executable, "-m", "kopf", "run", str(self._main), *self._arguments),
                     f"--liveness=http://127.0.0.1:{self.liveness_port}/healthz",
                 ],
                 env=self._environ,
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 # Kopf prints what it prints on a user's terminal, whatever the tests' own settings are.
-                cwd=MAIN.parent.parent,
+                cwd=self._main.parent.parent,
             )
         return self
 

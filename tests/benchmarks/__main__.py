@@ -1,0 +1,83 @@
+"""``python -m tests.benchmarks``: measure pod-index, and beside every figure the least that it could be.
+
+What is measured runs on a core of its own; the API server, the clients and this program share another.
+"""
+
+import argparse
+import os
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from tests.benchmarks import report, sync
+from tests.benchmarks.figures import Figure, Plan
+from tests.benchmarks.processes import OUR_CORE
+from tests.operator_process import MAIN
+
+Section = Callable[[Plan, Path], tuple[list[Figure], list[str]]]
+
+SECTIONS: dict[str, Section] = {
+    "sync": sync.measure,
+}
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Measure, print and write; return the exit code."""
+    options = parse(arguments)
+    plan = make_plan(options)
+    os.sched_setaffinity(0, {OUR_CORE})
+    figures: list[Figure] = []
+    notes: list[str] = []
+    for section in options.sections or SECTIONS:
+        begin = time.monotonic()
+        measured, said = SECTIONS[section](plan, options.operator.resolve())
+        figures += measured
+        notes += [*said, f"{section}: measured in {time.monotonic() - begin:.0f} s"]
+        print(f"{report.table(measured)}\n", flush=True)
+    print(report.plot(figures))
+    print("\n".join(["", *notes, "", *(f"{name}: {value}" for name, value in report.machine().items())]))
+    if options.json:
+        chosen = {name: str(value) for name, value in vars(options).items()}
+        options.json.write_text(report.document(figures, notes, chosen), encoding="utf-8")
+    return 0
+
+
+def parse(arguments: Sequence[str]) -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
+    parser.add_argument("sections", nargs="*", metavar="SECTION", help=f"of {', '.join(SECTIONS)}; all if none is named")
+    parser.add_argument("--quick", action="store_true", help="smaller and shorter, in less than two minutes")
+    parser.add_argument("--pods", type=int, nargs="+", help="sizes of sync and memory: 1000 10000 50000")
+    parser.add_argument("--index-pods", type=int, help="size of lookups and updates: 10000")
+    parser.add_argument("--runs", type=int, help="how often everything is measured: 5")
+    parser.add_argument("--seconds", type=float, help="how long a measurement of lookups, updates or the tail is: 3")
+    parser.add_argument("--changes", type=int, help="how many changes are sent as fast as they are taken: 20000")
+    parser.add_argument("--no-wrk", action="store_true", help="do not use wrk, even if it is there")
+    parser.add_argument("--operator", type=Path, default=MAIN, help="the operator/main.py of another checkout")
+    parser.add_argument("--json", type=Path, help="the file to write all figures to")
+    options = parser.parse_args(arguments)
+    for section in options.sections:
+        if section not in SECTIONS:
+            parser.error(f"there is no section {section!r}")
+    return options
+
+
+def make_plan(options: argparse.Namespace) -> Plan:
+    """How much is measured: what the options say, else as much as is quick, or usual."""
+    quick = options.quick
+    pods = options.pods or ([1000, 5000] if quick else [1000, 10_000, 50_000])
+    return Plan(
+        pods=pods,
+        index_pods=options.index_pods or min(10_000, max(pods)),
+        tail_pods=max(pods),
+        runs=options.runs or (1 if quick else 5),
+        seconds=options.seconds or (1 if quick else 3),
+        changes=options.changes or (5_000 if quick else 20_000),
+        relists=3 if quick else 10,
+        wrk=not options.no_wrk,
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

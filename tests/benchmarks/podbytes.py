@@ -1,0 +1,118 @@
+"""Pods of 9 to 12 KB as the bytes that an API server sends, encoded once before anything is measured.
+
+All is in chunks of HTTP/1.1, one for each pod, as kube-apiserver flushes each event and item that it writes.
+"""
+
+from collections.abc import Iterator
+
+import msgspec
+
+from tests.apiserver import realistic_pod
+from tests.apiserver.stored import StoredPod
+from tests.operator_process import expected_record
+
+FIRST_VERSION = 1_000_000_000
+"""Versions have ten digits, all of them, so that one can be written over another."""
+
+LAST_CHUNK = b"0\r\n\r\n"
+
+_ADDED, _MODIFIED = b'{"type":"ADDED"', b'{"type":"MODIFIED"'
+_VERSION = b'"resourceVersion":"'
+_MARKER = "benchmark/marker"
+_DIGITS = 10
+
+
+class PodBytes:
+    """The pods number 0 to ``count`` - 1: as a streaming list, as pages of a list, and changed one by one."""
+
+    def __init__(self, count: int) -> None:
+        self.version = FIRST_VERSION + count
+        """The resourceVersion of the newest of them."""
+        self.uids: list[str] = []
+        self.record_bytes = 0
+        """The sum of the bodies that lookups of all of them answer, in bytes."""
+        self.json_bytes = 0
+        """The sum of the pods' JSON, in bytes."""
+        self.stream = bytearray()
+        """The initial events of a streaming list but for the bookmark that ends them."""
+        self._stream_ends = [0]
+        self._items = bytearray()
+        self._item_ends = [0]
+        for number in range(count):
+            self._add(number)
+
+    def __len__(self) -> int:
+        return len(self.uids)
+
+    def page(self, start: int, end: int, version: int) -> Iterator[bytes | memoryview]:
+        """Yield the body of a page with the pods ``start`` to ``end`` - 1, in chunks; see `continue_at`."""
+        metadata = {"resourceVersion": str(version)}
+        if end < len(self):
+            metadata |= {"continue": str(end)}
+        head = {"kind": "PodList", "apiVersion": "v1", "metadata": metadata}
+        yield chunk(msgspec.json.encode(head)[:-1] + b',"items":[')
+        if start < end:
+            # The first item of a page has no comma before it, which its chunk begins with.
+            first = bytes(self._items[self._item_ends[start] : self._item_ends[start + 1]])
+            yield chunk(first.partition(b"\r\n")[2][1:-2])
+            yield memoryview(self._items)[self._item_ends[start + 1] : self._item_ends[end]]
+        yield chunk(b"]}\n") + LAST_CHUNK
+
+    def modified(self, number: int, version: int) -> bytes:
+        """The event of a change to a pod, as a chunk; the record that a lookup answers then has `marker()`."""
+        added = self.stream[self._stream_ends[number] : self._stream_ends[number + 1]]
+        line = bytearray(_MODIFIED) + added[added.index(_ADDED) + len(_ADDED) : -2]
+        for text in (_VERSION, _marker_key()):
+            at = line.index(text) + len(text)
+            line[at : at + _DIGITS] = b"%d" % version
+        return chunk(bytes(line))
+
+    def _add(self, number: int) -> None:
+        pod = realistic_pod(number)
+        pod["metadata"]["annotations"][_MARKER] = "0" * _DIGITS
+        stored = StoredPod(pod, FIRST_VERSION + number + 1)
+        self.uids.append(stored.uid)
+        self.json_bytes += len(stored.encoded)
+        self.record_bytes += len(msgspec.json.encode(expected_record(pod)))
+        self.stream += chunk(_ADDED + b',"object":' + stored.typed() + b"}\n")
+        self._stream_ends.append(len(self.stream))
+        self._items += chunk(b"," + stored.encoded)
+        self._item_ends.append(len(self._items))
+
+
+def chunk(data: bytes) -> bytes:
+    """One chunk of a chunked body: RFC 9112, section 7.1."""
+    return b"%x\r\n%b\r\n" % (len(data), data)
+
+
+def bookmark(version: int, *, ends_initial_events: bool = False) -> bytes:
+    """A bookmark, as a chunk."""
+    metadata: dict[str, object] = {"resourceVersion": str(version), "creationTimestamp": None}
+    if ends_initial_events:
+        metadata["annotations"] = {"k8s.io/initial-events-end": "true"}
+    pod = {"kind": "Pod", "apiVersion": "v1", "metadata": metadata, "spec": {"containers": None}, "status": {}}
+    return chunk(msgspec.json.encode({"type": "BOOKMARK", "object": pod}) + b"\n")
+
+
+def expired() -> bytes:
+    """The event that ends a watch whose version is forgotten, as a chunk."""
+    status = {
+        "kind": "Status",
+        "apiVersion": "v1",
+        "metadata": {},
+        "status": "Failure",
+        "message": "too old resource version",
+        "reason": "Expired",
+        "code": 410,
+    }
+    return chunk(msgspec.json.encode({"type": "ERROR", "object": status}) + b"\n")
+
+
+def marker_of(record: bytes) -> int:
+    """The version of the last change that a pod's record shows; 0 if there was none."""
+    _, _, rest = record.partition(_marker_key())
+    return int(rest[:_DIGITS] or b"0")
+
+
+def _marker_key() -> bytes:
+    return b'"%b":"' % _MARKER.encode()

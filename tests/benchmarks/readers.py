@@ -1,0 +1,205 @@
+"""The least that a sync could cost: a process that asks for the pods as the operator does, and keeps nothing.
+
+- ``null`` reads the bytes from a socket and throws them away: what the API server alone costs;
+- ``raw`` reads them from a socket and decodes them by msgspec into the operator's own Structs;
+- ``aiohttp`` does that with aiohttp's client on uvloop, as the operator does.
+
+A line of JSON tells when the listing ended, by time.monotonic(), how many pods it had and the CPU used until then.
+With ``--follow``, the watch of a streaming list goes on until the server ends it, and a second line tells when each
+change was decoded.
+"""
+
+import argparse
+import json
+import re
+import resource
+import socket
+import sys
+import time
+from collections.abc import AsyncIterator, Iterator
+
+from pod_index.pods import Added, Bookmark, decode_event, decode_list
+
+FIRST_PAGE_SIZE, PAGE_SIZE = 50, 500
+"""The sizes of the operator's pages, for pods of 10 KB."""
+
+STREAMING = (
+    "/api/v1/pods?watch=true&allowWatchBookmarks=true&timeoutSeconds=600"
+    "&sendInitialEvents=true&resourceVersionMatch=NotOlderThan"
+)
+END_MARK = b'"k8s.io/initial-events-end":"true"'
+READ_BYTES = 1024 * 1024
+
+
+def page_path(token: str | None) -> str:
+    """What to ask for a page of a list."""
+    return f"/api/v1/pods?limit={PAGE_SIZE}&continue={token}" if token else f"/api/v1/pods?limit={FIRST_PAGE_SIZE}"
+
+
+class Tally:
+    """What a reader has seen, and when."""
+
+    def __init__(self) -> None:
+        self.pods = 0
+        self.listed = False
+        self.changes: list[tuple[int, float]] = []
+
+    def line(self, line: bytes) -> None:
+        """Decode a line of a watch."""
+        event = decode_event(line)
+        if isinstance(event, Added):
+            self.pods += 1
+        elif isinstance(event, Bookmark):
+            if event.ends_initial_events:
+                self.end_listing()
+        elif self.listed:
+            self.changes.append((event.object.metadata.resource_version, time.monotonic()))
+
+    def page(self, body: bytes) -> str | None:
+        """Decode a page of a list; return the token of the next one."""
+        page = decode_list(body)
+        self.pods += len(page.items or [])
+        return page.metadata.continue_token
+
+    def end_listing(self) -> None:
+        """Tell that all pods are there."""
+        self.listed = True
+        ended = time.monotonic()
+        used = resource.getrusage(resource.RUSAGE_SELF)
+        cpu = used.ru_utime + used.ru_stime
+        tell({"ended": ended, "pods": self.pods, "cpu": cpu})
+
+
+def tell(answer: dict[str, object]) -> None:
+    """Print a line of JSON."""
+    print(json.dumps(answer), flush=True)
+
+
+def connect(port: int) -> socket.socket:
+    """A connection to the API server."""
+    return socket.create_connection(("127.0.0.1", port))
+
+
+def ask(sock: socket.socket, path: str) -> bytes:
+    """Send a request; return what came of the body together with the head."""
+    sock.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\nAccept: application/json\r\n\r\n".encode())
+    received = b""
+    while b"\r\n\r\n" not in received:
+        received += read(sock)
+    return received.partition(b"\r\n\r\n")[2]
+
+
+def read(sock: socket.socket) -> bytes:
+    """Read what there is."""
+    data = sock.recv(READ_BYTES)
+    if not data:
+        raise ConnectionError("the API server has closed the connection")
+    return data
+
+
+def read_nothing(port: int, streaming: bool) -> None:
+    """Read the bytes and look at no more of them than tells where they end."""
+    sock, tally = connect(port), Tally()
+    if streaming:
+        tail = ask(sock, STREAMING)
+        while END_MARK not in tail:
+            tail = tail[-len(END_MARK) :] + read(sock)[-1024:]
+    else:
+        token: str | None = ""
+        while token is not None:
+            data = ask(sock, page_path(token))
+            while len(data) < 1024 and not data.endswith(b"0\r\n\r\n"):
+                data += read(sock)
+            found = re.search(rb'"continue":"([^"]+)"', data[:1024])
+            token = found[1].decode() if found else None
+            while not data.endswith(b"0\r\n\r\n"):
+                data = data[-8:] + read(sock)
+    tally.end_listing()
+
+
+def chunks(sock: socket.socket, received: bytes) -> Iterator[bytes]:
+    """Yield the chunks of a body up to its last."""
+    at = 0
+    while True:
+        end = received.find(b"\r\n", at)
+        size = int(received[at:end], 16) if end >= 0 else -1
+        if size < 0 or len(received) < end + size + 4:
+            received, at = received[at:] + read(sock), 0
+            continue
+        if size == 0:
+            return
+        yield received[end + 2 : end + 2 + size]
+        at = end + size + 4
+
+
+def read_raw(port: int, streaming: bool, follow: bool) -> None:
+    """Read and decode from a socket."""
+    sock, tally = connect(port), Tally()
+    if streaming:
+        tail = b""
+        for data in chunks(sock, ask(sock, STREAMING)):
+            *lines, tail = (tail + data).split(b"\n")
+            for line in lines:
+                tally.line(line)
+            if tally.listed and not follow:
+                return
+        tell({"changes": tally.changes})
+        return
+    token: str | None = ""
+    while token is not None:
+        token = tally.page(b"".join(chunks(sock, ask(sock, page_path(token)))))
+    tally.end_listing()
+
+
+async def read_aiohttp(port: int, streaming: bool, follow: bool) -> None:
+    """Read by aiohttp and decode."""
+    import aiohttp
+
+    headers = {"Accept": "application/json", "Accept-Encoding": "identity"}
+    timeout = aiohttp.ClientTimeout(total=None)
+    tally = Tally()
+    async with aiohttp.ClientSession(f"http://127.0.0.1:{port}", headers=headers, timeout=timeout) as session:
+        if streaming:
+            async with session.get(STREAMING) as response:
+                async for lines in _lines(response.content.iter_any()):
+                    for line in lines:
+                        tally.line(line)
+                    if tally.listed and not follow:
+                        return
+            tell({"changes": tally.changes})
+            return
+        token: str | None = ""
+        while token is not None:
+            async with session.get(page_path(token)) as response:
+                token = tally.page(await response.read())
+        tally.end_listing()
+
+
+async def _lines(reads: AsyncIterator[bytes]) -> AsyncIterator[list[bytes]]:
+    tail = b""
+    async for data in reads:
+        *lines, tail = (tail + data).split(b"\n")
+        yield lines
+
+
+def main() -> None:
+    """Read once, as the arguments say."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("kind", choices=["null", "raw", "aiohttp"])
+    parser.add_argument("port", type=int)
+    parser.add_argument("--chunked", action="store_true")
+    parser.add_argument("--follow", action="store_true")
+    options = parser.parse_args()
+    match options.kind:
+        case "null":
+            read_nothing(options.port, not options.chunked)
+        case "raw":
+            read_raw(options.port, not options.chunked, options.follow)
+        case _:
+            import uvloop
+
+            uvloop.run(read_aiohttp(options.port, not options.chunked, options.follow))
+
+
+if __name__ == "__main__":
+    main()
