@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from tests.benchmarks import report, sync
+from tests.benchmarks import lookups, report, sync
 from tests.benchmarks.figures import Figure, Plan
 from tests.benchmarks.processes import OUR_CORE
 from tests.operator_process import MAIN
@@ -19,6 +19,7 @@ Section = Callable[[Plan, Path], tuple[list[Figure], list[str]]]
 
 SECTIONS: dict[str, Section] = {
     "sync": sync.measure,
+    "lookups": lookups.measure,
 }
 
 

@@ -1,0 +1,101 @@
+"""A load generator in Python, for machines without wrk: python -m tests.benchmarks.generator PORT PATHS ...
+
+Its answer is a line of JSON like that of wrk's script.
+"""
+
+import asyncio
+import itertools
+import json
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import cast
+
+import uvloop
+
+from tests.benchmarks.figures import percentile
+from tests.benchmarks.processes import content_length
+
+
+class Connection(asyncio.Protocol):
+    """Asks, and asks again when the answer is complete, until the time is over."""
+
+    def __init__(self, requests: Iterator[bytes], latencies: list[float], until: float) -> None:
+        self._requests = requests
+        self._latencies = latencies
+        self._until = until
+        self._received = b""
+        self._asked = 0.0
+        self._transport: asyncio.WriteTransport | None = None
+        self.answered = False
+        self.closed = asyncio.get_running_loop().create_future()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Ask for the first time."""
+        # uvloop's transports are no subclasses of asyncio's.
+        self._transport = cast(asyncio.WriteTransport, transport)
+        self._ask()
+
+    def data_received(self, data: bytes) -> None:
+        """Ask again if the answer is complete."""
+        self._received += data
+        head, end, body = self._received.partition(b"\r\n\r\n")
+        if end and len(body) >= content_length(head):
+            self._latencies.append(time.perf_counter() - self._asked)
+            self._received = b""
+            self.answered = True
+            if b"connection: close" not in head.lower():
+                self._ask()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Tell that it is over."""
+        self.closed.set_result(None)
+
+    def _ask(self) -> None:
+        assert self._transport is not None
+        self._asked = time.perf_counter()
+        if self._asked > self._until:
+            self._transport.close()
+        else:
+            self.answered = False
+            self._transport.write(next(self._requests))
+
+
+async def load(port: int, paths: list[str], connections: int, seconds: float, keep_alive: bool) -> dict[str, float]:
+    """Ask for so long on so many connections; tell what wrk's script tells."""
+    kept = "keep-alive" if keep_alive else "close"
+    requests = itertools.cycle(
+        [f"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: {kept}\r\n\r\n".encode() for path in paths]
+    )
+    latencies: list[float] = []
+    errors = 0
+    begin = time.perf_counter()
+    until = begin + seconds
+
+    async def client() -> None:
+        nonlocal errors
+        while time.perf_counter() < until:
+            _, connection = await asyncio.get_running_loop().create_connection(
+                lambda: Connection(requests, latencies, until), "127.0.0.1", port
+            )
+            await connection.closed
+            errors += not connection.answered
+
+    await asyncio.gather(*(client() for _ in range(connections)))
+    lasted = time.perf_counter() - begin
+    ranks = {f"p{percent:g}": percentile(latencies, percent) for percent in (50, 99, 99.9)}
+    return {"requests": len(latencies), "seconds": lasted, "errors": errors, **ranks}
+
+
+def main() -> None:
+    """Load as the arguments say."""
+    port, paths, connections, seconds, keep_alive = sys.argv[1:]
+    done = uvloop.run(
+        load(int(port), Path(paths).read_text().split(), int(connections), float(seconds), keep_alive == "1")
+    )
+    print(json.dumps(done), flush=True)
+
+
+if __name__ == "__main__":
+    main()

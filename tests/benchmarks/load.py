@@ -1,0 +1,83 @@
+"""Load on an HTTP server: wrk where there is one, else a generator in Python, which is slower itself."""
+
+import json
+import math
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from tests.benchmarks.processes import OUR_CORE, Helper, core
+
+RESULT = "RESULT "
+
+SCRIPT = """
+local requests = {}
+local headers = {["Connection"] = "%(connection)s"}
+init = function(args)
+  for path in io.lines("%(paths)s") do
+    requests[#requests + 1] = wrk.format("GET", path, headers)
+  end
+end
+local last = 0
+request = function()
+  last = last %% #requests + 1
+  return requests[last]
+end
+done = function(summary, latency, _)
+  local errors = summary.errors
+  io.write(string.format(
+    '%(result)s{"requests": %%d, "seconds": %%f, "p50": %%f, "p99": %%f, "p99.9": %%f, "errors": %%d, "refused": %%d}\\n',
+    summary.requests, summary.duration / 1e6, latency:percentile(50) / 1e6, latency:percentile(99) / 1e6,
+    latency:percentile(99.9) / 1e6, errors.connect + errors.read + errors.write + errors.timeout, errors.status))
+end
+"""
+
+
+class Load:
+    """Closed-loop load: every connection asks again as soon as it has an answer."""
+
+    def __init__(self, *, wrk: bool) -> None:
+        self._wrk = shutil.which("wrk") if wrk else None
+        self.generator = "wrk" if self._wrk else "a generator in Python"
+        """What makes the load."""
+
+    def run(
+        self, port: int, paths: Sequence[str], *, connections: int, seconds: float, keep_alive: bool = True
+    ) -> dict[str, float]:
+        """Ask for the paths in turn; tell rate (a second), p50, p99 and p99.9 (in seconds).
+
+        Raises RuntimeError if answers are missing. wrk counts in whole seconds.
+        """
+        with tempfile.TemporaryDirectory() as folder:
+            names = Path(folder) / "paths"
+            names.write_text("".join(f"{path}\n" for path in paths))
+            if self._wrk is None:
+                arguments = [str(port), str(names), str(connections), str(seconds), str(int(keep_alive))]
+                with Helper("generator", *arguments, on=OUR_CORE) as generator:
+                    return _rated(generator.read())
+            script = Path(folder) / "script.lua"
+            connection = "keep-alive" if keep_alive else "close"
+            script.write_text(SCRIPT % {"connection": connection, "paths": names, "result": RESULT})
+            command = [
+                *(self._wrk, "-t1", f"-c{connections}", f"-d{math.ceil(seconds)}s"),
+                *("-s", str(script), f"http://127.0.0.1:{port}"),
+            ]
+            with core(OUR_CORE):
+                done = subprocess.run(command, capture_output=True, text=True, check=True)
+        return parse_wrk(done.stdout)
+
+
+def parse_wrk(output: str) -> dict[str, float]:
+    """Read what the script has printed at wrk's end."""
+    for line in output.splitlines():
+        if line.startswith(RESULT):
+            return _rated(json.loads(line.removeprefix(RESULT)))
+    raise RuntimeError(f"wrk has not told its result:\n{output}")
+
+
+def _rated(result: dict[str, float]) -> dict[str, float]:
+    if result["errors"] or not result["requests"]:
+        raise RuntimeError(f"the server did not answer everything: {result}")
+    return result | {"rate": result["requests"] / result["seconds"]}

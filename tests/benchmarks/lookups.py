@@ -1,0 +1,93 @@
+"""How many lookups are answered, and how fast."""
+
+import dataclasses
+import tempfile
+import uuid
+from collections.abc import Sequence
+from pathlib import Path
+
+from tests.benchmarks.figures import Figure, Plan, Runs, interleaved
+from tests.benchmarks.load import Load
+from tests.benchmarks.processes import SUBJECT_CORE, Client, FeederProcess, Helper, Subject
+
+SECTION = "lookups"
+FLOOR = "uvicorn with a constant answer of the same size"
+UIDS = 10_000
+
+
+@dataclasses.dataclass(frozen=True)
+class Case:
+    """A kind of load."""
+
+    name: str
+    paths: Sequence[str]
+    connections: int
+    keep_alive: bool = True
+
+
+def measure(plan: Plan, main: Path) -> tuple[list[Figure], list[str]]:
+    """Load an operator and its floor, in turns."""
+    figures = []
+    load = Load(wrk=plan.wrk)
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        FeederProcess(plan.index_pods) as feeder,
+        Subject(Path(folder), feeder.kubeconfig, main=main) as operator,
+    ):
+        operator.wait_for_ready()
+        for case in cases(feeder.uids(UIDS)):
+            figures += _measure(plan, main, load, case, operator.port)
+    note = f"lookups: the load is made by {load.generator}, in a closed loop, on one core"
+    return figures, [note]
+
+
+def cases(uids: Sequence[str]) -> list[Case]:
+    """What is measured, with the UIDs of pods that there are."""
+    hits = [lookup(uid) for uid in uids]
+    misses = [lookup(str(uuid.UUID(int=number))) for number in range(len(uids))]
+    return [
+        *(Case(f"hits, {connections} connections", hits, connections) for connections in (1, 32, 256)),
+        Case("one UID, 32 connections", hits[:1], 32),
+        Case("misses, 32 connections", misses, 32),
+        Case("hits, 32 at a time, not kept alive", hits, 32, keep_alive=False),
+    ]
+
+
+def lookup(uid: str) -> str:
+    """The path of a lookup."""
+    return f"/api/v1/pod?uid={uid}"
+
+
+def start_floor(main: Path, port: int, path: str) -> Helper:
+    """Start the floor, which answers always what the operator at ``port`` answers to this path."""
+    with Client(port) as client:
+        status, body = client.get(path)
+    arguments = [str(status), body.decode()]
+    return Helper("bareserver", *arguments, on=SUBJECT_CORE, environ={"PYTHONPATH": str(main.parent)})
+
+
+def _measure(plan: Plan, main: Path, load: Load, case: Case, port: int) -> list[Figure]:
+    runs = Runs()
+
+    def run(subject: str, port: int) -> None:
+        result = load.run(
+            port, case.paths, connections=case.connections, seconds=plan.seconds, keep_alive=case.keep_alive
+        )
+        milliseconds = {name: result[name] * 1000 for name in ("p50", "p99", "p99.9")}
+        runs.add(subject, rate=result["rate"], **milliseconds)
+
+    with start_floor(main, port, case.paths[0]) as floor:
+        floor_port: int = floor.read()["port"]
+        interleaved(plan.runs, lambda: run("operator", port), lambda: run("floor", floor_port))
+    return [
+        Figure(
+            section=SECTION,
+            name=f"{case.name}: {name}",
+            pods=plan.index_pods,
+            unit="a second" if name == "rate" else "ms",
+            values=runs.of("operator", name),
+            floor=FLOOR,
+            floor_values=runs.of("floor", name),
+        )
+        for name in ("rate", "p50", "p99", "p99.9")
+    ]
