@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from tests.benchmarks import lookups, report, sync
+from tests.benchmarks import lookups, memory, report, sync, tail, updates
 from tests.benchmarks.figures import Figure, Plan
 from tests.benchmarks.processes import OUR_CORE
 from tests.operator_process import MAIN
@@ -19,7 +19,10 @@ Section = Callable[[Plan, Path], tuple[list[Figure], list[str]]]
 
 SECTIONS: dict[str, Section] = {
     "sync": sync.measure,
+    "memory": memory.measure,
     "lookups": lookups.measure,
+    "updates": updates.measure,
+    "tail": tail.measure,
 }
 
 
@@ -68,14 +71,16 @@ def make_plan(options: argparse.Namespace) -> Plan:
     """How much is measured: what the options say, else as much as is quick, or usual."""
     quick = options.quick
     pods = options.pods or ([1000, 5000] if quick else [1000, 10_000, 50_000])
+    runs = options.runs or (1 if quick else 5)
     return Plan(
         pods=pods,
         index_pods=options.index_pods or min(10_000, max(pods)),
         tail_pods=max(pods),
-        runs=options.runs or (1 if quick else 5),
+        runs=runs,
         seconds=options.seconds or (1 if quick else 3),
         changes=options.changes or (5_000 if quick else 20_000),
         relists=3 if quick else 10,
+        memory_runs=min(runs, 2),
         wrk=not options.no_wrk,
     )
 

@@ -57,6 +57,8 @@ class Feeder:
         self._pods = pods
         self._version = pods.version
         self._numbers = itertools.count(0, STRIDE)
+        self._events: list[bytes] = []
+        self._sampled: list[int] = []
         self._requests: list[tuple[float, str]] = []
         self._watch: Watch | None = None
         self._watches = 0
@@ -66,19 +68,19 @@ class Feeder:
         threading.Thread(target=self._accept, daemon=True).start()
 
     def status(self) -> dict[str, Any]:
-        """Tell the requests since the last status, with their times, and the number of watches so far."""
+        """Tell the requests since the last status, with their times."""
         requests, self._requests = self._requests, []
-        return {"requests": requests, "watches": self._watches}
+        return {"requests": requests}
 
     def uids(self, count: int) -> dict[str, Any]:
         """Tell the UIDs of the first pods."""
         return {"uids": self._pods.uids[:count]}
 
     def await_watch(self, beyond: int, within: float = 120.0) -> dict[str, Any]:
-        """Wait until there have been more watches than ``beyond``: the last listing is sent."""
+        """Wait until there have been more watches than ``beyond``, since each follows a listing."""
         with self._changed:
             done = self._changed.wait_for(lambda: self._watches > beyond, within)
-        return {"done": done, "watches": self._watches, "time": time.monotonic()}
+        return {"done": done, "watches": self._watches}
 
     def expire(self) -> dict[str, Any]:
         """End the watch by an error that makes its client list anew."""
@@ -90,31 +92,33 @@ class Feeder:
         self._current().end()
         return {}
 
-    def change(self, count: int, rate: float, start: float = 0.0, sample: int = 1) -> dict[str, Any]:
-        """Change ``count`` pods, ``rate`` a second from the time ``start``, or as fast as they are taken if 0.
+    def prepare(self, count: int, sample: int) -> dict[str, Any]:
+        """Encode the next changes, of ``count`` pods.
 
-        Tells every ``sample``-th change, and the last: when it was sent, the pod's UID and its version.
+        Tells every ``sample``-th of them and the last: its place, its pod's UID and its version.
+        """
+        numbers = [number % len(self._pods) for number in itertools.islice(self._numbers, count)]
+        versions = range(self._version + 1, self._version + 1 + count)
+        self._events = [self._pods.modified(*change) for change in zip(numbers, versions, strict=True)]
+        self._sampled = sorted({*range(0, count, sample), count - 1})
+        return {"changes": [(at, self._pods.uids[numbers[at]], versions[at]) for at in self._sampled]}
+
+    def send(self, rate: float = 0, start: float = 0) -> dict[str, Any]:
+        """Send what is prepared, ``rate`` a second from the time ``start``, or as fast as it is taken if 0.
+
+        Tells when those were sent that `prepare()` told.
         """
         watch = self._current()
-        numbers = [number % len(self._pods) for number in itertools.islice(self._numbers, count)]
-        # itertools.count() goes on after the last number that was taken.
-        versions = range(self._version + 1, self._version + 1 + count)
-        self._version += count
-        events = [self._pods.modified(*change) for change in zip(numbers, versions, strict=True)]
-        sent: list[tuple[float, str, int]] = []
+        self._version += len(self._events)
+        size = 1 if rate else BATCH
+        times = []
         begin = time.monotonic()
-        for first in range(0, count, 1 if rate else BATCH):
+        for first in range(0, len(self._events), size):
             if rate:
                 time.sleep(max(0.0, start + first / rate - time.monotonic()))
-            batch = range(first, min(count, first + (1 if rate else BATCH)))
-            now = time.monotonic()
-            watch.send(b"".join(events[at] for at in batch))
-            sent += [
-                (now, self._pods.uids[numbers[at]], versions[at])
-                for at in batch
-                if at % sample == 0 or at == count - 1
-            ]
-        return {"begin": begin, "end": time.monotonic(), "sent": sent}
+            times.append(time.monotonic())
+            watch.send(b"".join(self._events[first : first + size]))
+        return {"begin": begin, "times": [times[at // size] for at in self._sampled]}
 
     def _current(self) -> Watch:
         if self._watch is None or self._watch.over.is_set():

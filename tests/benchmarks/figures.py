@@ -55,6 +55,9 @@ class Plan:
     changes: int
     """How many changes are sent as fast as they are taken."""
     relists: int = 10
+    """How often memory and the tail let the operator list anew in a run."""
+    memory_runs: int = 2
+    """How often memory is measured with pods: it varies little."""
     wrk: bool = True
     """Whether wrk is used if it is there."""
 

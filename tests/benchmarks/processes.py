@@ -11,9 +11,12 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Self
 
+from tests.benchmarks.podbytes import marker_of
 from tests.operator_process import MAIN, OperatorProcess
 
 ROOT = Path(__file__).parents[2]
+CHANGE_SECONDS = 120.0
+"""How long a change may take to be visible before that is a failure."""
 POLL_SECONDS = 0.002
 """The pause between two questions whether the operator is ready."""
 
@@ -111,6 +114,7 @@ class FeederProcess(Helper):
         self.port: int = described["port"]
         self.json_bytes: int = described["json_bytes"]
         self.record_bytes: int = described["record_bytes"]
+        self._watches = 0
 
     @property
     def kubeconfig(self) -> str:
@@ -131,6 +135,17 @@ class FeederProcess(Helper):
         """The UIDs of the first pods."""
         uids: list[str] = self.ask("uids", count=count)["uids"]
         return uids
+
+    def await_watch(self) -> None:
+        """Wait for the next watch after the one that this waited for last: a listing has been sent."""
+        answer = self.ask("await_watch", beyond=self._watches)
+        if not answer["done"]:
+            raise RuntimeError("nobody watches")
+        self._watches = answer["watches"]
+
+    def prepare(self, count: int, sample: int) -> list[tuple[int, str, int]]:
+        """Prepare changes; return samples and the last of them: place, UID and version."""
+        return [(at, uid, version) for at, uid, version in self.ask("prepare", count=count, sample=sample)["changes"]]
 
 
 class Client:
@@ -199,3 +214,24 @@ class Subject(OperatorProcess):
                 raise RuntimeError(f"the operator has ended:\n{self.log}")
             before = time.monotonic()
             time.sleep(POLL_SECONDS)
+
+    def wait_for_change(self, uid: str, version: int, *, every: float = 0.0) -> float:
+        """Look a pod up until it shows the change of this version; return when it did."""
+        deadline = time.monotonic() + CHANGE_SECONDS
+        with Client(self.port) as client:
+            while time.monotonic() < deadline:
+                _, body = client.get(f"/api/v1/pod?uid={uid}")
+                if marker_of(body) >= version:
+                    return time.monotonic()
+                time.sleep(every)
+        raise RuntimeError(f"the operator does not show the change {version} of the pod {uid}:\n{self.log}")
+
+    def lookup_seconds(self, uid: str, count: int) -> list[float]:
+        """How long lookups take, one after the other."""
+        times = []
+        with Client(self.port) as client:
+            for _ in range(count):
+                begin = time.monotonic()
+                client.get(f"/api/v1/pod?uid={uid}")
+                times.append(time.monotonic() - begin)
+        return times

@@ -1,0 +1,120 @@
+"""What changes of pods cost once the index is complete, and how soon lookups show them."""
+
+import tempfile
+import time
+from pathlib import Path
+
+from tests.benchmarks.figures import Figure, Plan, Runs, interleaved, percentile
+from tests.benchmarks.processes import SUBJECT_CORE, FeederProcess, Helper, Subject, cpu_seconds
+
+SECTION = "updates"
+FLOOR = "aiohttp and msgspec: decoded, nothing kept"
+RATES = (100, 500, 1000)
+SAMPLES_A_SECOND = 50
+"""How many changes a second are looked up; the others are load."""
+LEAD_SECONDS = 0.2
+"""How long before its first change a stream of changes is ordered."""
+IDLE_SECONDS = 1.0
+"""How long a process is watched that has nothing to do."""
+WAKE_SECONDS = 0.0005
+"""How long before a change is due lookups of its pod begin."""
+
+
+def measure(plan: Plan, main: Path) -> tuple[list[Figure], list[str]]:
+    """Send changes to an operator and to its floor, in turns."""
+    runs = Runs()
+    with FeederProcess(plan.index_pods) as feeder:
+        interleaved(
+            plan.runs,
+            lambda: _operator(runs, feeder, main, plan),
+            lambda: _floor(runs, feeder, main, plan),
+        )
+    figures = [_figure(runs, plan, "CPU of a change", "cpu", "µs"), _figure(runs, plan, "rate", "rate", "a second")]
+    for rate in RATES:
+        for name in ("p50", "p99"):
+            figures.append(_figure(runs, plan, f"sent to visible at {rate} a second: {name}", f"{name} {rate}", "ms"))
+    resolution = max(runs.of("operator", "lookup"))
+    return figures, [f"updates: a lookup that shows a change takes {resolution * 1000:.2f} ms itself at most (median)"]
+
+
+def _operator(runs: Runs, feeder: FeederProcess, main: Path, plan: Plan) -> None:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        Subject(Path(folder), feeder.kubeconfig, main=main) as operator,
+    ):
+        feeder.await_watch()
+        operator.wait_for_ready()
+        pid = operator.process.pid
+        idle = _idle_cpu(pid)
+        _, uid, version = feeder.prepare(plan.changes, plan.changes)[-1]
+        before = cpu_seconds(pid)
+        begin = feeder.ask("send")["begin"]
+        lasted = operator.wait_for_change(uid, version, every=0.005) - begin
+        cpu = cpu_seconds(pid) - before - idle * lasted
+        runs.add("operator", cpu=cpu / plan.changes * 1e6, rate=plan.changes / lasted)
+        for rate in RATES:
+            _add_latencies(runs, "operator", rate, visible_latencies(feeder, operator, rate, plan.seconds))
+        runs.add("operator", lookup=percentile(operator.lookup_seconds(uid, 100), 50))
+
+
+def visible_latencies(feeder: FeederProcess, operator: Subject, rate: int, seconds: float) -> list[float]:
+    """How long samples of so many changes a second took from being sent to being shown by a lookup, in seconds."""
+    changes = feeder.prepare(int(rate * seconds), _sample(rate))
+    start = time.monotonic() + LEAD_SECONDS
+    feeder.tell("send", rate=rate, start=start)
+    visible = []
+    for at, uid, version in changes:
+        time.sleep(max(0.0, start + at / rate - WAKE_SECONDS - time.monotonic()))
+        visible.append(operator.wait_for_change(uid, version))
+    return [seen - sent for seen, sent in zip(visible, feeder.read()["times"], strict=True)]
+
+
+def _floor(runs: Runs, feeder: FeederProcess, main: Path, plan: Plan) -> None:
+    arguments = ["aiohttp", str(feeder.port), "--follow"]
+    with Helper("readers", *arguments, on=SUBJECT_CORE, environ={"PYTHONPATH": str(main.parent)}) as reader:
+        feeder.await_watch()
+        reader.read()
+        idle = _idle_cpu(reader.pid)
+        _, _, last = feeder.prepare(plan.changes, plan.changes)[-1]
+        before = cpu_seconds(reader.pid)
+        begin = feeder.ask("send")["begin"]
+        time.sleep(LEAD_SECONDS)
+        cpu = cpu_seconds(reader.pid) - before - idle * (time.monotonic() - begin)
+        sent: dict[int, dict[int, float]] = {}
+        for rate in RATES:
+            changes = feeder.prepare(int(rate * plan.seconds), _sample(rate))
+            times = feeder.ask("send", rate=rate, start=time.monotonic() + LEAD_SECONDS)["times"]
+            sent[rate] = dict(zip((version for _, _, version in changes), times, strict=True))
+        feeder.ask("end")
+        decoded = dict(reader.read()["changes"])
+    runs.add("floor", cpu=cpu / plan.changes * 1e6, rate=plan.changes / (decoded[last] - begin))
+    for rate, samples in sent.items():
+        _add_latencies(runs, "floor", rate, [decoded[version] - time for version, time in samples.items()])
+
+
+def _sample(rate: int) -> int:
+    return max(1, rate // SAMPLES_A_SECOND)
+
+
+def _idle_cpu(pid: int) -> float:
+    """The CPU that a process uses while there is nothing to do, in seconds a second."""
+    before = cpu_seconds(pid)
+    time.sleep(IDLE_SECONDS)
+    return (cpu_seconds(pid) - before) / IDLE_SECONDS
+
+
+def _add_latencies(runs: Runs, subject: str, rate: int, latencies: list[float]) -> None:
+    for percent in (50, 99):
+        runs.add(subject, **{f"p{percent} {rate}": percentile(latencies, percent) * 1000})
+
+
+def _figure(runs: Runs, plan: Plan, name: str, value: str, unit: str) -> Figure:
+    return Figure(
+        section=SECTION,
+        name=name,
+        pods=plan.index_pods,
+        unit=unit,
+        values=runs.of("operator", value),
+        floor=FLOOR,
+        floor_values=runs.of("floor", value),
+    )
