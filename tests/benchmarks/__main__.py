@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from tests.benchmarks import lookups, memory, report, sync, tail, updates
+from tests.benchmarks import lookups, memory, real, report, sync, tail, updates
 from tests.benchmarks.figures import Figure, Plan
 from tests.benchmarks.processes import OUR_CORE
 from tests.operator_process import MAIN
@@ -24,6 +24,7 @@ SECTIONS: dict[str, Section] = {
     "updates": updates.measure,
     "tail": tail.measure,
 }
+REAL = "real"
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -33,9 +34,12 @@ def main(arguments: Sequence[str]) -> int:
     os.sched_setaffinity(0, {OUR_CORE})
     figures: list[Figure] = []
     notes: list[str] = []
-    for section in options.sections or SECTIONS:
+    sections = {name: SECTIONS[name] for name in options.sections or SECTIONS}
+    if options.real:
+        sections = {REAL: real.measure}
+    for section, measure in sections.items():
         begin = time.monotonic()
-        measured, said = SECTIONS[section](plan, options.operator.resolve())
+        measured, said = measure(plan, options.operator.resolve())
         figures += measured
         notes += [*said, f"{section}: measured in {time.monotonic() - begin:.0f} s"]
         print(f"{report.table(measured)}\n", flush=True)
@@ -50,9 +54,12 @@ def main(arguments: Sequence[str]) -> int:
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
-    parser.add_argument("sections", nargs="*", metavar="SECTION", help=f"of {', '.join(SECTIONS)}; all if none is named")
+    parser.add_argument(
+        "sections", nargs="*", metavar="SECTION", help=f"of {', '.join(SECTIONS)}; all if none is named"
+    )
     parser.add_argument("--quick", action="store_true", help="smaller and shorter, in less than two minutes")
     parser.add_argument("--pods", type=int, nargs="+", help="sizes of sync and memory: 1000 10000 50000")
+    parser.add_argument("--real", action="store_true", help="only a sync with a real kube-apiserver, built if need be")
     parser.add_argument("--index-pods", type=int, help="size of lookups and updates: 10000")
     parser.add_argument("--runs", type=int, help="how often everything is measured: 5")
     parser.add_argument("--seconds", type=float, help="how long a measurement of lookups, updates or the tail is: 3")
@@ -81,6 +88,7 @@ def make_plan(options: argparse.Namespace) -> Plan:
         changes=options.changes or (5_000 if quick else 20_000),
         relists=3 if quick else 10,
         memory_runs=min(runs, 2),
+        real_pods=min(10_000, max(pods)),
         wrk=not options.no_wrk,
     )
 

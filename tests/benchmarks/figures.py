@@ -58,6 +58,8 @@ class Plan:
     """How often memory and the tail let the operator list anew in a run."""
     memory_runs: int = 2
     """How often memory is measured with pods: it varies little."""
+    real_pods: int = 10_000
+    """The size that a sync with a real kube-apiserver is measured with."""
     wrk: bool = True
     """Whether wrk is used if it is there."""
 

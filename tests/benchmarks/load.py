@@ -28,9 +28,9 @@ end
 done = function(summary, latency, _)
   local errors = summary.errors
   io.write(string.format(
-    '%(result)s{"requests": %%d, "seconds": %%f, "p50": %%f, "p99": %%f, "p99.9": %%f, "errors": %%d, "refused": %%d}\\n',
+    '%(result)s{"requests": %%d, "seconds": %%f, "p50": %%f, "p99": %%f, "p99.9": %%f, "errors": %%d}\\n',
     summary.requests, summary.duration / 1e6, latency:percentile(50) / 1e6, latency:percentile(99) / 1e6,
-    latency:percentile(99.9) / 1e6, errors.connect + errors.read + errors.write + errors.timeout, errors.status))
+    latency:percentile(99.9) / 1e6, errors.connect + errors.read + errors.write + errors.timeout))
 end
 """
 

@@ -6,6 +6,7 @@ import os
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -15,6 +16,8 @@ from tests.benchmarks.podbytes import marker_of
 from tests.operator_process import MAIN, OperatorProcess
 
 ROOT = Path(__file__).parents[2]
+ANSWER_SECONDS = 300.0
+"""How long a helper may take for an answer before that is a failure."""
 CHANGE_SECONDS = 120.0
 """How long a change may take to be visible before that is a failure."""
 POLL_SECONDS = 0.002
@@ -53,10 +56,11 @@ class Helper:
     """A Python module in a process of its own that talks in lines of JSON, and ends with its stdin."""
 
     def __init__(self, module: str, *arguments: str, on: int, environ: Mapping[str, str] | None = None) -> None:
+        self._name = f"tests.benchmarks.{module}"
         self.started = time.monotonic()
         with core(on):
             self._process = subprocess.Popen(
-                [sys.executable, "-m", f"tests.benchmarks.{module}", *arguments],
+                [sys.executable, "-m", self._name, *arguments],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 text=True,
@@ -70,11 +74,14 @@ class Helper:
         return self._process.pid
 
     def read(self) -> dict[str, Any]:
-        """Wait for the next line."""
+        """Wait for the next line; raise RuntimeError if none comes."""
         assert self._process.stdout is not None
+        timer = threading.Timer(ANSWER_SECONDS, self._process.kill)
+        timer.start()
         line = self._process.stdout.readline()
+        timer.cancel()
         if not line:
-            raise RuntimeError(f"{self._process.args} has ended")
+            raise RuntimeError(f"{self._name} has ended or says nothing")
         said: dict[str, Any] = json.loads(line)
         return said
 

@@ -2,7 +2,8 @@
 
 - ``null`` reads the bytes from a socket and throws them away: what the API server alone costs;
 - ``raw`` reads them from a socket and decodes them by msgspec into the operator's own Structs;
-- ``aiohttp`` does that with aiohttp's client on uvloop, as the operator does.
+- ``aiohttp`` does that with aiohttp's client on uvloop, as the operator does; with ``--login`` from the API server of
+  the kubeconfig.
 
 A line of JSON tells when the listing ended, by time.monotonic(), how many pods it had and the CPU used until then.
 With ``--follow``, the watch of a streaming list goes on until the server ends it, and a second line tells when each
@@ -14,11 +15,11 @@ import json
 import re
 import resource
 import socket
-import sys
 import time
+import urllib.parse
 from collections.abc import AsyncIterator, Iterator
 
-from pod_index.pods import Added, Bookmark, decode_event, decode_list
+from pod_index.pods import Added, Bookmark, Deleted, Modified, decode_event, decode_list
 
 FIRST_PAGE_SIZE, PAGE_SIZE = 50, 500
 """The sizes of the operator's pages, for pods of 10 KB."""
@@ -33,7 +34,11 @@ READ_BYTES = 1024 * 1024
 
 def page_path(token: str | None) -> str:
     """What to ask for a page of a list."""
-    return f"/api/v1/pods?limit={PAGE_SIZE}&continue={token}" if token else f"/api/v1/pods?limit={FIRST_PAGE_SIZE}"
+    return (
+        f"/api/v1/pods?limit={PAGE_SIZE}&continue={urllib.parse.quote(token)}"
+        if token
+        else f"/api/v1/pods?limit={FIRST_PAGE_SIZE}"
+    )
 
 
 class Tally:
@@ -47,13 +52,13 @@ class Tally:
     def line(self, line: bytes) -> None:
         """Decode a line of a watch."""
         event = decode_event(line)
-        if isinstance(event, Added):
-            self.pods += 1
-        elif isinstance(event, Bookmark):
-            if event.ends_initial_events:
+        match event:
+            case Added():
+                self.pods += 1
+            case Bookmark() if event.ends_initial_events:
                 self.end_listing()
-        elif self.listed:
-            self.changes.append((event.object.metadata.resource_version, time.monotonic()))
+            case Modified(pod) | Deleted(pod) if self.listed:
+                self.changes.append((pod.metadata.resource_version, time.monotonic()))
 
     def page(self, body: bytes) -> str | None:
         """Decode a page of a list; return the token of the next one."""
@@ -151,14 +156,24 @@ def read_raw(port: int, streaming: bool, follow: bool) -> None:
     tally.end_listing()
 
 
-async def read_aiohttp(port: int, streaming: bool, follow: bool) -> None:
-    """Read by aiohttp and decode."""
-    import aiohttp
+async def read_aiohttp(port: int, streaming: bool, follow: bool, *, login: bool) -> None:
+    """Read by aiohttp and decode; with ``login``, from the API server of the kubeconfig."""
+    import aiohttp  # here, as the other readers start without it
 
-    headers = {"Accept": "application/json", "Accept-Encoding": "identity"}
+    server, headers = f"http://127.0.0.1:{port}", {"Accept": "application/json", "Accept-Encoding": "identity"}
+    connector: aiohttp.TCPConnector | None = None
+    if login:
+        # The official client takes a while to import, which other readers do without.
+        from pod_index.credentials import load_credentials
+
+        credentials = load_credentials()
+        server = credentials.server
+        connector = aiohttp.TCPConnector(ssl=credentials.ssl_context or True)
+        if credentials.authorization:
+            headers["Authorization"] = credentials.authorization
     timeout = aiohttp.ClientTimeout(total=None)
     tally = Tally()
-    async with aiohttp.ClientSession(f"http://127.0.0.1:{port}", headers=headers, timeout=timeout) as session:
+    async with aiohttp.ClientSession(server, headers=headers, timeout=timeout, connector=connector) as session:
         if streaming:
             async with session.get(STREAMING) as response:
                 async for lines in _lines(response.content.iter_any()):
@@ -189,6 +204,7 @@ def main() -> None:
     parser.add_argument("port", type=int)
     parser.add_argument("--chunked", action="store_true")
     parser.add_argument("--follow", action="store_true")
+    parser.add_argument("--login", action="store_true")
     options = parser.parse_args()
     match options.kind:
         case "null":
@@ -198,7 +214,7 @@ def main() -> None:
         case _:
             import uvloop
 
-            uvloop.run(read_aiohttp(options.port, not options.chunked, options.follow))
+            uvloop.run(read_aiohttp(options.port, not options.chunked, options.follow, login=options.login))
 
 
 if __name__ == "__main__":

@@ -30,9 +30,11 @@ def measure(plan: Plan, main: Path) -> tuple[list[Figure], list[str]]:
             lambda: _floor(runs, feeder, main, plan),
         )
     figures = [_figure(runs, plan, "CPU of a change", "cpu", "µs"), _figure(runs, plan, "rate", "rate", "a second")]
-    for rate in RATES:
-        for name in ("p50", "p99"):
-            figures.append(_figure(runs, plan, f"sent to visible at {rate} a second: {name}", f"{name} {rate}", "ms"))
+    figures += [
+        _figure(runs, plan, f"sent to visible at {rate:,} a second: {name}", f"{name} {rate}", "ms")
+        for rate in RATES
+        for name in ("p50", "p99")
+    ]
     resolution = max(runs.of("operator", "lookup"))
     return figures, [f"updates: a lookup that shows a change takes {resolution * 1000:.2f} ms itself at most (median)"]
 
