@@ -64,6 +64,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--runs", type=int, help="how often everything is measured: 5")
     parser.add_argument("--seconds", type=float, help="how long a measurement of lookups, updates or the tail is: 3")
     parser.add_argument("--changes", type=int, help="how many changes are sent as fast as they are taken: 20000")
+    parser.add_argument("--relists", type=int, help="how often memory lets the operator list anew: 10")
     parser.add_argument("--no-wrk", action="store_true", help="do not use wrk, even if it is there")
     parser.add_argument("--operator", type=Path, default=MAIN, help="the operator/main.py of another checkout")
     parser.add_argument("--json", type=Path, help="the file to write all figures to")
@@ -78,7 +79,7 @@ def make_plan(options: argparse.Namespace) -> Plan:
     """How much is measured: what the options say, else as much as is quick, or usual."""
     quick = options.quick
     pods = options.pods or ([1000, 5000] if quick else [1000, 10_000, 50_000])
-    runs = options.runs or (1 if quick else 5)
+    runs = options.runs or (2 if quick else 5)
     return Plan(
         pods=pods,
         index_pods=options.index_pods or min(10_000, max(pods)),
@@ -86,8 +87,8 @@ def make_plan(options: argparse.Namespace) -> Plan:
         runs=runs,
         seconds=options.seconds or (1 if quick else 3),
         changes=options.changes or (5_000 if quick else 20_000),
-        relists=3 if quick else 10,
-        memory_runs=min(runs, 2),
+        relists=options.relists or (3 if quick else 10),
+        memory_runs=1 if quick else min(runs, 2),
         real_pods=min(10_000, max(pods)),
         wrk=not options.no_wrk,
     )

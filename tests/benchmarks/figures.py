@@ -55,7 +55,7 @@ class Plan:
     changes: int
     """How many changes are sent as fast as they are taken."""
     relists: int = 10
-    """How often memory and the tail let the operator list anew in a run."""
+    """How often memory lets the operator list anew in a run."""
     memory_runs: int = 2
     """How often memory is measured with pods: it varies little."""
     real_pods: int = 10_000

@@ -21,10 +21,11 @@ from tests.benchmarks.processes import content_length
 class Connection(asyncio.Protocol):
     """Asks, and asks again when the answer is complete, until the time is over."""
 
-    def __init__(self, requests: Iterator[bytes], latencies: list[float], until: float) -> None:
+    def __init__(self, requests: Iterator[bytes], latencies: list[float], until: float, keep_alive: bool) -> None:
         self._requests = requests
         self._latencies = latencies
         self._until = until
+        self._keep_alive = keep_alive
         self._received = b""
         self._asked = 0.0
         self._transport: asyncio.WriteTransport | None = None
@@ -45,8 +46,10 @@ class Connection(asyncio.Protocol):
             self._latencies.append(time.perf_counter() - self._asked)
             self._received = b""
             self.answered = True
-            if b"connection: close" not in head.lower():
+            if self._keep_alive:
                 self._ask()
+            elif self._transport is not None:
+                self._transport.close()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Tell that it is over."""
@@ -77,7 +80,7 @@ async def load(port: int, paths: list[str], connections: int, seconds: float, ke
         nonlocal errors
         while time.perf_counter() < until:
             _, connection = await asyncio.get_running_loop().create_connection(
-                lambda: Connection(requests, latencies, until), "127.0.0.1", port
+                lambda: Connection(requests, latencies, until, keep_alive), "127.0.0.1", port
             )
             await connection.closed
             errors += not connection.answered

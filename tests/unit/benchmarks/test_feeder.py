@@ -1,0 +1,118 @@
+"""The feeder says what an API server says."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+
+from pod_index.pods import Bookmark, Modified, decode_event, encode_record
+from tests.apiserver import ApiServer, realistic_pod
+from tests.benchmarks.feeder import Feeder
+from tests.benchmarks.podbytes import PodBytes, marker_of
+from tests.benchmarks.readers import STREAMING
+
+PODS = 7
+
+
+@pytest.fixture(scope="module")
+def feeder() -> Feeder:
+    return Feeder(PodBytes(PODS))
+
+
+@pytest.fixture
+def server() -> Iterator[ApiServer]:
+    with ApiServer(anonymous=True) as server:
+        server.pods.load(realistic_pod(number) for number in range(PODS))
+        yield server
+
+
+def comparable(pod: dict[str, Any]) -> dict[str, Any]:
+    """A pod without what two servers may differ in."""
+    metadata = pod["metadata"]
+    metadata.pop("resourceVersion")
+    metadata["annotations"].pop("benchmark/marker", None)
+    return pod
+
+
+def listed(url: str, limit: int) -> list[dict[str, Any]]:
+    """The pages of a list."""
+    pages = [httpx.get(f"{url}/api/v1/pods?limit={limit}").json()]
+    while token := pages[-1]["metadata"].get("continue"):
+        pages.append(httpx.get(f"{url}/api/v1/pods", params={"limit": limit, "continue": token}).json())
+    return pages
+
+
+def streamed(url: str) -> list[dict[str, Any]]:
+    """The initial events of a streaming list, up to the bookmark that ends them."""
+    events = []
+    with httpx.stream("GET", url + STREAMING) as response:
+        for line in response.iter_lines():
+            events.append(json.loads(line))
+            if events[-1]["type"] == "BOOKMARK":
+                return events
+    raise AssertionError("the initial events have no end")
+
+
+@pytest.mark.parametrize("limit", [1, 3, 500])
+def test_its_pages_are_those_of_the_small_api_server(feeder: Feeder, server: ApiServer, limit: int) -> None:
+    ours, theirs = listed(f"http://127.0.0.1:{feeder.port}", limit), listed(server.url, limit)
+    assert [len(page["items"]) for page in ours] == [len(page["items"]) for page in theirs]
+    assert {page["kind"] for page in ours} == {"PodList"}
+    assert len({page["metadata"]["resourceVersion"] for page in ours}) == 1
+
+    def items(pages: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+        return {pod["metadata"]["uid"]: comparable(pod) for page in pages for pod in page["items"]}
+
+    assert items(ours) == items(theirs)
+
+
+def test_its_streaming_list_is_that_of_the_small_api_server(feeder: Feeder, server: ApiServer) -> None:
+    ours, theirs = streamed(f"http://127.0.0.1:{feeder.port}"), streamed(server.url)
+
+    def pods(events: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+        return {event["object"]["metadata"]["uid"]: comparable(event["object"]) for event in events}
+
+    end, their_end = ours.pop(), theirs.pop()
+    assert {event["type"] for event in ours} == {"ADDED"}
+    assert pods(ours) == pods(theirs)
+    end["object"]["metadata"].pop("resourceVersion")
+    their_end["object"]["metadata"].pop("resourceVersion")
+    assert end == their_end
+
+
+def test_a_change_is_an_event_whose_record_shows_its_version(feeder: Feeder) -> None:
+    with httpx.stream("GET", f"http://127.0.0.1:{feeder.port}{STREAMING}") as response:
+        lines = response.iter_lines()
+        while not isinstance(decode_event(next(lines).encode()), Bookmark):
+            pass
+        feeder.await_watch(0)
+        ((_, uid, version),) = feeder.prepare(1, 1)["changes"]
+        assert len(feeder.send()["times"]) == 1
+        event = decode_event(next(lines).encode())
+        assert isinstance(event, Modified)
+        assert event.object.metadata.uid == uid
+        assert event.object.metadata.resource_version == version
+        assert marker_of(encode_record(event.object)) == version
+        feeder.expire()
+        error = json.loads(next(lines))
+        assert (error["type"], error["object"]["code"]) == ("ERROR", 410)
+        assert list(lines) == [], "the stream ends in good order"
+    with pytest.raises(RuntimeError, match="nobody watches"):
+        feeder.end()
+
+
+def test_it_has_no_history(feeder: Feeder) -> None:
+    answer = httpx.get(f"http://127.0.0.1:{feeder.port}/api/v1/pods?watch=true&resourceVersion=1")
+    assert json.loads(answer.text)["object"]["reason"] == "Expired"
+
+
+def test_it_has_nothing_but_pods(feeder: Feeder) -> None:
+    assert httpx.get(f"http://127.0.0.1:{feeder.port}/api/v1/nodes").status_code == 404
+
+
+def test_it_tells_the_size_of_all_answers() -> None:
+    pods = PodBytes(2)
+    assert pods.record_bytes > 2 * 500
+    assert 2 * 9_000 < pods.json_bytes < 2 * 12_500
