@@ -23,7 +23,7 @@ class Handler(BaseHTTPRequestHandler):
 
     protocol_version = "HTTP/1.1"
 
-    def do_GET(self) -> None:  # noqa: N802 - the name that http.server calls
+    def do_GET(self) -> None:
         self.send_response(200 if self.path == "/found" else 404)
         self.send_header("Content-Length", "2")
         self.end_headers()
