@@ -58,12 +58,12 @@ def lookup(uid: str) -> str:
     return f"/api/v1/pod?uid={uid}"
 
 
-def start_floor(main: Path, port: int, path: str) -> Helper:
+def start_floor(port: int, path: str) -> Helper:
     """Start the floor, which answers always what the operator at ``port`` answers to this path."""
     with Client(port) as client:
         status, body = client.get(path)
     arguments = [str(status), body.decode()]
-    return Helper("bareserver", *arguments, on=SUBJECT_CORE, environ={"PYTHONPATH": str(main.parent)})
+    return Helper("bareserver", *arguments, on=SUBJECT_CORE)
 
 
 def _measure(plan: Plan, main: Path, load: Load, case: Case, port: int) -> list[Figure]:
@@ -76,7 +76,7 @@ def _measure(plan: Plan, main: Path, load: Load, case: Case, port: int) -> list[
         milliseconds = {name: result[name] * 1000 for name in ("p50", "p99", "p99.9")}
         runs.add(subject, rate=result["rate"], **milliseconds)
 
-    with start_floor(main, port, case.paths[0]) as floor:
+    with start_floor(port, case.paths[0]) as floor:
         floor_port: int = floor.read()["port"]
         interleaved(plan.runs, lambda: run("operator", port), lambda: run("floor", floor_port))
     return [

@@ -53,7 +53,7 @@ def _idle(runs: Runs, feeder: FeederProcess, main: Path) -> None:
         operator.wait_for_ready()
         time.sleep(SETTLE_SECONDS)
         runs.add("operator", idle=operator.resident_bytes)
-        with start_floor(main, operator.port, "/health") as floor:
+        with start_floor(operator.port, "/health") as floor:
             floor.read()
             runs.add("floor", idle=resident_bytes(floor.pid))
 

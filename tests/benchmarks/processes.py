@@ -65,7 +65,7 @@ class Helper:
                 stdout=subprocess.PIPE,
                 text=True,
                 cwd=ROOT,
-                env={**os.environ, **(environ or {})},
+                env={**os.environ, "PYTHONPATH": str(MAIN.parent), **(environ or {})},
             )
 
     @property

@@ -1,9 +1,8 @@
 """The least that a sync could cost: a process that asks for the pods as the operator does, and keeps nothing.
 
 - ``null`` reads the bytes from a socket and throws them away: what the API server alone costs;
-- ``raw`` reads them from a socket and decodes them by msgspec into the operator's own Structs;
-- ``aiohttp`` does that with aiohttp's client on uvloop, as the operator does; with ``--login`` from the API server of
-  the kubeconfig.
+- ``aiohttp`` reads them by aiohttp on uvloop, as the operator does, and decodes them by msgspec into its Structs; with
+  ``--login`` from the API server of the kubeconfig.
 
 A line of JSON tells when the listing ended, by time.monotonic(), how many pods it had and the CPU used until then.
 With ``--follow``, the watch of a streaming list goes on until the server ends it, and a second line tells when each
@@ -17,9 +16,8 @@ import resource
 import socket
 import time
 import urllib.parse
-from collections.abc import AsyncIterator, Iterator
 
-from pod_index.pods import Added, Bookmark, Deleted, Modified, decode_event, decode_list
+from pod_index.pods import Added, Bookmark, Deleted, Modified, decode_events, decode_list
 
 FIRST_PAGE_SIZE, PAGE_SIZE = 50, 500
 """The sizes of the operator's pages, for pods of 10 KB."""
@@ -49,16 +47,16 @@ class Tally:
         self.listed = False
         self.changes: list[tuple[int, float]] = []
 
-    def line(self, line: bytes) -> None:
-        """Decode a line of a watch."""
-        event = decode_event(line)
-        match event:
-            case Added():
+    def lines(self, lines: bytes) -> None:
+        """Decode lines of a watch."""
+        for event in decode_events(lines):
+            if isinstance(event, Added):
                 self.pods += 1
-            case Bookmark() if event.ends_initial_events:
-                self.end_listing()
-            case Modified(pod) | Deleted(pod) if self.listed:
-                self.changes.append((pod.metadata.resource_version, time.monotonic()))
+            elif isinstance(event, Bookmark):
+                if event.ends_initial_events:
+                    self.end_listing()
+            elif self.listed and isinstance(event, Modified | Deleted):
+                self.changes.append((event.object.metadata.resource_version, time.monotonic()))
 
     def page(self, body: bytes) -> str | None:
         """Decode a page of a list; return the token of the next one."""
@@ -122,40 +120,6 @@ def read_nothing(port: int, streaming: bool) -> None:
     tally.end_listing()
 
 
-def chunks(sock: socket.socket, received: bytes) -> Iterator[bytes]:
-    """Yield the chunks of a body up to its last."""
-    at = 0
-    while True:
-        end = received.find(b"\r\n", at)
-        size = int(received[at:end], 16) if end >= 0 else -1
-        if size < 0 or len(received) < end + size + 4:
-            received, at = received[at:] + read(sock), 0
-            continue
-        if size == 0:
-            return
-        yield received[end + 2 : end + 2 + size]
-        at = end + size + 4
-
-
-def read_raw(port: int, streaming: bool, follow: bool) -> None:
-    """Read and decode from a socket."""
-    sock, tally = connect(port), Tally()
-    if streaming:
-        tail = b""
-        for data in chunks(sock, ask(sock, STREAMING)):
-            *lines, tail = (tail + data).split(b"\n")
-            for line in lines:
-                tally.line(line)
-            if tally.listed and not follow:
-                return
-        tell({"changes": tally.changes})
-        return
-    token: str | None = ""
-    while token is not None:
-        token = tally.page(b"".join(chunks(sock, ask(sock, page_path(token)))))
-    tally.end_listing()
-
-
 async def read_aiohttp(port: int, streaming: bool, follow: bool, *, login: bool) -> None:
     """Read by aiohttp and decode; with ``login``, from the API server of the kubeconfig."""
     import aiohttp  # here, as the other readers start without it
@@ -173,12 +137,15 @@ async def read_aiohttp(port: int, streaming: bool, follow: bool, *, login: bool)
             headers["Authorization"] = credentials.authorization
     timeout = aiohttp.ClientTimeout(total=None)
     tally = Tally()
-    async with aiohttp.ClientSession(server, headers=headers, timeout=timeout, connector=connector) as session:
+    async with aiohttp.ClientSession(
+        server, headers=headers, timeout=timeout, connector=connector, read_bufsize=READ_BYTES
+    ) as session:
         if streaming:
             async with session.get(STREAMING) as response:
-                async for lines in _lines(response.content.iter_any()):
-                    for line in lines:
-                        tally.line(line)
+                tail = b""
+                async for data in response.content.iter_any():
+                    lines, _, tail = (tail + data).rpartition(b"\n")
+                    tally.lines(lines)
                     if tally.listed and not follow:
                         return
             tell({"changes": tally.changes})
@@ -190,17 +157,10 @@ async def read_aiohttp(port: int, streaming: bool, follow: bool, *, login: bool)
         tally.end_listing()
 
 
-async def _lines(reads: AsyncIterator[bytes]) -> AsyncIterator[list[bytes]]:
-    tail = b""
-    async for data in reads:
-        *lines, tail = (tail + data).split(b"\n")
-        yield lines
-
-
 def main() -> None:
     """Read once, as the arguments say."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("kind", choices=["null", "raw", "aiohttp"])
+    parser.add_argument("kind", choices=["null", "aiohttp"])
     parser.add_argument("port", type=int)
     parser.add_argument("--chunked", action="store_true")
     parser.add_argument("--follow", action="store_true")
@@ -209,8 +169,6 @@ def main() -> None:
     match options.kind:
         case "null":
             read_nothing(options.port, not options.chunked)
-        case "raw":
-            read_raw(options.port, not options.chunked, options.follow)
         case _:
             import uvloop
 

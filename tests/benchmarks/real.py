@@ -24,7 +24,7 @@ def measure(plan: Plan, main: Path) -> tuple[list[Figure], list[str]]:
             interleaved(
                 plan.runs,
                 lambda: _operator(runs, folder, kubeconfig, streaming, main),  # noqa: B023 - called at once
-                lambda: _reader(runs, folder / "kubeconfig", streaming, main),  # noqa: B023
+                lambda: _reader(runs, folder / "kubeconfig", streaming),  # noqa: B023
             )
             figures += [
                 Figure(
@@ -50,8 +50,8 @@ def _operator(runs: Runs, folder: Path, kubeconfig: str, streaming: bool, main: 
         runs.add("operator", start=ready - operator.started, cpu=cpu_seconds(operator.process.pid))
 
 
-def _reader(runs: Runs, kubeconfig: Path, streaming: bool, main: Path) -> None:
-    environ = {"PYTHONPATH": str(main.parent), "KUBECONFIG": str(kubeconfig)}
+def _reader(runs: Runs, kubeconfig: Path, streaming: bool) -> None:
+    environ = {"KUBECONFIG": str(kubeconfig)}
     arguments = ["aiohttp", "0", "--login", *([] if streaming else ["--chunked"])]
     with Helper("readers", *arguments, on=SUBJECT_CORE, environ=environ) as reader:
         said = reader.read()

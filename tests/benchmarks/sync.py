@@ -8,7 +8,6 @@ from tests.benchmarks.processes import SUBJECT_CORE, FeederProcess, Helper, Subj
 
 SECTION = "sync"
 AIOHTTP = "aiohttp and msgspec, nothing kept"
-RAW = "socket and msgspec, nothing kept"
 
 
 def measure(plan: Plan, main: Path) -> tuple[list[Figure], list[str]]:
@@ -21,9 +20,8 @@ def measure(plan: Plan, main: Path) -> tuple[list[Figure], list[str]]:
                 interleaved(
                     plan.runs,
                     lambda: _operator(runs, feeder, streaming, main),  # noqa: B023 - called at once
-                    lambda: _reader(runs, "aiohttp", feeder, streaming, main),  # noqa: B023
-                    lambda: _reader(runs, "raw", feeder, streaming, main),  # noqa: B023
-                    lambda: _reader(runs, "null", feeder, streaming, main),  # noqa: B023
+                    lambda: _reader(runs, "aiohttp", feeder, streaming),  # noqa: B023
+                    lambda: _reader(runs, "null", feeder, streaming),  # noqa: B023
                 )
                 figures += _figures(runs, pods, "streaming" if streaming else "chunked")
                 worst = max(runs.of("operator", "resolution"))
@@ -45,10 +43,10 @@ def _operator(runs: Runs, feeder: FeederProcess, streaming: bool, main: Path) ->
     runs.add("operator", start=ready - operator.started, sync=sync, cpu=cpu, resolution=resolution)
 
 
-def _reader(runs: Runs, kind: str, feeder: FeederProcess, streaming: bool, main: Path) -> None:
+def _reader(runs: Runs, kind: str, feeder: FeederProcess, streaming: bool) -> None:
     feeder.ask("status")
     arguments = [kind, str(feeder.port), *([] if streaming else ["--chunked"])]
-    with Helper("readers", *arguments, on=SUBJECT_CORE, environ={"PYTHONPATH": str(main.parent)}) as reader:
+    with Helper("readers", *arguments, on=SUBJECT_CORE) as reader:
         said = reader.read()
     if kind != "null" and said["pods"] != feeder.pods:
         raise RuntimeError(f"the {kind} reader saw {said['pods']} pods of {feeder.pods}")
@@ -78,7 +76,6 @@ def _figures(runs: Runs, pods: int, how: str) -> list[Figure]:
     return [
         figure("process start to ready", "operator", "start", AIOHTTP, "aiohttp"),
         figure("list start to ready", "operator", "sync", AIOHTTP, "aiohttp"),
-        figure("list start to ready, of a socket", "operator", "sync", RAW, "raw"),
         figure("CPU until ready", "operator", "cpu", AIOHTTP, "aiohttp", "CPU s"),
-        figure("bytes read and thrown away", "null", "sync", RAW, "raw"),
+        figure("bytes read and thrown away", "null", "sync", AIOHTTP, "aiohttp"),
     ]

@@ -28,7 +28,7 @@ def measure(plan: Plan, main: Path) -> tuple[list[Figure], list[str]]:
         feeder.await_watch()
         operator.wait_for_ready()
         paths = [lookup(uid) for uid in feeder.uids(UIDS)]
-        with start_floor(main, operator.port, paths[0]) as floor:
+        with start_floor(operator.port, paths[0]) as floor:
             floor_port: int = floor.read()["port"]
 
             def listing() -> None:

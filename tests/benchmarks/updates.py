@@ -27,7 +27,7 @@ def measure(plan: Plan, main: Path) -> tuple[list[Figure], list[str]]:
         interleaved(
             plan.runs,
             lambda: _operator(runs, feeder, main, plan),
-            lambda: _floor(runs, feeder, main, plan),
+            lambda: _floor(runs, feeder, plan),
         )
     figures = [_figure(runs, plan, "CPU of a change", "cpu", "µs"), _figure(runs, plan, "rate", "rate", "a second")]
     figures += [
@@ -71,9 +71,9 @@ def visible_latencies(feeder: FeederProcess, operator: Subject, rate: int, secon
     return [seen - sent for seen, sent in zip(visible, feeder.read()["times"], strict=True)]
 
 
-def _floor(runs: Runs, feeder: FeederProcess, main: Path, plan: Plan) -> None:
+def _floor(runs: Runs, feeder: FeederProcess, plan: Plan) -> None:
     arguments = ["aiohttp", str(feeder.port), "--follow"]
-    with Helper("readers", *arguments, on=SUBJECT_CORE, environ={"PYTHONPATH": str(main.parent)}) as reader:
+    with Helper("readers", *arguments, on=SUBJECT_CORE) as reader:
         feeder.await_watch()
         reader.read()
         idle = _idle_cpu(reader.pid)

@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
-from pod_index.pods import Bookmark, Modified, decode_event, encode_record
+from pod_index.pods import Bookmark, Modified, decode_events, encode_record
 from tests.apiserver import ApiServer, realistic_pod
 from tests.benchmarks.feeder import Feeder
 from tests.benchmarks.podbytes import PodBytes, marker_of
@@ -85,12 +85,12 @@ def test_its_streaming_list_is_that_of_the_small_api_server(feeder: Feeder, serv
 def test_a_change_is_an_event_whose_record_shows_its_version(feeder: Feeder) -> None:
     with httpx.stream("GET", f"http://127.0.0.1:{feeder.port}{STREAMING}") as response:
         lines = response.iter_lines()
-        while not isinstance(decode_event(next(lines).encode()), Bookmark):
+        while not isinstance(decode_events(next(lines).encode())[0], Bookmark):
             pass
         feeder.await_watch(0)
         ((_, uid, version),) = feeder.prepare(1, 1)["changes"]
         assert len(feeder.send()["times"]) == 1
-        event = decode_event(next(lines).encode())
+        (event,) = decode_events(next(lines).encode())
         assert isinstance(event, Modified)
         assert event.object.metadata.uid == uid
         assert event.object.metadata.resource_version == version
