@@ -29,7 +29,7 @@ class Connection(asyncio.Protocol):
         self._received = b""
         self._asked = 0.0
         self._transport: asyncio.WriteTransport | None = None
-        self.answered = False
+        self.answered = True
         self.closed = asyncio.get_running_loop().create_future()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
