@@ -24,11 +24,6 @@ ERROR_BODY_LIMIT = 64 * 1024
 """How much of an error's body is read, in bytes."""
 
 
-READ_BUFFER = 1024 * 1024
-"""How much is received, at the most twice, before it is read, in bytes. With aiohttp's 64 KiB, reading takes twice the
-CPU, as the connection is paused and resumed at every read of a large cluster."""
-
-
 class ApiError(Exception):
     """A request failed; the message is one line that says what failed, where, and what to do."""
 
@@ -84,7 +79,6 @@ class ApiClient:
         if self._session is None:
             self._session = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(limit=0, socket_factory=open_socket),
-                read_bufsize=READ_BUFFER,
                 trust_env=True,  # HTTPS_PROXY and NO_PROXY, as kubectl does
                 headers={
                     "Accept": "application/json",

@@ -109,7 +109,6 @@ class Feeder:
         Tells when those were sent that `prepare()` told.
         """
         watch = self._current()
-        self._version += len(self._events)
         size = 1 if rate else BATCH
         times = []
         begin = time.monotonic()
@@ -117,7 +116,9 @@ class Feeder:
             if rate:
                 time.sleep(max(0.0, start + first / rate - time.monotonic()))
             times.append(time.monotonic())
-            watch.send(b"".join(self._events[first : first + size]))
+            events = self._events[first : first + size]
+            watch.send(b"".join(events))
+            self._version += len(events)
         return {"begin": begin, "times": [times[at // size] for at in self._sampled]}
 
     def _current(self) -> Watch:

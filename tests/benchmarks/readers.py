@@ -137,9 +137,7 @@ async def read_aiohttp(port: int, streaming: bool, follow: bool, *, login: bool)
             headers["Authorization"] = credentials.authorization
     timeout = aiohttp.ClientTimeout(total=None)
     tally = Tally()
-    async with aiohttp.ClientSession(
-        server, headers=headers, timeout=timeout, connector=connector, read_bufsize=READ_BYTES
-    ) as session:
+    async with aiohttp.ClientSession(server, headers=headers, timeout=timeout, connector=connector) as session:
         if streaming:
             async with session.get(STREAMING) as response:
                 tail = b""
