@@ -33,7 +33,11 @@ class PodApi:
         """
         params = {"limit": str(limit)} | ({"continue": continue_token} if continue_token else {})
         async with self._client.get(self._path, params, idle_seconds=self._idle_seconds) as response:
-            body = await response.read()
+            # Not response.read(), which collects the parts and joins them: at 5 MB, fresh memory for both at every
+            # page cost a third of the time of listing a large cluster.
+            body = bytearray()
+            async for part in response.content.iter_any():
+                body += part
         try:
             return decode_list(body), len(body)
         except NOT_JSON as error:

@@ -109,6 +109,7 @@ class Feeder:
         Tells when those were sent that `prepare()` told.
         """
         watch = self._current()
+        self._version += len(self._events)
         size = 1 if rate else BATCH
         times = []
         begin = time.monotonic()
@@ -116,9 +117,7 @@ class Feeder:
             if rate:
                 time.sleep(max(0.0, start + first / rate - time.monotonic()))
             times.append(time.monotonic())
-            events = self._events[first : first + size]
-            watch.send(b"".join(events))
-            self._version += len(events)
+            watch.send(b"".join(self._events[first : first + size]))
         return {"begin": begin, "times": [times[at // size] for at in self._sampled]}
 
     def _current(self) -> Watch:
