@@ -32,16 +32,23 @@ STRIDE = 7919
 class Watch:
     """A watch that has sent its initial state; events and bookmarks come from different threads."""
 
-    def __init__(self, sock: socket.socket) -> None:
+    def __init__(self, sock: socket.socket, version: int) -> None:
         self._sock = sock
+        self._version = version
         self._lock = threading.Lock()
         self.over = threading.Event()
 
-    def send(self, chunks: bytes) -> None:
-        """Send some events, unless it is over."""
+    def send(self, events: bytes, version: int) -> None:
+        """Send some events, the last of which has this version."""
+        with self._lock:
+            self._sock.sendall(events)
+            self._version = version
+
+    def bookmark(self) -> None:
+        """Tell the version of the last event, unless it is over."""
         with self._lock:
             if not self.over.is_set():
-                self._sock.sendall(chunks)
+                self._sock.sendall(bookmark(self._version))
 
     def end(self, chunks: bytes = b"") -> None:
         """Send the last events and the end of the body."""
@@ -109,7 +116,6 @@ class Feeder:
         Tells when those were sent that `prepare()` told.
         """
         watch = self._current()
-        self._version += len(self._events)
         size = 1 if rate else BATCH
         times = []
         begin = time.monotonic()
@@ -117,7 +123,9 @@ class Feeder:
             if rate:
                 time.sleep(max(0.0, start + first / rate - time.monotonic()))
             times.append(time.monotonic())
-            watch.send(b"".join(self._events[first : first + size]))
+            batch = self._events[first : first + size]
+            self._version += len(batch)
+            watch.send(b"".join(batch), self._version)
         return {"begin": begin, "times": [times[at // size] for at in self._sampled]}
 
     def _current(self) -> Watch:
@@ -167,7 +175,7 @@ class Feeder:
             # There is no history here: who has missed something lists again.
             sock.sendall(expired() + LAST_CHUNK)
             return
-        watch = Watch(sock)
+        watch = Watch(sock, self._version)
         with self._changed:
             self._watch = watch
             self._watches += 1
@@ -177,7 +185,7 @@ class Feeder:
             if time.monotonic() >= deadline:
                 watch.end()
             else:
-                watch.send(bookmark(self._version))
+                watch.bookmark()
 
 
 def main() -> None:

@@ -1,13 +1,15 @@
 """The feeder says what an API server says."""
 
 import json
+import threading
+import time
 from collections.abc import Iterator
 from typing import Any
 
 import httpx
 import pytest
 
-from pod_index.pods import Bookmark, Modified, decode_events, encode_record
+from pod_index.pods import Bookmark, Error, Modified, WatchEvent, decode_events, encode_record
 from tests.apiserver import ApiServer, realistic_pod
 from tests.benchmarks.feeder import Feeder
 from tests.benchmarks.podbytes import PodBytes, marker_of
@@ -46,7 +48,7 @@ def listed(url: str, limit: int) -> list[dict[str, Any]]:
 
 def streamed(url: str) -> list[dict[str, Any]]:
     """The initial events of a streaming list, up to the bookmark that ends them."""
-    events = []
+    events: list[dict[str, Any]] = []
     with httpx.stream("GET", url + STREAMING) as response:
         for line in response.iter_lines():
             events.append(json.loads(line))
@@ -101,6 +103,29 @@ def test_a_change_is_an_event_whose_record_shows_its_version(feeder: Feeder) -> 
         assert list(lines) == [], "the stream ends in good order"
     with pytest.raises(RuntimeError, match="nobody watches"):
         feeder.end()
+
+
+def test_bookmarks_between_changes_never_run_ahead(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tests.benchmarks.feeder.BOOKMARK_SECONDS", 0.0005)
+    feeder = Feeder(PodBytes(PODS))
+    changes = 500
+    with httpx.stream("GET", f"http://127.0.0.1:{feeder.port}{STREAMING}") as response:
+        lines = response.iter_lines()
+        while not isinstance(decode_events(next(lines).encode())[0], Bookmark):
+            pass
+        feeder.await_watch(0)
+        feeder.prepare(changes, 1)
+        sender = threading.Thread(target=feeder.send, kwargs={"rate": 2000, "start": time.monotonic()})
+        sender.start()
+        events: list[WatchEvent] = []
+        while sum(isinstance(event, Modified) for event in events) < changes:
+            (event,) = decode_events(next(lines).encode())
+            assert not isinstance(event, Error)
+            events.append(event)
+        sender.join()
+    versions = [event.object.metadata.resource_version for event in events]
+    assert versions == sorted(versions)
+    assert any(isinstance(event, Bookmark) for event in events)
 
 
 def test_it_has_no_history(feeder: Feeder) -> None:
