@@ -43,11 +43,11 @@ def main(arguments: Sequence[str]) -> int:
         figures += measured
         notes += [*said, f"{section}: measured in {time.monotonic() - begin:.0f} s"]
         print(f"{report.table(measured)}\n", flush=True)
+        if options.json:
+            chosen = {name: str(value) for name, value in vars(options).items()}
+            options.json.write_text(report.document(figures, notes, chosen), encoding="utf-8")
     print(report.plot(figures))
     print("\n".join(["", *notes, "", *(f"{name}: {value}" for name, value in report.machine().items())]))
-    if options.json:
-        chosen = {name: str(value) for name, value in vars(options).items()}
-        options.json.write_text(report.document(figures, notes, chosen), encoding="utf-8")
     return 0
 
 
