@@ -119,9 +119,12 @@ def _uid(query: bytes) -> str:
     return parameters.get("uid", [""])[0]  # the first one counts, as with Go's net/url
 
 
+_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
+
+
 def error(message: str) -> bytes:
     """Encode the body of every answer that is not a success."""
-    return json.dumps({"error": message}, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
+    return _json.encode({"error": message}).encode("utf-8", "replace")
 
 
 async def _send(send: Send, status: int, body: bytes, *headers: tuple[bytes, bytes]) -> None:

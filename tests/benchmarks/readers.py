@@ -47,7 +47,7 @@ class Tally:
         self.listed = False
         self.changes: list[tuple[int, float]] = []
 
-    def lines(self, lines: bytes) -> None:
+    def lines(self, lines: memoryview) -> None:
         """Decode lines of a watch."""
         for event in decode_events(lines):
             if isinstance(event, Added):
@@ -58,7 +58,7 @@ class Tally:
             elif self.listed and isinstance(event, Modified | Deleted):
                 self.changes.append((event.object.metadata.resource_version, time.monotonic()))
 
-    def page(self, body: bytes) -> str | None:
+    def page(self, body: bytearray) -> str | None:
         """Decode a page of a list; return the token of the next one."""
         page = decode_list(body)
         self.pods += len(page.items or [])
@@ -122,12 +122,14 @@ def read_nothing(port: int, streaming: bool) -> None:
 
 async def read_aiohttp(port: int, streaming: bool, follow: bool, *, login: bool) -> None:
     """Read by aiohttp and decode; with ``login``, from the API server of the kubeconfig."""
-    import aiohttp  # here, as the other readers start without it
+    # Here, as the other reader starts without them.
+    import aiohttp
+
+    from pod_index.pod_api import read_lines
 
     server, headers = f"http://127.0.0.1:{port}", {"Accept": "application/json", "Accept-Encoding": "identity"}
     connector: aiohttp.TCPConnector | None = None
     if login:
-        # The official client takes a while to import, which other readers do without.
         from pod_index.credentials import load_credentials
 
         credentials = load_credentials()
@@ -140,9 +142,7 @@ async def read_aiohttp(port: int, streaming: bool, follow: bool, *, login: bool)
     async with aiohttp.ClientSession(server, headers=headers, timeout=timeout, connector=connector) as session:
         if streaming:
             async with session.get(STREAMING) as response:
-                tail = b""
-                async for data in response.content.iter_any():
-                    lines, _, tail = (tail + data).rpartition(b"\n")
+                async for lines in read_lines(response.content):
                     tally.lines(lines)
                     if tally.listed and not follow:
                         return
@@ -151,7 +151,10 @@ async def read_aiohttp(port: int, streaming: bool, follow: bool, *, login: bool)
         token: str | None = ""
         while token is not None:
             async with session.get(page_path(token)) as response:
-                token = tally.page(await response.read())
+                body = bytearray()
+                async for part in response.content.iter_any():
+                    body += part
+                token = tally.page(body)
         tally.end_listing()
 
 
