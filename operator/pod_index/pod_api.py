@@ -26,20 +26,28 @@ class PodApi:
         self._path = f"/api/v1/namespaces/{scope}/pods" if scope else "/api/v1/pods"
         self._idle_seconds = idle_seconds
 
-    async def list_page(self, limit: int, continue_token: str | None = None) -> tuple[PodList, int]:
+    async def list_page(
+        self, limit: int, continue_token: str | None = None, *, buffer: bytearray | None = None
+    ) -> tuple[PodList, int]:
         """Get one page of at most ``limit`` pods, and its size in bytes.
 
+        The pages of a listing are read into one ``buffer``, which grows as they need: at 5 MB, fresh memory for each
+        of them costs a third of the time of listing a large cluster.
         https://kubernetes.io/docs/reference/using-api/api-concepts/#retrieving-large-results-sets-in-chunks
         """
         params = {"limit": str(limit)} | ({"continue": continue_token} if continue_token else {})
+        buffer = bytearray() if buffer is None else buffer
+        size = 0
         async with self._client.get(self._path, params, idle_seconds=self._idle_seconds) as response:
-            # Not response.read(), which collects the parts and joins them: at 5 MB, fresh memory for both at every
-            # page cost a third of the time of listing a large cluster.
-            body = bytearray()
             async for part in response.content.iter_any():
-                body += part
+                begin, size = size, size + len(part)
+                if size > len(buffer):
+                    buffer.extend(bytes(max(size, 2 * begin) - len(buffer)))
+                with memoryview(buffer) as view:
+                    view[begin:size] = part
         try:
-            return decode_list(body), len(body)
+            with memoryview(buffer)[:size] as body:
+                return decode_list(body), size
         except NOT_JSON as error:
             raise Untrusted(f"the API server sends no list of pods ({error})") from error
 

@@ -127,7 +127,7 @@ NOT_JSON = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 """What decoding raises for anything but the right JSON: other JSON, other bytes, JSON nested without end."""
 
 
-def decode_list(body: bytes | bytearray) -> PodList:
+def decode_list(body: bytes | bytearray | memoryview) -> PodList:
     """Decode one page of a list of pods; raise one of NOT_JSON if it is not one."""
     return _list_decoder.decode(body)
 

@@ -109,8 +109,9 @@ class Reflector:
     async def _list_pages(self) -> AsyncGenerator[Item]:
         token: str | None = None
         limit = FIRST_PAGE_SIZE
+        buffer = bytearray()
         while True:
-            page, size = await self._api.list_page(limit, token)
+            page, size = await self._api.list_page(limit, token, buffer=buffer)
             token, version = page.metadata.continue_token, page.metadata.resource_version
             pods = page.items or []
             self._check_history(version)
