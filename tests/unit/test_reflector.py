@@ -138,6 +138,14 @@ async def test_a_listing_whose_version_goes_back_is_begun_again_and_told_so(
     assert begins == [False, True]
 
 
+async def test_pages_that_come_in_many_parts_are_put_together(client: ApiClient, server: ApiServer) -> None:
+    names = [f"web-{number:02}" for number in range(60)]
+    server.pods.load(make_pod(name, annotations={"large": name * 5_000}) for name in names)
+    items = await take(reflector(client, streaming_list=False), 3)
+    assert [item[0] for item in items] == ["begin", "page", "page"]
+    assert items[1][1] + items[2][1] == names
+
+
 async def test_a_line_that_never_ends_is_not_kept(
     client: ApiClient, server: ApiServer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
