@@ -44,9 +44,10 @@ def create_app(index: PodIndex) -> Starlette:
 
 
 class LookupsFirst:
-    """Middleware that hands lookups to their endpoint before the router: a sixth of the CPU that one takes else.
+    """Middleware that hands lookups to their endpoint before the router.
 
-    Measured by tests/benchmarks: 27 instead of 32 microseconds, of which a bare uvicorn application takes 24.
+    The router and its handling of exceptions take 4 of the 32 microseconds of CPU of a lookup, of which a bare uvicorn
+    application takes 24.
     """
 
     def __init__(self, app: ASGIApp, lookup: "PodEndpoint") -> None:

@@ -18,7 +18,6 @@ SUITE = "forky"
 SCRIPT = "/usr/share/debootstrap/scripts/sid"
 CERTIFICATES = "etc/ssl/certs/ca-certificates.crt"
 BUILD_SECONDS = 900.0
-STOP_SECONDS = 30.0
 
 
 class Unavailable(Exception):
