@@ -26,6 +26,11 @@ def free_port() -> int:
         return port
 
 
+def resident_bytes(pid: int) -> int:
+    """The memory that a process holds now (RSS), in bytes: proc(5) on statm."""
+    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
 class OperatorProcess:
     """One operator with a log file; started on entry, killed on exit if it still runs.
 
@@ -102,8 +107,7 @@ class OperatorProcess:
     @property
     def resident_bytes(self) -> int:
         """The memory that it holds now (RSS), in bytes."""
-        fields = Path(f"/proc/{self.process.pid}/statm").read_text().split()
-        return int(fields[1]) * os.sysconf("SC_PAGE_SIZE")
+        return resident_bytes(self.process.pid)
 
     @property
     def peak_bytes(self) -> int:

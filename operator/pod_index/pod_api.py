@@ -42,6 +42,7 @@ class PodApi:
             async for part in response.content.iter_any():
                 begin, size = size, size + len(part)
                 if size > len(buffer):
+                    # Twofold: in smaller steps, it costs what it is to save.
                     buffer.extend(bytes(max(size, 2 * begin) - len(buffer)))
                 with memoryview(buffer) as view:
                     view[begin:size] = part

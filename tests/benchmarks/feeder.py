@@ -195,7 +195,6 @@ def main() -> None:
     answer: dict[str, Any] = {
         "port": feeder.port,
         "pods": len(pods),
-        "json_bytes": pods.json_bytes,
         "record_bytes": pods.record_bytes,
     }
     print(json.dumps(answer), flush=True)

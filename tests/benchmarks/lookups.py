@@ -36,7 +36,7 @@ def measure(plan: Plan, main: Path) -> tuple[list[Figure], list[str]]:
     ):
         operator.wait_for_ready()
         for case in cases(feeder.uids(UIDS)):
-            figures += _measure(plan, main, load, case, operator.port)
+            figures += _measure(plan, load, case, operator.port)
     note = f"lookups: the load is made by {load.generator}, in a closed loop, on one core"
     return figures, [note]
 
@@ -66,7 +66,7 @@ def start_floor(port: int, path: str) -> Helper:
     return Helper("bareserver", *arguments, on=SUBJECT_CORE)
 
 
-def _measure(plan: Plan, main: Path, load: Load, case: Case, port: int) -> list[Figure]:
+def _measure(plan: Plan, load: Load, case: Case, port: int) -> list[Figure]:
     runs = Runs()
 
     def run(subject: str, port: int) -> None:

@@ -47,11 +47,6 @@ def cpu_seconds(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def resident_bytes(pid: int) -> int:
-    """The memory that a process holds now (RSS)."""
-    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
-
-
 class Helper:
     """A Python module in a process of its own that talks in lines of JSON, and ends with its stdin."""
 
@@ -119,7 +114,6 @@ class FeederProcess(Helper):
         described = self.read()
         self.pods = pods
         self.port: int = described["port"]
-        self.json_bytes: int = described["json_bytes"]
         self.record_bytes: int = described["record_bytes"]
         self._watches = 0
 
