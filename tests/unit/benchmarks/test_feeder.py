@@ -18,8 +18,9 @@ from tests.benchmarks.readers import STREAMING
 PODS = 7
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def feeder() -> Feeder:
+    """One that nobody has watched: a watch of the test before would be taken for that of the test."""
     return Feeder(PodBytes(PODS))
 
 
