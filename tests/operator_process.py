@@ -1,8 +1,10 @@
 """The operator as its users run it: ``kopf run operator/main.py`` in a process of its own."""
 
+import contextlib
 import http.client
 import json
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -18,12 +20,19 @@ MAIN = Path(__file__).parent.parent / "operator" / "main.py"
 STOP_SECONDS = 30.0
 
 
+PORTS = range(10_000, 32_768)
+"""Below those that systems hand to outgoing connections: nobody takes one of these by chance (RFC 6335, section 6)."""
+
+_candidates = iter(random.sample(PORTS, len(PORTS)))
+
+
 def free_port() -> int:
-    """A port that nobody listens on now."""
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        port: int = sock.getsockname()[1]
-        return port
+    """A port that nobody listens on now, and never the same one twice."""
+    for port in _candidates:
+        with socket.socket() as sock, contextlib.suppress(OSError):
+            sock.bind(("127.0.0.1", port))
+            return port
+    raise AssertionError("no free port is left")
 
 
 def resident_bytes(pid: int) -> int:

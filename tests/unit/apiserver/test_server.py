@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 from tests.apiserver import ApiServer, Fault, make_pod
+from tests.operator_process import free_port
 from tests.polling import eventually
 from tests.unit.apiserver.conftest import Connect
 from tests.unit.apiserver.watcher import Watcher
@@ -73,9 +74,7 @@ def test_start_and_stop_have_their_order(server: ApiServer) -> None:
 
 
 def test_a_server_can_have_a_certain_port() -> None:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     with ApiServer(port) as server:
         assert server.url == f"http://127.0.0.1:{port}"
         with pytest.raises(OSError, match="in use"):
