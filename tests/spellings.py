@@ -1,7 +1,7 @@
 """Texts that name pods, as they occur in the wild, and texts that do not; the comments say where.
 
-Paths of cgroups, logs and volumes are facts: they are collected from the tests and issues of those who met them. Where a
-comment says "the form of", the form is documented, and the IDs are those of other rows or made up.
+Paths of cgroups, logs and volumes are facts: they are collected from the tests and issues of those who met them. Where
+a comment says "the form of", the form is documented, and the IDs are those of other rows or made up.
 """
 
 from typing import NamedTuple

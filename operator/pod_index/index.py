@@ -1,4 +1,4 @@
-"""The index of pods by UID: a plain object with no I/O, which owns readiness.
+"""The index of pods, by UID and by other keys: a plain object with no I/O, which owns readiness.
 
 Its writers hand it what a stream of one scope (all namespaces, or one) says, in any order, more than once or
 late; the rules below keep it right all the same:
@@ -9,20 +9,49 @@ late; the rules below keep it right all the same:
   newer than it, is deleted, until something newer shows it again: then it was the listing that was wrong.
 """
 
+import time
+from collections.abc import Callable, Iterable, Iterator
+from typing import NamedTuple
+
 from msgspec import Struct
 
 from pod_index.changes import Change, Page
+from pod_index.deleted import DeletedPods
+from pod_index.identifiers import Identifier
+from pod_index.keys import (
+    KINDS,
+    KeyTable,
+    Kind,
+    config_hash_key,
+    container_key,
+    ip_key,
+    is_in_namespace,
+    keys_of,
+    name_key,
+    node_key,
+    rank_of,
+    split,
+    uid_key,
+)
 from pod_index.pods import Pod, encode_record
+from pod_index.subscriptions import Subscriptions
 
 TOMBSTONES = 10_000
 """How many deleted UIDs are remembered; the oldest go first. Only what was on its way while its pod was deleted
 can come late, and that is never more than a page or two."""
 
 
-class Entry(Struct, gc=False):
-    """What is kept of a pod: its record, encoded once, and what decides about the next change to it."""
+SLICE = 2_000
+"""How many pods are looked through at once when those of a namespace are listed: about 0.3 ms."""
 
+
+class Entry(Struct, gc=False, eq=False):
+    """What is kept of a pod: its record, encoded once, its keys, and what decides about the next change to it."""
+
+    uid: str
     record: bytes
+    keys: bytes
+    """See `keys.keys_of`."""
     resource_version: int
     scope: str
     listing: int
@@ -46,14 +75,38 @@ class Tombstone(Struct, gc=False):
     told: bool
 
 
+class Match(NamedTuple):
+    """A pod that was found."""
+
+    record: bytes
+    """The encoded record, with ``deletedAt`` if the pod is gone."""
+    by: str
+    """What found it: ``uid`` or the kind of a key."""
+
+
 class PodIndex:
-    """Pods by UID, ready to be answered.
+    """Pods by UID and by their keys of ``kinds``, ready to be answered.
 
     Writers name the scope that they speak for: a namespace, or "" for all of them. Scopes never overlap.
+
+    Pods that are gone are kept for ``retention_seconds``, but at most ``retention_max``; ``now`` is a clock in seconds
+    since the epoch.
     """
 
-    def __init__(self, *, tombstones: int = TOMBSTONES) -> None:
+    def __init__(
+        self,
+        *,
+        kinds: frozenset[Kind] = KINDS,
+        retention_seconds: float = 300.0,
+        retention_max: int = 10_000,
+        tombstones: int = TOMBSTONES,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        self.kinds = kinds
         self._entries: dict[str, Entry] = {}
+        self._table: KeyTable[Entry] = KeyTable()
+        self._deleted = DeletedPods(retention_seconds, retention_max, now)
+        self._subscriptions = Subscriptions()
         self._tombstones: dict[str, Tombstone] = {}
         self._tombstones_limit = tombstones
         self._scopes: dict[str, Scope] = {}
@@ -68,6 +121,46 @@ class PodIndex:
         """Return the encoded record of the pod with ``uid``, or None if no such pod is known."""
         entry = self._entries.get(uid)
         return None if entry is None else entry.record
+
+    def find(self, identifier: Identifier, *, deleted: bool = False) -> Match | None:
+        """Return the pod that the identifier names, or None if no such pod is known.
+
+        With ``deleted`` one that is gone will do, if there is none that lives.
+        """
+        kind, value = identifier
+        if kind == "uid":
+            record = self.lookup(value) or (self._deleted.by_uid(value) if deleted else None)
+            if record is not None:
+                return Match(record, kind)
+        *_, key = _keys_of(identifier)
+        by = "config.hash" if kind == "uid" else kind
+        found = self._table.find(key)
+        if found:
+            return Match(max(found, key=_precedence).record, by)
+        record = self._deleted.by_key(key) if deleted else None
+        return None if record is None else Match(record, by)
+
+    def select(self, *, node: str = "", namespace: str = "") -> Iterator[list[tuple[str, bytes]]]:
+        """Yield the UIDs and records of the pods on a node, or in a namespace, or both: in slices, in no order.
+
+        Between the slices the index may change. Every pod that lives from the first to the last is in one of them.
+        """
+        entries = self._table.find(node_key(node)) if node else list(self._entries.values())
+        for start in range(0, len(entries), SLICE):
+            yield [
+                (entry.uid, entry.record)
+                for entry in entries[start : start + SLICE]
+                if (not namespace or is_in_namespace(entry.keys, namespace)) and self._entries.get(entry.uid) is entry
+            ]
+
+    def subscribe(self, identifiers: Iterable[Identifier], callback: Callable[[], None]) -> Callable[[], None]:
+        """Let ``callback`` be called whenever one of these may have come to name a pod; return what ends that.
+
+        It is called in the middle of a change, so it must neither raise nor use the index.
+        """
+        awaited = [key for identifier in identifiers for key in _keys_of(identifier)]
+        self._subscriptions.add(awaited, callback)
+        return lambda: self._subscriptions.remove(awaited, callback)
 
     def apply_page(self, page: Page) -> None:
         """Take over one page of a listing; the last one deletes what the listing did not show."""
@@ -86,6 +179,7 @@ class PodIndex:
     def remove(self, change: Change) -> None:
         """Remove a deleted pod for good."""
         uid, resource_version = change.pod.metadata.uid, change.pod.metadata.resource_version
+        self._apply(change.scope, change.pod, None)  # what it was at last
         self._remove(uid, Tombstone(change.scope, resource_version, told=True))
 
     def _begin_listing(self, scope: str, *, rewound: bool) -> None:
@@ -99,6 +193,7 @@ class PodIndex:
             self._tombstones = {
                 uid: tombstone for uid, tombstone in self._tombstones.items() if tombstone.scope != scope
             }
+            self._deleted.discard_scope(scope)
 
     def _complete_listing(self, scope: str, resource_version: int) -> None:
         state = self._scopes[scope]
@@ -120,19 +215,52 @@ class PodIndex:
             if tombstone.told or not newer:
                 return
             del self._tombstones[uid]
+            self._deleted.discard(uid)
         entry = self._entries.get(uid)
         if entry is None:
-            self._entries[uid] = Entry(encode_record(pod), resource_version, scope, listing or 0)
+            entry = Entry(uid, encode_record(pod), keys_of(pod, self.kinds), resource_version, scope, listing or 0)
+            self._entries[uid] = entry
+            self._table.add(entry)
+            self._notify(entry)
             return
         if listing is not None:
             entry.listing = listing
         if resource_version > entry.resource_version:
             entry.record = encode_record(pod)
             entry.resource_version = resource_version
+            keys = keys_of(pod, self.kinds)
+            if keys != entry.keys:
+                self._table.remove(entry)
+                entry.keys = keys
+                self._table.add(entry)
+                self._notify(entry)
+
+    def _notify(self, entry: Entry) -> None:
+        if self._subscriptions:
+            self._subscriptions.notify([uid_key(entry.uid), *split(entry.keys)])
 
     def _remove(self, uid: str, tombstone: Tombstone) -> None:
-        self._entries.pop(uid, None)
+        entry = self._entries.pop(uid, None)
+        if entry is not None:
+            self._table.remove(entry)
+            self._deleted.add(uid, entry.record, entry.keys, entry.scope)
         self._tombstones.pop(uid, None)
         self._tombstones[uid] = tombstone
         if len(self._tombstones) > self._tombstones_limit:
             del self._tombstones[next(iter(self._tombstones))]
+
+
+_KEY_OF = {"containerID": container_key, "ip": ip_key, "name": name_key}
+
+
+def _keys_of(identifier: Identifier) -> tuple[bytes, ...]:
+    """The keys that an identifier may stand for."""
+    kind, value = identifier
+    if kind == "uid":
+        return (uid_key(value), config_hash_key(value))
+    return (_KEY_OF[kind](value),)
+
+
+def _precedence(entry: Entry) -> tuple[bytes, int]:
+    """Of several pods with one key, the one with the greatest is meant."""
+    return rank_of(entry.keys), entry.resource_version

@@ -25,13 +25,44 @@ class PodSpec(Struct, rename="camel", gc=False, frozen=True):
     """``spec`` of a pod."""
 
     node_name: str | None = None
+    host_network: bool = False
 
 
-class PodStatus(Struct, gc=False, frozen=True):
+class PodIP(Struct, gc=False):
+    """One of ``status.podIPs``."""
+
+    ip: str = ""
+
+
+class TerminatedState(Struct, gc=False):
+    """``state.terminated`` or ``lastState.terminated`` of a container."""
+
+    container_id: str | None = field(name="containerID", default=None)
+
+
+class ContainerState(Struct, gc=False):
+    """``lastState`` of a container: how its last restart came about."""
+
+    terminated: TerminatedState | None = None
+
+
+class ContainerStatus(Struct, rename="camel", gc=False):
+    """One of ``status.containerStatuses``, or of those of init and ephemeral containers."""
+
+    container_id: str | None = field(name="containerID", default=None)
+    last_state: ContainerState | None = None
+
+
+class PodStatus(Struct, rename="camel", gc=False, frozen=True):
     """``status`` of a pod."""
 
     phase: str | None = None
+    start_time: str | None = None
     pod_ip: str | None = field(name="podIP", default=None)
+    pod_ips: list[PodIP] | None = field(name="podIPs", default=None)
+    container_statuses: list[ContainerStatus] | None = None
+    init_container_statuses: list[ContainerStatus] | None = None
+    ephemeral_container_statuses: list[ContainerStatus] | None = None
 
 
 class Pod(Struct, gc=False):
