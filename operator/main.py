@@ -14,7 +14,7 @@ import aiohttp
 import kopf
 
 from pod_index import kopf_settings
-from pod_index.api import create_app
+from pod_index.api import begin_shutdown, create_app
 from pod_index.client import ApiClient
 from pod_index.credentials import CredentialsError, load_credentials
 from pod_index.feed import Feed
@@ -31,15 +31,19 @@ async def start(settings: kopf.OperatorSettings, memo: kopf.Memo, **_: Any) -> N
     await asyncio.sleep(0)  # Kopf's other tasks have to begin before they can be cancelled without a warning.
     try:
         memo.settings = Settings.from_environ(os.environ)
-        memo.index = PodIndex()
-        memo.app = create_app(memo.index)
+        memo.index = PodIndex(
+            kinds=memo.settings.lookup_keys,
+            retention_seconds=memo.settings.deleted_retention_seconds,
+            retention_max=memo.settings.deleted_retention_max,
+        )
+        client = ApiClient(load_credentials, user_agent="pod-index")
+        memo.feed = Feed(client, memo.settings)
+        memo.app = create_app(memo.index, memo.feed.age)
         memo.server = Server(memo.app, memo.settings.port, on_death=give_up)
         await memo.server.start()
-        client = ApiClient(load_credentials, user_agent="pod-index")
         await client.login()
     except (SettingsError, ListenError, CredentialsError) as error:
         give_up(str(error))
-    memo.feed = Feed(client, memo.settings)
     kopf_settings.configure(settings)
     # What has been imported stays. Every full collection would look through it: 26 ms without an answer.
     gc.freeze()
@@ -50,7 +54,7 @@ async def start(settings: kopf.OperatorSettings, memo: kopf.Memo, **_: Any) -> N
 async def stop(memo: kopf.Memo, **_: Any) -> None:
     """Turn /ready to 503, go on answering until load balancers have noticed, then stop."""
     if "server" in memo:
-        memo.app.state.shutting_down = True
+        begin_shutdown(memo.app)
         await asyncio.sleep(memo.settings.shutdown_drain_seconds)
         await memo.server.stop()
     if "feed" in memo:

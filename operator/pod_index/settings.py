@@ -4,6 +4,8 @@ import dataclasses
 import math
 from collections.abc import Mapping
 
+from pod_index.keys import KINDS, Kind
+
 
 class SettingsError(ValueError):
     """An environment variable has a value that cannot be used; the message names it and says what fits."""
@@ -31,6 +33,16 @@ class Settings:
     """``WATCH_IDLE_SECONDS``: a watch that is silent for so long is dead and opened anew, 0.1 to 3600. The API
     server sends a bookmark every minute, the first one after a streaming list only after two."""
 
+    lookup_keys: frozenset[Kind] = KINDS
+    """``LOOKUP_KEYS``: what pods are found by besides their UID, separated by commas; what is not among them takes no
+    memory. ``uid`` is always on, and may stand alone."""
+
+    deleted_retention_seconds: float = 300.0
+    """``DELETED_RETENTION_SECONDS``: how long pods that are gone can still be asked for, 0 to 86400."""
+
+    deleted_retention_max: int = 10_000
+    """``DELETED_RETENTION_MAX``: how many of them are kept at most, 0 to 1000000; about 2 KB each."""
+
     @classmethod
     def from_environ(cls, environ: Mapping[str, str]) -> "Settings":
         """Read the settings from ``environ``; raise SettingsError for a value out of its range.
@@ -43,6 +55,13 @@ class Settings:
             streaming_list=_flag(environ, "STREAMING_LIST", cls.streaming_list),
             retry_max_seconds=_number(environ, "RETRY_MAX_SECONDS", cls.retry_max_seconds, 0.01, 3600),
             watch_idle_seconds=_number(environ, "WATCH_IDLE_SECONDS", cls.watch_idle_seconds, 0.1, 3600),
+            lookup_keys=_kinds(environ, "LOOKUP_KEYS", cls.lookup_keys),
+            deleted_retention_seconds=_number(
+                environ, "DELETED_RETENTION_SECONDS", cls.deleted_retention_seconds, 0, 86400
+            ),
+            deleted_retention_max=int(
+                _number(environ, "DELETED_RETENTION_MAX", cls.deleted_retention_max, 0, 1_000_000, whole=True)
+            ),
         )
 
 
@@ -72,3 +91,15 @@ def _flag(environ: Mapping[str, str], name: str, default: bool) -> bool:
         case "false" | "0" | "no" | "off":
             return False
     raise SettingsError(f"{name} must be true or false, not {text!r}")
+
+
+def _kinds(environ: Mapping[str, str], name: str, default: frozenset[Kind]) -> frozenset[Kind]:
+    text = environ.get(name, "").strip()
+    if not text:
+        return default
+    named = {part.strip() for part in text.split(",")}
+    unknown = named - KINDS - {"uid"}
+    if unknown:
+        known = ", ".join(["uid", *sorted(KINDS)])
+        raise SettingsError(f"{name} must be some of {known}, with commas between them, not {text!r}")
+    return frozenset(kind for kind in KINDS if kind in named)

@@ -13,7 +13,16 @@ from tests.commands.image import Reference, image_of
 from tests.commands.kubeconfig import portable_kubeconfig
 from tests.commands.programs import CommandFailed, Programs, say, show
 
-SETTINGS = ("PORT", "SHUTDOWN_DRAIN_SECONDS", "STREAMING_LIST", "RETRY_MAX_SECONDS", "WATCH_IDLE_SECONDS")
+SETTINGS = (
+    "PORT",
+    "SHUTDOWN_DRAIN_SECONDS",
+    "STREAMING_LIST",
+    "RETRY_MAX_SECONDS",
+    "WATCH_IDLE_SECONDS",
+    "LOOKUP_KEYS",
+    "DELETED_RETENTION_SECONDS",
+    "DELETED_RETENTION_MAX",
+)
 """The environment variables that configure pod-index."""
 
 PROXIES = ("HTTPS_PROXY", "NO_PROXY")
