@@ -10,10 +10,11 @@ from hypothesis import strategies as st
 from starlette.applications import Starlette
 from starlette.types import Message
 
-from pod_index.api import create_app, error
+from pod_index.api import create_app
 from pod_index.changes import Page
 from pod_index.index import PodIndex
 from pod_index.pods import Pod, PodMetadata
+from pod_index.responses import error
 
 UID = "1234abcd-5678-90ef-aaaa-bbbbccccdddd"
 
