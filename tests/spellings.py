@@ -30,12 +30,12 @@ def _version_1(controllers: str, path: str) -> str:
 
 
 REAL = (
-    # the form of kubectl get pod -o yaml.
+    # The form of kubectl get pod -o yaml.
     _spelling(
         "1234abcd-5678-90ef-aaaa-bbbbccccdddd",
         Identifier("uid", "1234abcd-5678-90ef-aaaa-bbbbccccdddd"),
     ),
-    # the form of tools that write UUIDs in upper case.
+    # The form of tools that write UUIDs in upper case.
     _spelling(
         "1234ABCD-5678-90EF-AAAA-BBBBCCCCDDDD",
         Identifier("uid", "1234abcd-5678-90ef-aaaa-bbbbccccdddd"),
@@ -292,7 +292,7 @@ REAL = (
         Identifier("uid", "0d33f94b-ab1a-11e6-9e1a-68f7281d8004"),
         Identifier("containerID", "0c34bcd7d02f321d0df7aa6ea703285b02abebc9096c5128c14091fc43ea1f3b"),
     ),
-    # a blog on pids.max, the cgroup of a pod on version 1.
+    # A blog on pids.max, the cgroup of a pod on version 1.
     _spelling(
         (
             "/sys/fs/cgroup/pids/kubepods.slice/kubepods-burstable.slice/"
@@ -328,7 +328,7 @@ REAL = (
         Identifier("uid", "1deb8a305af8d4ad2b48c304a181ea0c"),
         Identifier("containerID", "8abe219238c1d0c4a58687acdd4463b79214e9a5453342f948768c6d44ba8549"),
     ),
-    # the matcher tests of Falco's container plugin, a static pod.
+    # The matcher tests of Falco's container plugin, a static pod.
     _spelling(
         (
             "/kubepods-burstable-podbd12dd3393227d950605a2444b13c27a.slice:cri-containerd:"
@@ -367,7 +367,7 @@ REAL = (
         Identifier("uid", "0125ec2f-b64a-4868-8f5b-94b56cbab864"),
         Identifier("containerID", "ee4b20e90ac7f42a10bd004d05646b13d8ab5e2c5e7cbc01abf8006bac016459"),
     ),
-    # a test of k3s' cgroupsPath.
+    # A test of k3s' cgroupsPath.
     _spelling(
         (
             "kubepods-burstable-pod57e67067_89e4_4001_bdd4_8632d39ea02b.slice:cri-containerd:"
@@ -424,7 +424,7 @@ REAL = (
         "0::/../crio-45490e76e0878aaa4d9808f7d2eefba37f093c3efbba9838b6d8ab804d9bd814.scope",
         Identifier("containerID", "45490e76e0878aaa4d9808f7d2eefba37f093c3efbba9838b6d8ab804d9bd814"),
     ),
-    # a comment on kind, whose kubelet has a slice of its own: kubernetes-sigs/kind#3947.
+    # A comment on kind, whose kubelet has a slice of its own: kubernetes-sigs/kind#3947.
     _spelling(
         (
             "0::/docker/65a1b6ad09655b3f1475ede1aa0061a97c0d1ada9f2b2acac959afbc92094463/kubelet.slice/"
@@ -436,7 +436,7 @@ REAL = (
         Identifier("containerID", "13a0f64b909e3ff2d63f196d6947927a8af997ab68f8fa9ebb6d6c7018af4ec9"),
         Identifier("containerID", "65a1b6ad09655b3f1475ede1aa0061a97c0d1ada9f2b2acac959afbc92094463"),
     ),
-    # a test with a real path of kind on docker with systemd.
+    # A test with a real path of kind on docker with systemd.
     _spelling(
         (
             "/system.slice/docker-3350ade4226f0adcd9e4e9545d7c2a16a5aa362d12315f2a88e2024cea1246cf.scope/kubelet.slice/"
@@ -448,7 +448,7 @@ REAL = (
         Identifier("containerID", "679f3691f7f1b20198548be43b86f265f9fff9be0ac4c973638f5ee89decbca9"),
         Identifier("containerID", "3350ade4226f0adcd9e4e9545d7c2a16a5aa362d12315f2a88e2024cea1246cf"),
     ),
-    # a test of a parser of cgroupsPath, from kind.
+    # A test of a parser of cgroupsPath, from kind.
     _spelling(
         (
             "kubelet-kubepods-besteffort-pod83b090de_9676_407c_99aa_d33dc6aa0c0d.slice:cri-containerd:"
@@ -468,7 +468,7 @@ REAL = (
         Identifier("containerID", "0ba8ac17e4e7a31fb82279503552fe94e64bab4745bf6fd2ff231e7c8ca8bed0"),
         Identifier("containerID", "d6701ec289c56e4391acb11d07474b3139466857a305490575508a8b7a9fcf22"),
     ),
-    # the form of kind in a pod: a pod in a container in a pod.
+    # The form of kind in a pod: a pod in a container in a pod.
     _spelling(
         (
             "/kubepods/burstable/pod2c48913c-b29f-11e7-9350-020968147796/"
@@ -482,7 +482,7 @@ REAL = (
         Identifier("containerID", "93529524695bb00d91c1f6dba692ea8d3550c3b94fb2463af7bc9ec82f992d26"),
         Identifier("containerID", "34a2062fd26c805aa8cf814cdfe479322b791f80afb9ea4db02d50375df14b41"),
     ),
-    # the matcher tests of Falco's container plugin, podman.
+    # The matcher tests of Falco's container plugin, podman.
     _spelling(
         (
             "/system.slice/system-ceph-f952f5be-565c-11f0-ab72-0affea283157.slice/"
@@ -491,7 +491,7 @@ REAL = (
         ),
         Identifier("containerID", "9cc35a907a1e4e7ac8c021758b2bb28db60b3a787115f9114a641bf44f8ba99b"),
     ),
-    # a log of podman in debug mode.
+    # A log of podman in debug mode.
     _spelling(
         "libpod-conmon-6dd05e91f00f99281f70b1fd90a29e5cc30b0dab243cb7cfb6153d8017872394.scope",
         Identifier("containerID", "6dd05e91f00f99281f70b1fd90a29e5cc30b0dab243cb7cfb6153d8017872394"),
@@ -514,7 +514,7 @@ REAL = (
         ),
         Identifier("containerID", "38fac3e99302b3622be089dd41e7ccf38aff368a86cc339972075136ee2710ce"),
     ),
-    # a log of docker in debug mode.
+    # A log of docker in debug mode.
     _spelling(
         "system.slice:docker:c0feb9e8fe0df448f23a5a74014e27def55d6ad5c1d4af295f1e0417af821caf",
         Identifier("containerID", "c0feb9e8fe0df448f23a5a74014e27def55d6ad5c1d4af295f1e0417af821caf"),
@@ -524,12 +524,12 @@ REAL = (
         "docker://0f3deade416514b65143bdb917f86c290bf21b176d70d8ad8c4992469fdb28e6",
         Identifier("containerID", "0f3deade416514b65143bdb917f86c290bf21b176d70d8ad8c4992469fdb28e6"),
     ),
-    # the form of status.containerStatuses with containerd.
+    # The form of status.containerStatuses with containerd.
     _spelling(
         "containerd://188cedbba84c09ef9084420db548c00fadeb590e6dcd955cad3413f8339bce84",
         Identifier("containerID", "188cedbba84c09ef9084420db548c00fadeb590e6dcd955cad3413f8339bce84"),
     ),
-    # the form of status.containerStatuses with CRI-O.
+    # The form of status.containerStatuses with CRI-O.
     _spelling(
         "cri-o://66d6d4ac9851cfcab8400277ad96770ce52c1d75eeac29046753875056eacaed",
         Identifier("containerID", "66d6d4ac9851cfcab8400277ad96770ce52c1d75eeac29046753875056eacaed"),
@@ -539,12 +539,12 @@ REAL = (
         "8f2acab777a52bb17ff5884908d635fceae63bcc48ec6e17396cdc93269add4d",
         Identifier("containerID", "8f2acab777a52bb17ff5884908d635fceae63bcc48ec6e17396cdc93269add4d"),
     ),
-    # the form of a virtual kubelet, whose IDs are its own.
+    # The form of a virtual kubelet, whose IDs are its own.
     _spelling(
         "aci://foo-bar",
         Identifier("containerID", "foo-bar"),
     ),
-    # the same with a UUID, which is left as it is.
+    # The same with a UUID, which is left as it is.
     _spelling(
         "fake://1234ABCD-5678-90EF-AAAA-BBBBCCCCDDDD",
         Identifier("containerID", "1234ABCD-5678-90EF-AAAA-BBBBCCCCDDDD"),
@@ -573,7 +573,7 @@ REAL = (
         ),
         Identifier("containerID", "c05d436cefb9a22d2a521bb9247a6c34a3cbf23be5a81ebefcc1558d987a3cf7"),
     ),
-    # a mountinfo of Datadog's agent, which has the node's folders under /host.
+    # A mountinfo of Datadog's agent, which has the node's folders under /host.
     _spelling(
         (
             "/host/var/run/containerd/io.containerd.runtime.v2.task/k8s.io/"
@@ -589,7 +589,7 @@ REAL = (
         ),
         Identifier("containerID", "0df3ec69da862320d2b8947aa2481f92de3274f1fb3cffd8594a26d1e6627b35"),
     ),
-    # a bug report of OpenShift.
+    # A bug report of OpenShift.
     _spelling(
         (
             "/var/log/pods/"
@@ -598,12 +598,12 @@ REAL = (
         ),
         Identifier("uid", "b1f05af2-2312-11ea-9b6c-fa163e431263"),
     ),
-    # a course on Kubernetes, a static pod's /var/log/pods.
+    # A course on Kubernetes, a static pod's /var/log/pods.
     _spelling(
         ("/var/log/pods/kube-system_kube-apiserver-controlplane_c363a7038f4951f76fd174220564d664/kube-apiserver/0.log"),
         Identifier("uid", "c363a7038f4951f76fd174220564d664"),
     ),
-    # the form of logs that the kubelet has rotated.
+    # The form of logs that the kubelet has rotated.
     _spelling(
         (
             "/var/log/pods/kube-system_kube-apiserver-controlplane_a3a455d471f833137588e71658e739da/kube-apiserver/"
@@ -620,12 +620,12 @@ REAL = (
         Identifier("uid", "af3e4a507ec0af8c2233ee5bf0783073"),
         Identifier("containerID", "0df3ec69da862320d2b8947aa2481f92de3274f1fb3cffd8594a26d1e6627b35"),
     ),
-    # the form of kubelets before 1.14.
+    # The form of kubelets before 1.14.
     _spelling(
         "/var/log/pods/b1f05af2-2312-11ea-9b6c-fa163e431263/nginx/0.log",
         Identifier("uid", "b1f05af2-2312-11ea-9b6c-fa163e431263"),
     ),
-    # the form of a pod with dots in its name.
+    # The form of a pod with dots in its name.
     _spelling(
         (
             "/var/log/pods/kube-system_kube-proxy-kub-as4.priv.cerit-sc.cz_1deb8a305af8d4ad2b48c304a181ea0c/kube-proxy/"
@@ -649,7 +649,7 @@ REAL = (
         ),
         Identifier("containerID", "95d15a83f2fc30c51a4467c7e8314cdd442c62e430d61f31f6dfa9cb72e5836e"),
     ),
-    # a collector of logs, a static pod of kind.
+    # A collector of logs, a static pod of kind.
     _spelling(
         (
             "/var/log/containers/"
@@ -657,7 +657,7 @@ REAL = (
         ),
         Identifier("containerID", "341694b9f16b51d7afc7c0a68d2ea44f31f6c2dad550d56d8d8dd9304a27b01f"),
     ),
-    # the same, another file, without its folder.
+    # The same, another file, without its folder.
     _spelling(
         (
             "metrics-agent-5b9b94754f-lv4gm_azure-arc_metrics-agent-b2aa15b3f9c7c395539281bd94ee0725706c7228439a8870494804e042a54d7d.log"
@@ -672,7 +672,7 @@ REAL = (
         ),
         Identifier("containerID", "a3c6c718df1e4f5ec595ea13894d5446ff5c504b0d4b346288926f2bb32dd329"),
     ),
-    # docker's log, rotated.
+    # Docker's log, rotated.
     _spelling(
         "5c4dcd7687352387b3bff6cfeabe334c91ba3882b4b638c0110f436586851363-json.log.2",
         Identifier("containerID", "5c4dcd7687352387b3bff6cfeabe334c91ba3882b4b638c0110f436586851363"),
@@ -693,7 +693,7 @@ REAL = (
         ),
         Identifier("uid", "09eb0041-cc7b-4734-b11c-521f8e40637a"),
     ),
-    # a subPath on Longhorn.
+    # A subPath on Longhorn.
     _spelling(
         (
             "/var/lib/kubelet/pods/0429305b-faf1-4668-aaed-139a2cf4989c/volume-subpaths/"
@@ -701,7 +701,7 @@ REAL = (
         ),
         Identifier("uid", "0429305b-faf1-4668-aaed-139a2cf4989c"),
     ),
-    # a log of a CSI driver, another root folder of the kubelet.
+    # A log of a CSI driver, another root folder of the kubelet.
     _spelling(
         (
             "/var/data/kubelet/pods/360289c4-6eca-4275-a9ce-14938335117e/volumes/kubernetes.io~csi/"
@@ -709,22 +709,22 @@ REAL = (
         ),
         Identifier("uid", "360289c4-6eca-4275-a9ce-14938335117e"),
     ),
-    # the root folder of a kubelet on containerd's disk.
+    # The root folder of a kubelet on containerd's disk.
     _spelling(
         "/var/lib/containerd/kubelet/pods/9879ee68-8448-4b87-a122-ea52f18d431e/volume-subpaths/nfs-pv/web/0",
         Identifier("uid", "9879ee68-8448-4b87-a122-ea52f18d431e"),
     ),
-    # a source of /etc/hosts.
+    # A source of /etc/hosts.
     _spelling(
         "/var/data/kubelet/pods/5b9a9c62-3426-11e9-9f59-76f6e92e93c2/etc-hosts",
         Identifier("uid", "5b9a9c62-3426-11e9-9f59-76f6e92e93c2"),
     ),
-    # the form of a static pod's folder of the kubelet.
+    # The form of a static pod's folder of the kubelet.
     _spelling(
         "/var/lib/kubelet/pods/c26521395dbc1da7d5ef74aca0694d11/containers/etcd-member/4a1b9b0c",
         Identifier("uid", "c26521395dbc1da7d5ef74aca0694d11"),
     ),
-    # the form of a URL of a file.
+    # The form of a URL of a file.
     _spelling(
         "file:///var/lib/kubelet/pods/cf0a0b5b-106e-4793-a74a-28bfae21be1a/volumes",
         Identifier("uid", "cf0a0b5b-106e-4793-a74a-28bfae21be1a"),
@@ -734,7 +734,7 @@ REAL = (
         "10.244.1.5",
         Identifier("ip", "10.244.1.5"),
     ),
-    # a line of a file.
+    # A line of a file.
     _spelling(
         " 10.244.1.5\n",
         Identifier("ip", "10.244.1.5"),
@@ -769,12 +769,12 @@ REAL = (
         "2001:db8:0:0:1:0:0:1",
         Identifier("ip", "2001:db8::1:0:0:1"),
     ),
-    # the peer of a dual-stack socket.
+    # The peer of a dual-stack socket.
     _spelling(
         "::ffff:10.244.1.5",
         Identifier("ip", "10.244.1.5"),
     ),
-    # the same in hexadecimal.
+    # The same in hexadecimal.
     _spelling(
         "::FFFF:0AF4:0105",
         Identifier("ip", "10.244.1.5"),
@@ -784,12 +784,12 @@ REAL = (
         "64:ff9b::10.0.0.1",
         Identifier("ip", "64:ff9b::a00:1"),
     ),
-    # the host of a URL.
+    # The host of a URL.
     _spelling(
         "[fd00:10:244:1::5]",
         Identifier("ip", "fd00:10:244:1::5"),
     ),
-    # what glibc writes as ::0.1.0.2.
+    # What glibc writes as ::0.1.0.2.
     _spelling(
         "::1:2",
         Identifier("ip", "::1:2"),
@@ -799,12 +799,12 @@ REAL = (
         "kube-system/coredns-5dd5756b68-4xqzr",
         Identifier("name", "kube-system/coredns-5dd5756b68-4xqzr"),
     ),
-    # a static pod on a node with a domain.
+    # A static pod on a node with a domain.
     _spelling(
         "kube-system/kube-apiserver-ip-10-0-131-225.us-west-1.compute.internal",
         Identifier("name", "kube-system/kube-apiserver-ip-10-0-131-225.us-west-1.compute.internal"),
     ),
-    # digits are labels as well (RFC 1123).
+    # Digits are labels as well (RFC 1123).
     _spelling(
         "1/2",
         Identifier("name", "1/2"),
@@ -812,100 +812,100 @@ REAL = (
 )
 
 NO_PODS = (
-    # an empty parameter.
+    # An empty parameter.
     "",
-    # only whitespace.
+    # Only whitespace.
     " \n\t",
     # /proc/self/cgroup in a container with a cgroup namespace of its own.
     "0::/\n",
-    # the node's own processes: kontena/pharos-cluster#440.
+    # The node's own processes: kontena/pharos-cluster#440.
     "11:cpuacct,cpu:/system.slice\n10:perf_event:/system.slice\n",
-    # the matcher tests of Falco's container plugin.
+    # The matcher tests of Falco's container plugin.
     "/user.slice/user-1000.slice/user@1000.service/init.scope",
-    # the same, an ID that is too long.
+    # The same, an ID that is too long.
     "/user.slice/libpod-1234567890abcdef1234567890abcdef1234567890abcdef1234567890abcdef1234567890abcdef",
-    # the same, an ID with a letter that is no digit.
+    # The same, an ID with a letter that is no digit.
     "/user.slice/libpod-1234567890abcdef1234567890abcdef1234567890abcdef1234567890abcdefg",
-    # the same, a container of ctr.
+    # The same, a container of ctr.
     "/my_very_long_namespace-1.5/test_container",
-    # a QoS class, of which no pod is named.
+    # A QoS class, of which no pod is named.
     "/kubepods.slice/kubepods-besteffort.slice",
-    # a volume, not a pod: kubernetes.io/csi.
+    # A volume, not a pod: kubernetes.io/csi.
     "/var/lib/kubelet/plugins/kubernetes.io/csi/pv/pvc-9ae9405c-7fb3-11ea-80b3-246e968d4b38/globalmount",
-    # a PersistentVolume.
+    # A PersistentVolume.
     "pvc-787fcbe1-bea1-49be-9daf-9953a3ea8464",
     # NetApp's Trident writes the UUID of a volume with underscores.
     "192.168.10.101:/trident_pvc_ae477c5c_cf10_4bc0_bb71_39d214a237f0",
-    # the UID of another object: Ceph's cluster.
+    # The UID of another object: Ceph's cluster.
     "/system.slice/ceph-f952f5be-565c-11f0-ab72-0affea283157@mon.ip-10-0-25-96.service",
-    # a UUID in a folder that is not of pods.
+    # A UUID in a folder that is not of pods.
     "/var/lib/longhorn/volumes/1234abcd-5678-90ef-aaaa-bbbbccccdddd/data",
-    # a machine's ID, which has 32 hexadecimal digits.
+    # A machine's ID, which has 32 hexadecimal digits.
     "/var/log/journal/4a1b9b0c5d6e4f708192a3b4c5d6e7f8/system.journal",
-    # a folder of all pods.
+    # A folder of all pods.
     "/var/lib/kubelet/pods/",
-    # a pod's folder by a name that is no UID: beegfs's csi driver.
+    # A pod's folder by a name that is no UID: beegfs's csi driver.
     "/tmp/kubelet/pods/pod1/volumes/kubernetes.io~csi/pvc-00000001",
-    # an EKS Fargate or ECS task.
+    # An EKS Fargate or ECS task.
     "/ecs/55091c13-b8cf-4801-b527-f4601742204d/4c3b",
-    # a name without a namespace.
+    # A name without a namespace.
     "coredns-5dd5756b68-4xqzr",
-    # an object's path: more than one slash.
+    # An object's path: more than one slash.
     "pods/kube-system/coredns",
-    # upper case is no name (DNS-1123).
+    # Upper case is no name (DNS-1123).
     "Kube-System/coredns",
-    # an underscore is no name.
+    # An underscore is no name.
     "kube-system/core_dns",
-    # a dot is no namespace's.
+    # A dot is no namespace's.
     "kube.system/coredns",
-    # a dash at an end.
+    # A dash at an end.
     "kube-system/coredns-",
-    # two dots.
+    # Two dots.
     "kube-system/core..dns",
-    # half a name.
+    # Half a name.
     "kube-system/",
-    # the other half.
+    # The other half.
     "/coredns",
-    # a namespace of 64 characters.
+    # A namespace of 64 characters.
     "n" * 64 + "/coredns",
-    # a name of 254 characters.
+    # A name of 254 characters.
     "kube-system/" + "n" * 254,
-    # leading zeros: octal to some, decimal to others.
+    # Leading zeros: octal to some, decimal to others.
     "10.244.01.5",
-    # an address of three parts, which inet_aton takes.
+    # An address of three parts, which inet_aton takes.
     "10.244.5",
-    # an address and a port.
+    # An address and a port.
     "10.244.1.5:8080",
-    # the same with brackets.
+    # The same with brackets.
     "[fd00::5]:8080",
-    # a network.
+    # A network.
     "10.244.0.0/16",
-    # a network of IPv6.
+    # A network of IPv6.
     "fd00:10:244::/48",
-    # a zone.
+    # A zone.
     "fe80::1%eth0",
-    # brackets are for IPv6.
+    # Brackets are for IPv6.
     "[10.244.1.5]",
     # 256.
     "10.244.1.256",
-    # digits that are not ASCII.
+    # Digits that are not ASCII.
     "\u0661\u0660.244.1.5",
-    # a NUL after an address.
+    # A NUL after an address.
     "10.244.1.5\u0000",
-    # a lone surrogate, as os.fsdecode makes them.
+    # A lone surrogate, as os.fsdecode makes them.
     "kube-system/\udcff",
-    # letters that are ours when case is ignored in Unicode.
+    # Letters that are ours when case is ignored in Unicode.
     "kubepods-pod1234abcd_5678_90ef_aaaa_bbbbccccdddd.\u017flice",
-    # a UID that lacks a digit.
+    # A UID that lacks a digit.
     "1234abcd-5678-90ef-aaaa-bbbbccccddd",
-    # a UID of digits that are not ASCII.
+    # A UID of digits that are not ASCII.
     "\u0661234abcd-5678-90ef-aaaa-bbbbccccdddd",
-    # docker ps, short: 12 digits are not enough to be sure.
+    # Docker ps, short: 12 digits are not enough to be sure.
     "9bca8d63d5fa",
-    # a scheme and nothing else.
+    # A scheme and nothing else.
     "containerd://",
-    # a URL with a path.
+    # A URL with a path.
     "https://kubernetes.default.svc/api/v1/pods",
-    # a sentence.
+    # A sentence.
     "which pod is this?",
 )
