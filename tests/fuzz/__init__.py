@@ -1,0 +1,1 @@
+"""What a coverage-guided fuzzer checks."""
