@@ -4,6 +4,7 @@ The arguments are libFuzzer's: https://llvm.org/docs/LibFuzzer.html#options. The
 a text that breaks a rule is left in a file whose name is printed last.
 """
 
+import multiprocessing
 import re
 import sys
 import tempfile
@@ -26,6 +27,7 @@ with atheris.instrument_imports(include=["pod_index"]):
 from tests.spellings import NO_PODS, REAL
 
 CANONICAL = {"uid": parse_uid, "containerID": parse_container_id, "ip": canonical_ip}
+UID = re.compile(r"[0-9a-f]{32}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 def check(data: bytes) -> None:
@@ -49,6 +51,7 @@ def _check_identifier(text: str, identifier: Identifier) -> None:
     _require(0 < len(value) <= len(text) + (kind == "ip"), "a value is at most as long as the text")
     canonical = CANONICAL.get(kind)
     _require(canonical is None or canonical(value) == value, "a value is canonical")
+    _require(kind != "uid" or UID.fullmatch(value) is not None, "a UID has dashes and lower case, or is a hash")
     # An ID of a virtual kubelet is recognised by its scheme only.
     if kind != "containerID" or re.fullmatch("[0-9a-f]{64}", value):
         _require(parse(value) == (identifier,), "a value gives itself")
@@ -59,14 +62,22 @@ def _require(holds: bool, rule: str) -> None:
         raise AssertionError(rule)
 
 
-def main(arguments: Sequence[str]) -> None:
-    """Fuzz until a rule is broken or an option of ``arguments`` ends it; does not return."""
+def main(arguments: Sequence[str]) -> int:
+    """Fuzz until a rule is broken or an option of ``arguments`` ends it; return libFuzzer's exit code."""
     with tempfile.TemporaryDirectory() as folder:
         for number, text in enumerate([spelling.text for spelling in REAL] + list(NO_PODS)):
             (Path(folder) / f"{number:03}").write_bytes(text.encode(errors="surrogateescape"))
-        atheris.Setup([sys.argv[0], f"-max_len={MAX_LENGTH + 1}", *arguments, folder], check)
-        atheris.Fuzz()
+        # libFuzzer ends its process without a chance to remove the folder.
+        process = multiprocessing.get_context("fork").Process(target=_fuzz, args=(*arguments, folder))
+        process.start()
+        process.join()
+    return process.exitcode or 0
+
+
+def _fuzz(*arguments: str) -> None:
+    atheris.Setup([sys.argv[0], f"-max_len={MAX_LENGTH + 1}", *arguments], check)
+    atheris.Fuzz()
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    sys.exit(main(sys.argv[1:]))
