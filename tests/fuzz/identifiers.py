@@ -4,8 +4,9 @@ The arguments are libFuzzer's: https://llvm.org/docs/LibFuzzer.html#options. The
 a text that breaks a rule is left in a file whose name is printed last.
 """
 
-import multiprocessing
+import os
 import re
+import signal
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -67,16 +68,13 @@ def main(arguments: Sequence[str]) -> int:
     with tempfile.TemporaryDirectory() as folder:
         for number, text in enumerate([spelling.text for spelling in REAL] + list(NO_PODS)):
             (Path(folder) / f"{number:03}").write_bytes(text.encode(errors="surrogateescape"))
-        # libFuzzer ends its process without a chance to remove the folder.
-        process = multiprocessing.get_context("fork").Process(target=_fuzz, args=(*arguments, folder))
-        process.start()
-        process.join()
-    return process.exitcode or 0
-
-
-def _fuzz(*arguments: str) -> None:
-    atheris.Setup([sys.argv[0], f"-max_len={MAX_LENGTH + 1}", *arguments], check)
-    atheris.Fuzz()
+        # libFuzzer ends its process in its own ways, and only another one can remove the folder.
+        fuzzer = os.fork()
+        if fuzzer == 0:
+            atheris.Setup([sys.argv[0], f"-max_len={MAX_LENGTH + 1}", *arguments, folder], check)
+            atheris.Fuzz()
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is libFuzzer's, too.
+        return os.waitstatus_to_exitcode(os.waitpid(fuzzer, 0)[1])
 
 
 if __name__ == "__main__":
