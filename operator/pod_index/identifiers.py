@@ -77,7 +77,8 @@ _MAPPED = bytes(10) + b"\xff\xff"
 def parse(text: str) -> tuple[Identifier, ...]:
     """Give what ``text`` may name, each once and the likeliest first; raise IdentifierError for nothing.
 
-    Pods come before containers and, as clusters can be nested (kind), inner ones before outer ones.
+    Pods come before containers and, as clusters can be nested (kind), inner ones before outer ones. The name of a log
+    in /var/log/containers gives the container only: another pod may have the name of its pod by now.
     """
     if len(text) > MAX_LENGTH:
         raise _error(text, f"is longer than {MAX_LENGTH} characters")
@@ -120,8 +121,8 @@ def parse_container_id(text: str) -> str:
 def canonical_ip(text: str) -> str | None:
     """Give the one text of an IP address, that of IPv4 for IPv4 mapped into IPv6, or None if it is no address.
 
-    IPv4 is a dotted quad without leading zeros, IPv6 any notation of https://www.rfc-editor.org/rfc/rfc4291#section-2.2,
-    also in brackets. An address with a zone is no pod's.
+    IPv4 is a dotted quad, without leading zeros, which are octal to some. IPv6 is any notation of
+    https://www.rfc-editor.org/rfc/rfc4291#section-2.2, also in brackets; an address with a zone is no pod's.
     """
     if len(text) > _LONGEST_IP or not text.isascii() or "\0" in text:
         return None
