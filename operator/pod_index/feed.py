@@ -14,6 +14,7 @@ import asyncio
 import contextlib
 import dataclasses
 import json
+import math
 import urllib.parse
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
 from typing import Any, Self
@@ -99,10 +100,12 @@ class Feed:
 
     def age(self) -> float | None:
         """How many seconds ago the API server last confirmed the state, of the stalest stream; None before."""
-        confirmed = [reflector.confirmed_at for reflector in self._reflectors.values()]
-        if not confirmed or None in confirmed:
-            return None
-        return asyncio.get_running_loop().time() - min(at for at in confirmed if at is not None)
+        stalest = math.inf
+        for reflector in self._reflectors.values():
+            if reflector.confirmed_at is None:
+                return None
+            stalest = min(stalest, reflector.confirmed_at)
+        return asyncio.get_running_loop().time() - stalest if self._reflectors else None
 
     async def _stream(self, scope: str) -> AsyncGenerator[bytes]:
         """Yield the lines of a watch that begins with the initial state, as Kopf has asked for it."""
