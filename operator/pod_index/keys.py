@@ -85,9 +85,11 @@ def keys_of(pod: Pod, kinds: frozenset[Kind] = KINDS) -> bytes:
     if "node" in kinds and pod.spec.node_name:
         lines.append("o" + pod.spec.node_name)
     if "ip" in kinds and status.pod_ips and not pod.spec.host_network:
-        lines += ["i" + (canonical_ip(pod_ip.ip) or "") for pod_ip in status.pod_ips]
+        lines += ["i" + ip for pod_ip in status.pod_ips if (ip := canonical_ip(pod_ip.ip))]
     if "config.hash" in kinds and metadata.annotations and CONFIG_MIRROR in metadata.annotations:
-        lines.append("h" + (parse_uid(metadata.annotations.get(CONFIG_HASH, "")) or ""))
+        uid = parse_uid(metadata.annotations.get(CONFIG_HASH, ""))
+        if uid is not None:
+            lines.append("h" + uid)
     ids = b""
     if "containerID" in kinds:
         for container_id in _container_ids(status):
@@ -95,7 +97,7 @@ def keys_of(pod: Pod, kinds: frozenset[Kind] = KINDS) -> bytes:
             if key[0] == _ID_LETTER:
                 ids += key
             # Names are checked by the API server, but nobody checks what a kubelet reports.
-            elif container_id.isprintable():
+            elif container_id and container_id.isprintable():
                 lines.append(key.decode())
     return b"%b\n\0%b" % ("\n".join(lines).encode(), ids)
 
@@ -162,10 +164,10 @@ def _container_ids(status: PodStatus) -> list[str]:
     ):
         for container in statuses or ():
             if container.container_id:
-                ids.append(container.container_id.rpartition("://")[2])
+                ids.append(container.container_id.split("://", 1)[-1])
             last = container.last_state
             if last is not None and last.terminated is not None and last.terminated.container_id:
-                ids.append(last.terminated.container_id.rpartition("://")[2])
+                ids.append(last.terminated.container_id.split("://", 1)[-1])
     # A container that waits for its next start is told twice.
     return list(dict.fromkeys(ids))
 
