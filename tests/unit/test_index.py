@@ -1,20 +1,43 @@
 """The index on its own."""
 
 import json
+from collections.abc import Iterable
+from typing import Any
 
 import pytest
 
 from pod_index.changes import Change, Page
 from pod_index.index import PodIndex
-from pod_index.pods import Pod, PodMetadata
+from pod_index.pods import ContainerStatus, Pod, PodIP, PodMetadata, PodSpec, PodStatus
 
 
-def pod(uid: str, version: int, name: str = "web") -> Pod:
-    return Pod(metadata=PodMetadata(uid=uid, name=name, namespace="default", resource_version=version))
+def pod(
+    uid: str,
+    version: int,
+    name: str = "web",
+    *,
+    namespace: str = "default",
+    node: str = "",
+    phase: str = "Running",
+    started: str | None = None,
+    ips: Iterable[str] = (),
+    containers: Iterable[str] = (),
+    annotations: dict[str, str] | None = None,
+) -> Pod:
+    return Pod(
+        PodMetadata(uid, name, version, namespace, annotations=annotations),
+        PodSpec(node or None),
+        PodStatus(
+            phase,
+            started,
+            pod_ips=[PodIP(ip) for ip in ips],
+            container_statuses=[ContainerStatus(f"containerd://{container}") for container in containers],
+        ),
+    )
 
 
-def change(uid: str, version: int, *, scope: str = "") -> Change:
-    return Change(scope, pod(uid, version))
+def change(uid: str, version: int, *, scope: str = "", **fields: Any) -> Change:
+    return Change(scope, pod(uid, version, **fields))
 
 
 def listing(*pods: Pod, at: int, scope: str = "", rewound: bool = False) -> Page:
