@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from tests.benchmarks import lookups, memory, real, report, sync, tail, updates
+from tests.benchmarks import keys, lookups, memory, real, report, sync, tail, updates
 from tests.benchmarks.figures import Figure, Plan
 from tests.benchmarks.processes import OUR_CORE
 from tests.operator_process import MAIN
@@ -20,6 +20,7 @@ Section = Callable[[Plan, Path], tuple[list[Figure], list[str]]]
 SECTIONS: dict[str, Section] = {
     "sync": sync.measure,
     "memory": memory.measure,
+    "keys": keys.measure,
     "lookups": lookups.measure,
     "updates": updates.measure,
     "tail": tail.measure,

@@ -6,13 +6,18 @@ import uuid
 from collections.abc import Sequence
 from pathlib import Path
 
+from tests.apiserver import realistic_pod
+from tests.apiserver.statuses import JSON
 from tests.benchmarks.figures import Figure, Plan, Runs, interleaved
 from tests.benchmarks.load import Load
 from tests.benchmarks.processes import SUBJECT_CORE, Client, FeederProcess, Helper, Subject
 
 SECTION = "lookups"
 FLOOR = "uvicorn with a constant answer of the same size"
+PATH = "/api/v1/pod"
 UIDS = 10_000
+OTHER_KEYS = 200
+"""How many pods are looked up by other keys; each may be in the index, however small it is."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,8 +50,13 @@ def cases(uids: Sequence[str]) -> list[Case]:
     """What is measured, with the UIDs of pods that there are."""
     hits = [lookup(uid) for uid in uids]
     misses = [lookup(str(uuid.UUID(int=number))) for number in range(len(uids))]
+    statuses = [realistic_pod(number)["status"] for number in range(OTHER_KEYS)]
+    ips = [f"{PATH}?ip={status['podIP']}" for status in statuses]
+    cgroups = [f"{PATH}?id={_cgroup(status)}" for status in statuses]
     return [
         *(Case(f"hits, {connections} connections", hits, connections) for connections in (1, 32, 256)),
+        Case("hits by IP, 32 connections", ips, 32),
+        Case("hits by the cgroup of a container, 32 connections", cgroups, 32),
         Case("one UID, 32 connections", hits[:1], 32),
         Case("misses, 32 connections", misses, 32),
         Case("hits, 32 at a time, not kept alive", hits, 32, keep_alive=False),
@@ -55,7 +65,13 @@ def cases(uids: Sequence[str]) -> list[Case]:
 
 def lookup(uid: str) -> str:
     """The path of a lookup."""
-    return f"/api/v1/pod?uid={uid}"
+    return f"{PATH}?uid={uid}"
+
+
+def _cgroup(status: JSON) -> str:
+    """The cgroup of a pod's container as cri-o and systemd name it, without the slice that tells the pod's UID."""
+    container_id = status["containerStatuses"][0]["containerID"].rpartition("/")[2]
+    return f"/system.slice/crio-{container_id}.scope"
 
 
 def start_floor(port: int, path: str) -> Helper:

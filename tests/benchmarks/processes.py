@@ -188,8 +188,16 @@ def content_length(head: bytes) -> int:
 class Subject(OperatorProcess):
     """The operator that is measured, on a core of its own."""
 
-    def __init__(self, folder: Path, kubeconfig: str, *, main: Path = MAIN, streaming: bool = True) -> None:
-        environ = {"STREAMING_LIST": str(streaming).lower()}
+    def __init__(
+        self,
+        folder: Path,
+        kubeconfig: str,
+        *,
+        main: Path = MAIN,
+        streaming: bool = True,
+        environ: Mapping[str, str] | None = None,
+    ) -> None:
+        environ = {"STREAMING_LIST": str(streaming).lower(), **(environ or {})}
         super().__init__(folder, kubeconfig, environ=environ, main=main)
         self.started = 0.0
 
