@@ -149,7 +149,9 @@ class KeyTable(Generic[E]):
     def find(self, key: bytes) -> list[E]:
         """Return the entries that have the key."""
         # The first test is quick, and wrong where the key is a part of another.
-        return [entry for entry in dict.fromkeys(self._bucket(key)) if key in entry.keys and key in split(entry.keys)]
+        found = [entry for entry in self._bucket(key) if key in entry.keys and key in split(entry.keys)]
+        # An entry is there as often as it has keys in the bucket.
+        return found if len(found) < 2 else list(dict.fromkeys(found))
 
     def _bucket(self, key: bytes) -> list[E]:
         return self._buckets[hash(key) % len(self._buckets)]
