@@ -215,9 +215,9 @@ class PodIndex:
             if tombstone.told or not newer:
                 return
             del self._tombstones[uid]
-            self._deleted.discard(uid)
         entry = self._entries.get(uid)
         if entry is None:
+            self._deleted.discard(uid)
             entry = Entry(uid, encode_record(pod), keys_of(pod, self.kinds), resource_version, scope, listing or 0)
             self._entries[uid] = entry
             self._table.add(entry)
