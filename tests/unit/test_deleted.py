@@ -33,9 +33,16 @@ def deleted(clock: Clock) -> DeletedPods:
 
 
 def add(
-    deleted: DeletedPods, uid: str, *, name: str = "web-0", ip: str = "", started: str = "", scope: str = ""
+    deleted: DeletedPods,
+    uid: str,
+    *,
+    name: str = "web-0",
+    ip: str = "",
+    started: str = "",
+    phase: str = "Running",
+    scope: str = "",
 ) -> None:
-    gone = pod(uid, 1, name, ips=[ip] if ip else [], containers=[uid], started=started or None)
+    gone = pod(uid, 1, name, ips=[ip] if ip else [], containers=[uid], started=started or None, phase=phase)
     deleted.add(uid, encode_record(gone), keys_of(gone), scope)
 
 
