@@ -9,7 +9,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pod_index.pods import NOT_JSON, Added, Bookmark, Error, decode_events, decode_list, decode_status, encode_record
+from pod_index.pods import (
+    NOT_JSON,
+    Added,
+    Bookmark,
+    Error,
+    Pod,
+    decode_events,
+    decode_list,
+    decode_status,
+    encode_record,
+)
 
 
 def sent(**metadata: Any) -> dict[str, Any]:
@@ -61,6 +71,64 @@ def test_a_pod_without_spec_and_status_is_a_pod() -> None:
     pod = sent()
     del pod["spec"], pod["status"]
     assert json.loads(record(pod))["phase"] == ""
+
+
+def decoded(pod: dict[str, Any]) -> Pod:
+    (event,) = decode_events(json.dumps({"type": "ADDED", "object": pod}).encode())
+    assert isinstance(event, Added)
+    return event.object
+
+
+STATUSES = ["containerStatuses", "initContainerStatuses", "ephemeralContainerStatuses"]
+ATTRIBUTES = ["container_statuses", "init_container_statuses", "ephemeral_container_statuses"]
+
+
+@pytest.mark.parametrize(("field", "attribute"), list(zip(STATUSES, ATTRIBUTES, strict=True)))
+def test_container_ids_are_read_from_each_list_of_statuses_and_from_what_was_before_a_restart(
+    field: str, attribute: str
+) -> None:
+    pod = sent()
+    pod["status"][field] = [
+        {
+            "name": "web",
+            "containerID": "containerd://new",
+            "state": {"terminated": {"exitCode": 0, "containerID": "containerd://other"}},
+            "lastState": {"terminated": {"exitCode": 1, "containerID": "containerd://old"}},
+        }
+    ]
+    (status,) = getattr(decoded(pod).status, attribute)
+    assert status.container_id == "containerd://new"
+    assert status.last_state.terminated.container_id == "containerd://old"
+
+
+@pytest.mark.parametrize("last_state", [{}, None, {"terminated": None}, {"running": {}}, {"waiting": {}}, "left out"])
+def test_a_container_that_was_not_restarted_has_no_former_id(last_state: object) -> None:
+    pod = sent()
+    status = {"name": "web", "state": {"waiting": {"reason": "ContainerCreating"}}}
+    pod["status"]["containerStatuses"] = [status if last_state == "left out" else status | {"lastState": last_state}]
+    (container,) = decoded(pod).status.container_statuses or []
+    assert container.container_id is None
+    assert container.last_state is None or container.last_state.terminated is None
+
+
+@pytest.mark.parametrize("absent", [None, [], "left out"])
+def test_a_pod_that_no_kubelet_has_seen_has_no_statuses_ips_or_start(absent: object) -> None:
+    pod = sent()
+    pod["status"] = {"phase": "Pending"}
+    if absent != "left out":
+        pod["status"] |= dict.fromkeys([*STATUSES, "podIPs"], absent) | {"startTime": None, "podIP": None}
+    status = decoded(pod).status
+    assert not any(getattr(status, attribute) for attribute in [*ATTRIBUTES, "pod_ips", "start_time", "pod_ip"])
+
+
+def test_ips_start_and_hosts_network_are_read() -> None:
+    pod = sent()
+    pod["spec"]["hostNetwork"] = True
+    pod["status"] |= {"podIPs": [{"ip": "10.0.0.1"}, {"ip": "fd00::1"}], "startTime": "2024-01-01T00:00:01Z"}
+    read = decoded(pod)
+    assert [ip.ip for ip in read.status.pod_ips or ()] == ["10.0.0.1", "fd00::1"]
+    assert (read.status.start_time, read.spec.host_network) == ("2024-01-01T00:00:01Z", True)
+    assert not decoded(sent()).spec.host_network
 
 
 def test_unicode_is_served_as_it_was_sent() -> None:
