@@ -1,13 +1,65 @@
 """The index against a model that keeps the whole truth."""
 
+import random
 from typing import Any
 
+import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pod_index.changes import Change, Page
+from pod_index.identifiers import Identifier
 from pod_index.index import PodIndex
+from pod_index.pods import Pod, encode_record
 from tests.unit.test_index import pod
+
+# So few that pods share them, come to have those of others, and have what begins like another.
+NAMES = ["web-0", "web-1", "web-10"]
+NODES = ["", "n1", "n10"]
+IPS = ["10.0.0.1", "10.0.0.11", "fd00::1"]
+CONTAINERS = ["0a" * 32, "00" * 32, "0a00" * 16, "foo", "foo-bar"]
+STATIC_UIDS = ["6f1ed7d5d1ba2f15eb8b5fe5f6d8a9ac", "1234abcd-5678-90ef-aaaa-bbbbccccdddd"]
+STARTS = [None, "2025-01-01T08:00:00Z", "2025-01-01T09:00:00Z"]
+PHASES = ["Pending", "Running", "Succeeded", "Failed"]
+FINISHED = PHASES[2:]
+
+SHARED = {
+    *(Identifier("name", f"default/{name}") for name in NAMES),
+    *(Identifier("ip", ip) for ip in IPS),
+    *(Identifier("containerID", container) for container in CONTAINERS),
+    *(Identifier("uid", uid) for uid in STATIC_UIDS),
+}
+
+
+def state(uid: str, version: int, choice: int) -> Pod:
+    """A pod in one of many states; its record tells which."""
+    pick = random.Random(choice)
+    annotations = {"version": str(version)}
+    if pick.random() < 0.3:
+        annotations |= {"kubernetes.io/config.mirror": "yes", "kubernetes.io/config.hash": pick.choice(STATIC_UIDS)}
+    return pod(
+        uid,
+        version,
+        pick.choice(NAMES),
+        node=pick.choice(NODES),
+        phase=pick.choice(PHASES),
+        started=pick.choice(STARTS),
+        ips=pick.choices(IPS, k=pick.randrange(3)),
+        containers=pick.choices(CONTAINERS, k=pick.randrange(3)),
+        annotations=annotations,
+    )
+
+
+def identifiers(pod: Pod) -> set[Identifier]:
+    """What finds the pod besides its UID."""
+    metadata, status = pod.metadata, pod.status
+    found = {Identifier("name", f"{metadata.namespace}/{metadata.name}")}
+    found |= {Identifier("ip", ip.ip) for ip in status.pod_ips or ()}
+    for container in status.container_statuses or ():
+        found.add(Identifier("containerID", (container.container_id or "").removeprefix("containerd://")))
+    if kubelet_uid := (metadata.annotations or {}).get("kubernetes.io/config.hash"):
+        found.add(Identifier("uid", kubelet_uid))
+    return found
 
 
 class Cluster:
@@ -15,33 +67,32 @@ class Cluster:
 
     def __init__(self) -> None:
         self.version = 0
-        self.live: dict[str, int] = {}
-        self.said: list[tuple[str, Any]] = []
+        self.live: dict[str, Pod] = {}
+        self.states: dict[str, Pod] = {}
+        self.said: list[tuple[str, Change]] = []
         self.created = 0
 
-    def create(self) -> None:
+    def _say(self, what: str, uid: str, choice: int) -> None:
         self.version += 1
+        self.live[uid] = self.states[str(self.version)] = state(uid, self.version, choice)
+        self.said.append((what, Change("", self.live[uid])))
+
+    def create(self, choice: int) -> None:
         self.created += 1
-        uid = f"u{self.created}"
-        self.live[uid] = self.version
-        self.said.append(("apply", Change("", pod(uid, self.version, f"v{self.version}"))))
+        self._say("apply", f"u{self.created}", choice)
 
     def update(self, choice: int) -> None:
         if self.live:
-            uid = sorted(self.live)[choice % len(self.live)]
-            self.version += 1
-            self.live[uid] = self.version
-            self.said.append(("apply", Change("", pod(uid, self.version, f"v{self.version}"))))
+            self._say("apply", sorted(self.live)[choice % len(self.live)], choice)
 
     def delete(self, choice: int) -> None:
         if self.live:
             uid = sorted(self.live)[choice % len(self.live)]
-            self.version += 1
+            self._say("remove", uid, choice)
             del self.live[uid]
-            self.said.append(("remove", Change("", pod(uid, self.version))))
 
     def pages(self, size: int) -> list[Page]:
-        pods = [pod(uid, version, f"v{version}") for uid, version in sorted(self.live.items())]
+        pods = [pod for _, pod in sorted(self.live.items())]
         parts = [pods[start : start + size] for start in range(0, len(pods), size)] or [[]]
         return [
             Page(
@@ -53,62 +104,131 @@ class Cluster:
             for number, part in enumerate(parts)
         ]
 
+    def uids(self) -> list[str]:
+        return [f"u{number}" for number in range(1, self.created + 1)]
+
+
+def check_keys(cluster: Cluster, index: PodIndex) -> None:
+    """Compare what is found by every key with the states that are found by the UIDs, one by one."""
+    live: list[Pod] = []
+    gone: list[tuple[str, Pod, bytes]] = []
+    for uid in cluster.uids():
+        match = index.find(Identifier("uid", uid), deleted=True)
+        if match is not None:
+            record = msgspec.json.decode(match.record)
+            known = cluster.states[record["annotations"]["version"]]
+            if "deletedAt" in record:
+                gone.append((record["deletedAt"], known, match.record))
+            else:
+                live.append(known)
+    for identifier in SHARED:
+        having = [pod for pod in live if identifier in identifiers(pod)]
+        found = index.find(identifier)
+        if having:
+            meant = max(
+                having,
+                key=lambda pod: (
+                    pod.status.phase not in FINISHED,
+                    pod.status.start_time or "",
+                    pod.metadata.resource_version,
+                ),
+            )
+            assert found is not None
+            assert found.record == encode_record(meant)
+            assert index.find(identifier, deleted=True) == found
+            continue
+        assert found is None
+        had = [
+            ((pod.status.start_time or "", deleted_at), record)
+            for deleted_at, pod, record in gone
+            if identifier in identifiers(pod)
+        ]
+        found = index.find(identifier, deleted=True)
+        if had:
+            # Those that one listing did not show are gone since the same time.
+            assert found is not None
+            assert (max(had)[0], found.record) in had
+        else:
+            assert found is None
+    for node in NODES[1:]:
+        expected = {(pod.metadata.uid, encode_record(pod)) for pod in live if pod.spec.node_name == node}
+        on_node = [entry for part in index.select(node=node) for entry in part]
+        assert len(on_node) == len(expected)
+        assert set(on_node) == expected
+
 
 STEPS = st.one_of(
-    st.tuples(st.just("create"), st.integers(0, 9)),
-    st.tuples(st.just("update"), st.integers(0, 9)),
-    st.tuples(st.just("delete"), st.integers(0, 9)),
+    st.tuples(st.just("create"), st.integers(0, 999)),
+    st.tuples(st.just("update"), st.integers(0, 999)),
+    st.tuples(st.just("delete"), st.integers(0, 999)),
     st.tuples(st.just("hear"), st.integers(0, 99)),
+    st.tuples(st.just("hear the last"), st.just(0)),
     st.tuples(st.just("gap"), st.integers(0, 99)),
     st.tuples(st.just("list"), st.integers(1, 3)),
     st.tuples(st.just("break off"), st.integers(1, 3)),
     st.tuples(st.just("forget"), st.integers(0, 9)),
 )
+PLENTY = 1000
 
 
 @settings(max_examples=400, deadline=None)
-@given(st.lists(STEPS, max_size=60), st.randoms(use_true_random=False))
+@given(st.lists(STEPS, max_size=60), st.sampled_from([PLENTY, 3, 0]), st.randoms(use_true_random=False))
 def test_whatever_is_late_repeated_or_lost_the_index_equals_the_cluster_after_the_next_listing(
-    steps: list[tuple[str, int]], random: Any
+    steps: list[tuple[str, int]], retention_max: int, random: Any
 ) -> None:
-    cluster, index = Cluster(), PodIndex()
+    now = 0.0
+    cluster = Cluster()
+    index = PodIndex(retention_seconds=PLENTY, retention_max=retention_max, now=lambda: now)
+    heard: set[str] = set()
     deleted_and_heard: set[str] = set()
 
     def hear(what: str, said: Change) -> None:
         index.apply(said) if what == "apply" else index.remove(said)
+        heard.add(said.pod.metadata.uid)
         if what == "remove":
             deleted_and_heard.add(said.pod.metadata.uid)
 
+    def take(page: Page) -> None:
+        index.apply_page(page)
+        heard.update(pod.metadata.uid for pod in page.pods)
+
     for step, choice in steps:
+        now += 1
         match step:
             case "create":
-                cluster.create()
+                cluster.create(choice)
             case "update":
                 cluster.update(choice)
             case "delete":
                 cluster.delete(choice)
             case "hear" if cluster.said:  # any event that ever was: reordered, repeated
                 hear(*cluster.said[choice % len(cluster.said)])
+            case "hear the last" if cluster.said:
+                hear(*cluster.said[-1])
             case "gap":
                 del cluster.said[: choice % (len(cluster.said) + 1)]
             case "list":  # with events on their way between the pages
                 for page in cluster.pages(choice):
-                    index.apply_page(page)
+                    take(page)
                     if cluster.said and random.random() < 0.3:
                         hear(*random.choice(cluster.said))
             case "forget":  # a listing that misses a pod, as those of broken watch caches did
                 for page in cluster.pages(100):
                     del page.pods[choice : choice + 1]
-                    index.apply_page(page)
+                    take(page)
             case "break off":
                 for page in cluster.pages(choice)[:-1]:
-                    index.apply_page(page)
+                    take(page)
         assert not [uid for uid in deleted_and_heard if index.lookup(uid) is not None], "a deleted pod came back"
+        check_keys(cluster, index)
     for page in cluster.pages(2):
-        index.apply_page(page)
-    found = {uid for uid in (f"u{n}" for n in range(1, cluster.created + 1)) if index.lookup(uid)}
+        take(page)
+    check_keys(cluster, index)
+    found = {uid for uid in cluster.uids() if index.lookup(uid)}
     assert found == set(cluster.live)
     assert len(index) == len(cluster.live)
-    for uid, version in cluster.live.items():
-        assert f'"name":"v{version}"'.encode() in (index.lookup(uid) or b""), "a stale state is served"
+    for uid, truth in cluster.live.items():
+        assert index.lookup(uid) == encode_record(truth), "a stale state is served"
+    gone = {uid for uid in heard if uid not in found and index.find(Identifier("uid", uid), deleted=True)}
+    assert gone == heard - found if retention_max == PLENTY else len(gone) <= retention_max
     assert index.synced
