@@ -138,11 +138,7 @@ def check_keys(cluster: Cluster, index: PodIndex) -> None:
             assert index.find(identifier, deleted=True) == found
             continue
         assert found is None
-        had = [
-            ((pod.status.start_time or "", deleted_at), record)
-            for deleted_at, pod, record in gone
-            if identifier in identifiers(pod)
-        ]
+        had = [(deleted_at, record) for deleted_at, pod, record in gone if identifier in identifiers(pod)]
         found = index.find(identifier, deleted=True)
         if had:
             # Those that one listing did not show are gone since the same time.
