@@ -151,6 +151,12 @@ def test_a_pod_newer_than_the_listing_survives_it(index: PodIndex) -> None:
     assert uids(index) == {"a"}
 
 
+def test_a_pod_as_old_as_the_listing_that_does_not_show_it_is_gone(index: PodIndex) -> None:
+    index.apply(change("a", 10))
+    index.apply_page(listing(at=10))
+    assert uids(index) == set()
+
+
 def test_a_late_event_older_than_the_listing_leaves_no_ghost(index: PodIndex) -> None:
     index.apply_page(Page(scope="", pods=[], begins=True))
     index.apply(change("a", 5))
@@ -191,6 +197,13 @@ def test_an_older_page_never_overwrites_a_newer_event(index: PodIndex) -> None:
     newer = index.lookup("a")
     index.apply_page(listing(pod("a", 9, "older"), at=9))
     assert index.lookup("a") == newer
+
+
+def test_a_state_that_is_known_is_not_encoded_again(index: PodIndex) -> None:
+    index.apply(change("a", 10))
+    record = index.lookup("a")
+    index.apply_page(listing(pod("a", 10), at=11))
+    assert index.lookup("a") is record
 
 
 def test_of_three_events_in_any_order_the_newest_wins(index: PodIndex) -> None:

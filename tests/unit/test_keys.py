@@ -30,6 +30,7 @@ from pod_index.pods import Pod, decode_list
 ID = "3f" * 32
 OTHER_ID = "a1" * 32
 THIRD_ID = "0b" * 32
+SHORT_ID = "0a" * 16
 # Containers whose IDs have, as bytes, what ends a line and what ends the lines.
 NEWLINES = "0a" * 32
 NULS = "00" * 32
@@ -171,9 +172,10 @@ def test_the_bytes_of_a_container_id_are_kept_apart_from_the_lines_before_them(i
     pod = sent(
         podIPs=[{"ip": "10.0.0.1"}],
         spec={"nodeName": "node-1"},
-        containerStatuses=[container(f"mock://{other}") for other in (id_, OTHER_ID, "foo")],
+        containerStatuses=[container(f"mock://{other}") for other in (id_, OTHER_ID, "foo", SHORT_ID)],
     )
     texts = [name_key("shop/web-1"), node_key("node-1"), ip_key("10.0.0.1"), container_key("foo")]
+    texts.append(container_key(SHORT_ID))
     assert split(keys_of(pod)) == [*texts, container_key(id_), container_key(OTHER_ID)]
 
 
@@ -377,7 +379,7 @@ def test_of_entries_with_the_same_keys_the_one_that_is_meant_is_removed() -> Non
 CONTAINER_IDS = (
     st.lists(st.sampled_from(b"\n\0cdn\xff"), min_size=32, max_size=32).map(lambda octets: bytes(octets).hex())
     | st.binary(min_size=32, max_size=32).map(bytes.hex)
-    | st.sampled_from([NEWLINES, NULS, END_OF_LINES, "foo", "foo-bar", "nshop/web-1", "g" * 64])
+    | st.sampled_from([NEWLINES, NULS, END_OF_LINES, SHORT_ID, "foo", "foo-bar", "nshop/web-1", "g" * 64])
 )
 IPS = st.sampled_from(["10.0.0.1", "10.0.0.11", "fd00::1", "fd00::11"])
 NAMES = st.sampled_from(["web-1", "web-10", "web-11"])
