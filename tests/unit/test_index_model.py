@@ -203,9 +203,12 @@ def test_whatever_is_late_repeated_or_lost_the_index_equals_the_cluster_after_th
                 hear(*cluster.said[-1])
             case "gap":
                 del cluster.said[: choice % (len(cluster.said) + 1)]
-            case "list":  # with events on their way between the pages
+            case "list":  # with changes and events on their way between the pages
                 for page in cluster.pages(choice):
                     take(page)
+                    if cluster.live and random.random() < 0.3:
+                        random.choice([cluster.create, cluster.update, cluster.delete])(random.randrange(1000))
+                        hear(*cluster.said[-1])
                     if cluster.said and random.random() < 0.3:
                         hear(*random.choice(cluster.said))
             case "forget":  # a listing that misses a pod, as those of broken watch caches did
