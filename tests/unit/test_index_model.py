@@ -237,6 +237,9 @@ def test_whatever_is_late_repeated_or_lost_the_index_equals_the_cluster_after_th
         assert gone_for_good.isdisjoint(after), "a deleted pod came back"
         assert [uid for uid, version in after.items() if version < newest.get(uid, 0)] == [], "an older state came back"
         newest |= after
+        if step == "list":
+            versions = {uid: known.metadata.resource_version for uid, known in cluster.live.items()}
+            assert versions.items() <= after.items(), "a pod is missing or stale after a listing"
         check_keys(cluster, index)
     for page in cluster.pages(2):
         take(page)
