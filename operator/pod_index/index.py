@@ -132,6 +132,9 @@ class PodIndex:
             record = self.lookup(value) or (self._deleted.by_uid(value) if deleted else None)
             if record is not None:
                 return Match(record, kind)
+            if value in self._deleted:
+                # Annotations are what their writers like; no pod takes the UID of one that was.
+                return None
         *_, key = _keys_of(identifier)
         by = "config.hash" if kind == "uid" else kind
         found = self._table.find(key)

@@ -337,6 +337,17 @@ def test_a_pod_that_is_gone_is_found_by_each_of_its_keys_by_who_wants_that_and_b
     assert match.by == by
 
 
+def test_a_pod_that_claims_the_uid_of_another_as_its_own_is_not_taken_for_it(index: PodIndex) -> None:
+    victim = "1234abcd-5678-90ef-aaaa-bbbbccccdddd"
+    claim = {"kubernetes.io/config.hash": victim, "kubernetes.io/config.mirror": victim}
+    index.apply(change("liar", 1, annotations=claim))
+    index.apply(change(victim, 2))
+    assert found(index, uid(victim)) == victim
+    index.remove(change(victim, 3))
+    assert found(index, uid(victim)) is None
+    assert found(index, uid(victim), deleted=True) == f"†{victim}"
+
+
 @pytest.mark.parametrize("identifier", [uid("b"), name("shop/web-1"), ip("10.0.0.2"), container("0b" * 32), ip("")])
 def test_what_no_pod_has_finds_none(index: PodIndex, identifier: Identifier) -> None:
     index.apply(full())
