@@ -27,6 +27,7 @@ async def pages(client: httpx.AsyncClient, **parameters: Any) -> list[list[str]]
     uids, more = await page(client, **parameters)
     found = [uids]
     while more is not None:
+        assert uids[-1] == more, "it would never end"
         uids, more = await page(client, **parameters, **{"continue": more})
         found.append(uids)
     return found
@@ -136,6 +137,7 @@ async def test_every_pod_that_lives_through_the_paging_is_in_one_page_whatever_c
     async with served(index) as client:
         while more is not None:
             found, more = await page(client, limit=chance.randint(1, 8), **parameters, **{"continue": more})
+            assert not seen or found[:1] > seen[-1:] or not found, "it would never end"
             seen += found
             for _ in range(chance.randint(0, 10)):
                 version += 1
