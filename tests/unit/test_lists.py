@@ -27,8 +27,8 @@ async def pages(client: httpx.AsyncClient, **parameters: Any) -> list[list[str]]
     uids, more = await page(client, **parameters)
     found = [uids]
     while more is not None:
-        assert uids[-1] == more, "it would never end"
         uids, more = await page(client, **parameters, **{"continue": more})
+        assert uids > found[-1], "it would never end"
         found.append(uids)
     return found
 
