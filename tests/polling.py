@@ -1,5 +1,6 @@
 """Waiting in tests: by polling with a deadline, never by sleeping and hoping."""
 
+import asyncio
 import time
 from collections.abc import Callable
 
@@ -20,3 +21,11 @@ def eventually(check: Callable[[], object], *, within: float = 30.0, every: floa
         if time.monotonic() > deadline:
             raise failure
         time.sleep(every)
+
+
+async def eventually_true(check: Callable[[], object], *, within: float = 30.0, every: float = 0.001) -> None:
+    """Let the event loop run until ``check`` returns something true; fail after ``within`` seconds."""
+    deadline = time.monotonic() + within
+    while not check():
+        assert time.monotonic() < deadline, f"{check} was never true within {within} s"
+        await asyncio.sleep(every)
