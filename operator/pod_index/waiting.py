@@ -63,7 +63,8 @@ class WaitingRoom:
                     await called.wait()
                 return found
         except TimeoutError:
-            return None
+            # It may have come while the loop was busy with what made it late.
+            return find()
         finally:
             gone.cancel()
             unsubscribe()
