@@ -1,7 +1,11 @@
 """The settings and their errors."""
 
+import dataclasses
+from collections.abc import Set
+
 import pytest
 
+from pod_index.keys import KINDS, Kind
 from pod_index.settings import Settings, SettingsError
 
 
@@ -21,13 +25,20 @@ def test_every_variable_is_read() -> None:
         "STREAMING_LIST": "False",
         "RETRY_MAX_SECONDS": "2.5",
         "WATCH_IDLE_SECONDS": "60",
+        "LOOKUP_KEYS": "ip,name",
+        "DELETED_RETENTION_SECONDS": "0.5",
+        "DELETED_RETENTION_MAX": "20",
     }
+    assert environ.keys() == {field.name.upper() for field in dataclasses.fields(Settings)}
     assert Settings.from_environ(environ) == Settings(
         port=9090,
         shutdown_drain_seconds=0,
         streaming_list=False,
         retry_max_seconds=2.5,
         watch_idle_seconds=60,
+        lookup_keys=frozenset({"ip", "name"}),
+        deleted_retention_seconds=0.5,
+        deleted_retention_max=20,
     )
 
 
@@ -36,8 +47,55 @@ def test_a_flag_can_be_switched_on_in_words() -> None:
 
 
 @pytest.mark.parametrize(
+    ("value", "kinds"),
+    [
+        ("", KINDS),
+        (" ", KINDS),
+        ("uid", set()),
+        (" uid ", set()),
+        ("ip", {"ip"}),
+        ("uid,ip", {"ip"}),
+        ("ip,ip", {"ip"}),
+        (" name , config.hash\t,containerID", {"name", "config.hash", "containerID"}),
+        ("config.hash,containerID,ip,name,node", KINDS),
+    ],
+)
+def test_lookup_keys_are_named_with_commas_between_them(value: str, kinds: Set[Kind]) -> None:
+    assert Settings.from_environ({"LOOKUP_KEYS": value}).lookup_keys == kinds
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["ips", "ip,", ",ip", ",", "ip,,name", "ip name", "ip;name", "IP", "containerid", "none", "all", "ip\nname"],
+)
+def test_other_lookup_keys_are_an_error_that_names_all_there_are(value: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        Settings.from_environ({"LOOKUP_KEYS": value})
+    known = "uid, config.hash, containerID, ip, name, node"
+    assert str(caught.value) == f"LOOKUP_KEYS must be some of {known}, with commas between them, not {value!r}"
+
+
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [("DELETED_RETENTION_SECONDS", ("0", "86400")), ("DELETED_RETENTION_MAX", ("0", "1000000"))],
+)
+def test_the_bounds_of_what_is_kept_of_deleted_pods_can_be_reached(name: str, values: tuple[str, str]) -> None:
+    for value in values:
+        assert getattr(Settings.from_environ({name: value}), name.lower()) == int(value)
+
+
+@pytest.mark.parametrize(
     ("name", "value"),
     [
+        ("LOOKUP_KEYS", "labels"),
+        ("DELETED_RETENTION_SECONDS", "-1"),
+        ("DELETED_RETENTION_SECONDS", "86401"),
+        ("DELETED_RETENTION_SECONDS", "5m"),
+        ("DELETED_RETENTION_SECONDS", "nan"),
+        ("DELETED_RETENTION_MAX", "-1"),
+        ("DELETED_RETENTION_MAX", "1000001"),
+        ("DELETED_RETENTION_MAX", "1.5"),
+        ("DELETED_RETENTION_MAX", "9" * 5000),
         ("PORT", "http"),
         ("PORT", "0"),
         ("PORT", "65536"),
