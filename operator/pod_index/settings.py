@@ -77,7 +77,7 @@ def _number(
         value = math.nan
     if not low <= value <= high:
         kind = "whole number" if whole else "number"
-        raise SettingsError(f"{name} must be a {kind} from {low:g} to {high:g}, not {text!r}")
+        raise SettingsError(f"{name} must be a {kind} from {low:.9g} to {high:.9g}, not {text!r}")
     return value
 
 

@@ -114,3 +114,16 @@ def test_a_bad_value_is_an_error_that_names_the_variable_and_the_value(name: str
     assert name in str(caught.value)
     assert repr(value) in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "fits"),
+    [
+        ("PORT", "a whole number from 1 to 65535"),
+        ("RETRY_MAX_SECONDS", "a number from 0.01 to 3600"),
+        ("DELETED_RETENTION_MAX", "a whole number from 0 to 1000000"),
+    ],
+)
+def test_the_error_tells_what_fits(name: str, fits: str) -> None:
+    with pytest.raises(SettingsError, match=f"^{name} must be {fits}, not 'x'$"):
+        Settings.from_environ({name: "x"})
