@@ -23,7 +23,7 @@ What it leaves out:
 
 from tests.apiserver.access import Access, Rule
 from tests.apiserver.faults import CUT, END, HALF_LINE, RESUME, STALL, Fault, Faults, WatchFault, watch_error
-from tests.apiserver.podspecs import make_pod, realistic_pod
+from tests.apiserver.podspecs import container_status, make_pod, realistic_pod
 from tests.apiserver.requests import RecordedRequest
 from tests.apiserver.server import ApiServer
 from tests.apiserver.statuses import AlreadyExists, ApiError, Conflict, NotFound
@@ -47,6 +47,7 @@ __all__ = [
     "RecordedRequest",
     "Rule",
     "WatchFault",
+    "container_status",
     "make_pod",
     "realistic_pod",
     "watch_error",

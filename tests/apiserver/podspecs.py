@@ -22,8 +22,9 @@ def make_pod(
     phase: str = "Pending",
     labels: Mapping[str, str] | None = None,
     annotations: Mapping[str, str] | None = None,
+    container_id: str = "",
 ) -> JSON:
-    """A minimal pod; what is empty is left out, as the real server does."""
+    """A minimal pod with one container; what is empty is left out, as the real server does."""
     metadata: JSON = {"name": name, "namespace": namespace}
     if labels:
         metadata["labels"] = dict(labels)
@@ -35,7 +36,24 @@ def make_pod(
     status: JSON = {"phase": phase}
     if ip:
         status |= {"podIP": ip, "podIPs": [{"ip": ip}]}
+    if container_id:
+        status["containerStatuses"] = [container_status("main", container_id)]
     return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec, "status": status}
+
+
+def container_status(name: str, container_id: str, *, last_id: str = "") -> JSON:
+    """The status of a container that runs; `last_id` is the ID that it had before it was restarted."""
+    ended = {"exitCode": 1, "startedAt": _CREATED, "finishedAt": _CREATED, "containerID": last_id}
+    return {
+        "name": name,
+        "state": {"running": {"startedAt": _CREATED}},
+        "lastState": {"terminated": ended} if last_id else {},
+        "ready": True,
+        "restartCount": 1 if last_id else 0,
+        "image": "registry.example.com/app:1",
+        "imageID": "",
+        "containerID": container_id,
+    }
 
 
 def realistic_pod(index: int) -> JSON:

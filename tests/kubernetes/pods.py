@@ -76,8 +76,9 @@ class Pods:
     def update(self, namespace: str, name: str, change: Callable[[JSON], None]) -> JSON:
         """Let `change` edit the pod, and write it; returns it as the server has it then. Raises NotFound.
 
-        What it changes in the status, and a node for a pod that has none, are writes of their own, as they
-        are for a kubelet and a scheduler. A change that changes nothing writes nothing.
+        What it changes in the status, a node for a pod that has none, and ephemeral containers are writes of
+        their own, as they are for a kubelet, a scheduler and kubectl debug. A change that changes nothing
+        writes nothing.
         """
         while True:
             before = self.get(namespace, name)
@@ -129,6 +130,14 @@ class Pods:
             self._client.call("POST", f"{_path(namespace, name)}/binding", binding)
             written = self.get(namespace, name)
             before["spec"]["nodeName"] = node
+        ephemeral = wanted["spec"].get("ephemeralContainers")
+        if ephemeral and ephemeral != before["spec"].get("ephemeralContainers"):
+            # as kubectl debug: https://kubernetes.io/docs/concepts/workloads/pods/ephemeral-containers/
+            body = {**written, "spec": {**written["spec"], "ephemeralContainers": ephemeral}}
+            written = self._client.call("PUT", f"{_path(namespace, name)}/ephemeralcontainers", body)
+            # with the defaults that the server has filled in
+            before["spec"]["ephemeralContainers"] = written["spec"]["ephemeralContainers"]
+            wanted["spec"]["ephemeralContainers"] = written["spec"]["ephemeralContainers"]
         if any(before.get(part) != wanted.get(part) for part in ("metadata", "spec")):
             version = {"resourceVersion": written["metadata"]["resourceVersion"]}
             body = {**wanted, "metadata": wanted["metadata"] | version}

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from tests.apiserver import PodStore, make_pod, realistic_pod
+from tests.apiserver import PodStore, container_status, make_pod, realistic_pod
 
 
 def test_a_minimal_pod_leaves_out_what_is_empty() -> None:
@@ -21,6 +21,19 @@ def test_a_minimal_pod_has_what_it_is_given() -> None:
     assert (pod["metadata"]["labels"], pod["metadata"]["annotations"]) == ({"a": "b"}, {"c": "d"})
     assert pod["spec"]["nodeName"] == "n"
     assert pod["status"] == {"phase": "Running", "podIP": "10.0.0.1", "podIPs": [{"ip": "10.0.0.1"}]}
+
+
+def test_a_minimal_pod_with_a_container_id_has_the_status_of_its_container() -> None:
+    pod = make_pod("web", phase="Running", container_id="containerd://1")
+    (status,) = pod["status"]["containerStatuses"]
+    assert (status["name"], status["containerID"]) == (pod["spec"]["containers"][0]["name"], "containerd://1")
+    assert (status["lastState"], status["restartCount"]) == ({}, 0)
+
+
+def test_a_container_that_was_restarted_has_the_id_that_it_had_before() -> None:
+    status = container_status("main", "containerd://2", last_id="containerd://1")
+    assert (status["containerID"], status["restartCount"]) == ("containerd://2", 1)
+    assert status["lastState"]["terminated"]["containerID"] == "containerd://1"
 
 
 @pytest.mark.parametrize("index", [0, 1, 99_999])
