@@ -21,6 +21,9 @@ class Pods(churn.Pods, Protocol):
     def delete_all(self) -> None:
         """Remove all pods at once; those of others in a cluster that is not ours stay."""
 
+    def get(self, namespace: str, name: str) -> dict[str, Any]:
+        """One pod."""
+
     def pods(self) -> dict[str, dict[str, Any]]:
         """All pods by UID."""
 

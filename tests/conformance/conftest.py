@@ -30,6 +30,14 @@ def cluster(api_server: ApiServer) -> Iterator[Cluster]:
         yield Cluster(api_server, network)
 
 
+@pytest.fixture(scope="module")
+def shared_cluster(api_server: ApiServer) -> Iterator[Cluster]:
+    """A cluster for all tests of a module: each makes pods, IPs and IDs of its own, and heals what it breaks."""
+    api_server.pods.delete_all()
+    with TcpProxy(api_server.port) as network:
+        yield Cluster(api_server, network)
+
+
 @pytest.fixture(scope="session")
 def token(api_server: ApiServer) -> str:
     """A token with the rights of pod-index and no others."""
@@ -42,3 +50,14 @@ def operator(cluster: Cluster, token: str, start_operator: StartOperator) -> Ope
     operator = start_operator(cluster, token=token)
     operator.wait_until_ready()
     return operator
+
+
+@pytest.fixture(scope="module")
+def shared_operator(
+    shared_cluster: Cluster, token: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[OperatorProcess]:
+    """An operator that is ready, for all tests of a module: an operator takes longer to start than a test to run."""
+    folder = tmp_path_factory.mktemp("operator")
+    with OperatorProcess(folder, shared_cluster.kubeconfig(token)) as operator:
+        operator.wait_until_ready()
+        yield operator

@@ -1,0 +1,130 @@
+"""Pods of a test's own, and the ways to ask the operator for them over HTTP, as its callers do."""
+
+import hashlib
+import http.client
+import itertools
+import json
+import select
+import urllib.parse
+from collections.abc import Iterable, Iterator
+from contextlib import closing, contextmanager
+from typing import Any
+from uuid import uuid4
+
+from tests.apiserver import make_pod
+from tests.conformance.cluster import Cluster
+from tests.operator_process import OperatorProcess, expected_record
+from tests.polling import eventually
+
+HELD_SECONDS = 0.2
+"""How long an answer must not come for its request to count as held."""
+
+Found = tuple[str, str]
+"""A pod that was found: its UID and what it was found by."""
+
+
+_addresses = itertools.count(1)
+
+
+def container_id(seed: str) -> str:
+    """An ID as runtimes make them, always the same for one seed."""
+    return hashlib.sha256(seed.encode()).hexdigest()
+
+
+def address() -> str:
+    """An IP that no other test uses and no cluster has: https://www.rfc-editor.org/rfc/rfc5737."""
+    return f"192.0.2.{next(_addresses)}"
+
+
+def running(name: str, *, ip: str = "", started: str = "", **parts: Any) -> dict[str, Any]:
+    """A pod that runs, since ``started``; ``parts`` are those of ``make_pod``."""
+    pod = make_pod(name, ip=ip, phase="Running", **parts)
+    if started:
+        pod["status"]["startTime"] = started
+    return pod
+
+
+def create(cluster: Cluster, operator: OperatorProcess, pod: dict[str, Any]) -> str:
+    """Create a pod, and wait until the operator knows it as it is; return its UID."""
+    created = cluster.pods.create(pod)
+    catch_up(cluster, operator)
+    uid: str = created["metadata"]["uid"]
+    assert operator.lookup(uid) == expected_record(created)
+    return uid
+
+
+def catch_up(cluster: Cluster, operator: OperatorProcess) -> None:
+    """Wait until the operator knows all that was written before: changes come in their order."""
+    marker = cluster.pods.create(make_pod(f"marker-{uuid4().hex}", "markers"))["metadata"]
+    eventually(lambda: operator.lookup(marker["uid"]))
+    cluster.pods.delete("markers", marker["name"])
+
+
+def ask(operator: OperatorProcess, **parameters: str) -> tuple[int, dict[str, str], Any]:
+    """Ask for one pod; return status, headers and the JSON of the answer."""
+    status, headers, body = operator.get(_target(parameters))
+    return status, headers, json.loads(body)
+
+
+def found(operator: OperatorProcess, **parameters: str) -> Found | None:
+    """Ask for one pod; None for a 404, anything else but a pod is a failure."""
+    status, headers, content = ask(operator, **parameters)
+    if status == 404:
+        return None
+    assert status == 200, content
+    return content["uid"], headers["matched-by"]
+
+
+def lookup_many(operator: OperatorProcess, ids: Iterable[str], **parameters: str) -> list[tuple[str, str | None]]:
+    """Ask for many pods at once; return each ID with the UID of its pod, or None."""
+    target = f"/api/v1/pods/lookup?{urllib.parse.urlencode(parameters)}"
+    status, _, body = operator.get(target, "POST", json.dumps({"ids": list(ids)}).encode())
+    assert status == 200, body
+    results = json.loads(body)["results"]
+    return [(result["id"], result["pod"] and result["pod"]["uid"]) for result in results]
+
+
+def pages(operator: OperatorProcess, **parameters: str) -> Iterator[list[dict[str, Any]]]:
+    """Ask for a list of pods, and go on as long as there is more; yield the records of each page."""
+    while True:
+        status, _, body = operator.get(f"/api/v1/pods?{urllib.parse.urlencode(parameters)}")
+        assert status == 200, body
+        page = json.loads(body)
+        yield page["pods"]
+        if "continue" not in page:
+            return
+        parameters["continue"] = page["continue"]
+
+
+def listed(operator: OperatorProcess, **parameters: str) -> list[str]:
+    """Ask for a whole list of pods; return their UIDs."""
+    return [record["uid"] for page in pages(operator, **parameters) for record in page]
+
+
+class HeldLookup:
+    """A lookup that waits for its pod."""
+
+    def __init__(self, connection: http.client.HTTPConnection) -> None:
+        self._connection = connection
+
+    def found(self) -> Found | None:
+        """Wait for the answer."""
+        with self._connection.getresponse() as response:
+            content = json.loads(response.read())
+            if response.status == 404:
+                return None
+            assert response.status == 200, content
+            return content["uid"], response.headers["Matched-By"]
+
+
+@contextmanager
+def held_lookup(operator: OperatorProcess, **parameters: str) -> Iterator[HeldLookup]:
+    """Ask for one pod on a connection of its own, and see that no answer comes."""
+    with closing(http.client.HTTPConnection("127.0.0.1", operator.port, timeout=30)) as connection:
+        connection.request("GET", _target(parameters))
+        assert select.select([connection.sock], [], [], HELD_SECONDS)[0] == [], "it is not held"
+        yield HeldLookup(connection)
+
+
+def _target(parameters: dict[str, str]) -> str:
+    return f"/api/v1/pod?{urllib.parse.urlencode(parameters)}"

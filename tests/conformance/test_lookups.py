@@ -1,0 +1,277 @@
+"""Whatever a caller holds of a pod that lives finds it."""
+
+import json
+import re
+from typing import Any
+
+import pytest
+
+from tests.apiserver import container_status, make_pod
+from tests.conformance.asking import address, ask, catch_up, container_id, create, found, running
+from tests.conformance.cluster import Cluster
+from tests.conftest import StartOperator
+from tests.operator_process import OperatorProcess
+from tests.polling import eventually
+
+# ---- UIDs
+
+
+def test_a_uid_is_found_in_the_spellings_of_cgroups(shared_cluster: Cluster, shared_operator: OperatorProcess) -> None:
+    uid = create(shared_cluster, shared_operator, make_pod("spelt"))
+    underscores = uid.replace("-", "_")
+    for spelling in (uid, uid.upper(), underscores, f"pod{uid}", f"pod{underscores}", f"POD{underscores.upper()}"):
+        assert found(shared_operator, uid=spelling) == (uid, "uid"), spelling
+        assert found(shared_operator, id=spelling) == (uid, "uid"), spelling
+
+
+def test_a_uid_is_found_in_paths(shared_cluster: Cluster, shared_operator: OperatorProcess) -> None:
+    uid = create(shared_cluster, shared_operator, make_pod("in-paths"))
+    scope = f"cri-containerd-{container_id('not told yet')}.scope"
+    for path in (
+        f"/kubepods/burstable/pod{uid}",
+        f"/kubepods/besteffort/pod{uid}/{container_id('not told yet')}",
+        f"0::/kubepods.slice/kubepods-pod{uid.replace('-', '_')}.slice/{scope}",
+        f"12:memory:/kubepods/pod{uid}\n11:cpu,cpuacct:/kubepods/pod{uid}\n0::/\n",
+        f"/var/log/pods/default_in-paths_{uid}/main/0.log",
+        f"/var/lib/kubelet/pods/{uid}/volumes/kubernetes.io~empty-dir/cache",
+    ):
+        assert found(shared_operator, id=path) == (uid, "uid"), path
+
+
+def test_a_mirror_pod_is_found_by_the_uid_that_the_kubelet_knows(
+    shared_cluster: Cluster, shared_operator: OperatorProcess
+) -> None:
+    config_hash = container_id("a static pod")[:32]
+    annotations = {
+        "kubernetes.io/config.hash": config_hash,
+        "kubernetes.io/config.mirror": config_hash,
+        "kubernetes.io/config.source": "file",
+    }
+    pod = make_pod("etcd-node-1", "kube-system", node="node-1", annotations=annotations)
+    uid = create(shared_cluster, shared_operator, pod)
+    assert uid != config_hash
+    assert found(shared_operator, uid=uid) == (uid, "uid")
+    assert found(shared_operator, uid=config_hash) == (uid, "config.hash")
+    for path in (
+        config_hash,
+        f"/kubepods/burstable/pod{config_hash}/{container_id('etcd')}",
+        f"/kubepods.slice/kubepods-burstable.slice/kubepods-burstable-pod{config_hash}.slice",
+        f"/var/log/pods/kube-system_etcd-node-1_{config_hash}/etcd/0.log",
+    ):
+        assert found(shared_operator, id=path) == (uid, "config.hash"), path
+
+
+# ---- container IDs
+
+
+def assert_found_by_container(operator: OperatorProcess, bare: str, scheme: str, uid: str) -> None:
+    for spelling in (bare, f"{scheme}://{bare}", f"cri-containerd-{bare}.scope"):
+        assert found(operator, containerID=spelling) == (uid, "containerID"), spelling
+    for spelling in (
+        bare,
+        f"{scheme}://{bare}",
+        f"0::/system.slice/containerd.service/kubepods-burstable.slice:cri-containerd:{bare}",
+        f"/system.slice/docker-{bare}.scope",
+        f"/var/log/containers/any_default_main-{bare}.log",
+    ):
+        assert found(operator, id=spelling) == (uid, "containerID"), spelling
+
+
+@pytest.mark.parametrize("scheme", ["containerd", "cri-o", "docker"])
+def test_a_running_container_is_found_by_its_id(
+    scheme: str, shared_cluster: Cluster, shared_operator: OperatorProcess
+) -> None:
+    bare = container_id(f"running {scheme}")
+    pod = running(f"running-{scheme}", container_id=f"{scheme}://{bare}")
+    assert_found_by_container(shared_operator, bare, scheme, create(shared_cluster, shared_operator, pod))
+
+
+def test_init_containers_and_sidecars_are_found_by_their_ids(
+    shared_cluster: Cluster, shared_operator: OperatorProcess
+) -> None:
+    init, sidecar, main = (container_id(f"three {name}") for name in ("init", "sidecar", "main"))
+    pod = running("three", container_id=f"containerd://{main}")
+    image = pod["spec"]["containers"][0]["image"]
+    pod["spec"]["initContainers"] = [
+        {"name": "init", "image": image},
+        {"name": "sidecar", "image": image, "restartPolicy": "Always"},
+    ]
+    pod["status"]["initContainerStatuses"] = [
+        container_status("init", f"containerd://{init}"),
+        container_status("sidecar", f"containerd://{sidecar}"),
+    ]
+    uid = create(shared_cluster, shared_operator, pod)
+    for bare in (init, sidecar, main):
+        assert_found_by_container(shared_operator, bare, "containerd", uid)
+
+
+def test_an_ephemeral_container_is_found_by_its_id(shared_cluster: Cluster, shared_operator: OperatorProcess) -> None:
+    uid = create(shared_cluster, shared_operator, running("debugged"))
+    bare = container_id("ephemeral")
+
+    def debug(pod: dict[str, Any]) -> None:
+        pod["spec"]["ephemeralContainers"] = [{"name": "debugger", "image": pod["spec"]["containers"][0]["image"]}]
+        pod["status"]["ephemeralContainerStatuses"] = [container_status("debugger", f"containerd://{bare}")]
+
+    pod = shared_cluster.pods.update("default", "debugged", debug)
+    assert [container["name"] for container in pod["spec"]["ephemeralContainers"]] == ["debugger"]
+    catch_up(shared_cluster, shared_operator)
+    assert_found_by_container(shared_operator, bare, "containerd", uid)
+
+
+def test_a_restarted_container_is_found_by_both_ids_and_by_those_before_no_more(
+    shared_cluster: Cluster, shared_operator: OperatorProcess
+) -> None:
+    first, second, third = (container_id(f"restart {number}") for number in range(3))
+    uid = create(shared_cluster, shared_operator, running("restarted", container_id=f"containerd://{first}"))
+    for before, now in ((first, second), (second, third)):
+        status = container_status("main", f"containerd://{now}", last_id=f"containerd://{before}")
+        shared_cluster.pods.update(
+            "default",
+            "restarted",
+            lambda pod, status=status: pod["status"].update(containerStatuses=[status]),  # type: ignore[misc]
+        )
+        catch_up(shared_cluster, shared_operator)
+        assert_found_by_container(shared_operator, before, "containerd", uid)
+        assert_found_by_container(shared_operator, now, "containerd", uid)
+    assert found(shared_operator, containerID=first) is None
+
+
+def test_a_cgroup_names_its_pod_before_its_container(shared_cluster: Cluster, shared_operator: OperatorProcess) -> None:
+    outer, inner = container_id("the node of a nested cluster"), container_id("a pod in it")
+    node = create(shared_cluster, shared_operator, running("nested-node", container_id=f"docker://{outer}"))
+    uid = create(shared_cluster, shared_operator, running("nested-pod", container_id=f"containerd://{inner}"))
+    within = f"0::/docker/{outer}/kubelet.slice/kubelet-kubepods-pod%s.slice/cri-containerd-{inner}.scope"
+    assert found(shared_operator, id=within % uid.replace("-", "_")) == (uid, "uid")
+    unknown = "00000000_0000_4000_8000_000000000000"
+    assert found(shared_operator, id=within % unknown) == (uid, "containerID")
+    assert found(shared_operator, id=f"0::/docker/{outer}/init.scope") == (node, "containerID")
+
+
+# ---- IPs
+
+
+def test_an_ip_is_found_in_any_notation_and_of_both_families(
+    shared_cluster: Cluster, shared_operator: OperatorProcess
+) -> None:
+    ip, ip6 = address(), "2001:db8::abc:7"
+    pod = running("dual-stack", ip=ip)
+    pod["status"]["podIPs"].append({"ip": ip6})
+    uid = create(shared_cluster, shared_operator, pod)
+    for notation in (
+        ip,
+        f"::ffff:{ip}",
+        f"[::ffff:{ip}]",
+        ip6,
+        "2001:DB8::ABC:7",
+        "2001:0db8:0000:0000:0000:0000:0abc:0007",
+        "2001:db8::10.188.0.7",
+        "[2001:db8:0::abc:7]",
+    ):
+        assert found(shared_operator, ip=notation) == (uid, "ip"), notation
+        assert found(shared_operator, id=notation) == (uid, "ip"), notation
+
+
+def test_a_pod_on_the_network_of_its_host_is_never_found_by_the_ip(
+    shared_cluster: Cluster, shared_operator: OperatorProcess
+) -> None:
+    ip = address()
+    agent = running("agent", ip=ip)
+    agent["spec"]["hostNetwork"] = True
+    create(shared_cluster, shared_operator, agent)
+    assert found(shared_operator, ip=ip) is None
+    uid = create(shared_cluster, shared_operator, running("of-the-same-ip", ip=ip, started="2025-01-01T00:00:00Z"))
+    assert found(shared_operator, ip=ip) == (uid, "ip")
+    agent = running("later-agent", ip=ip, started="2025-02-01T00:00:00Z")
+    agent["spec"]["hostNetwork"] = True
+    create(shared_cluster, shared_operator, agent)
+    assert found(shared_operator, ip=ip) == (uid, "ip")
+
+
+@pytest.mark.parametrize("phase", ["Succeeded", "Failed"])
+def test_a_finished_pod_has_its_ip_only_while_no_live_one_has_it(
+    phase: str, shared_cluster: Cluster, shared_operator: OperatorProcess
+) -> None:
+    ip = address()
+    live = create(shared_cluster, shared_operator, running(f"web-{phase.lower()}", ip=ip))
+    job = running(f"job-{phase.lower()}", ip=ip, started="2025-01-01T00:00:00Z")
+    job["status"]["phase"] = phase
+    finished = create(shared_cluster, shared_operator, job)
+    assert found(shared_operator, ip=ip) == (live, "ip")
+    shared_cluster.pods.delete("default", f"web-{phase.lower()}")
+    catch_up(shared_cluster, shared_operator)
+    assert found(shared_operator, ip=ip) == (finished, "ip")
+
+
+def test_of_several_pods_with_an_ip_the_one_is_found_that_started_last(
+    shared_cluster: Cluster, shared_operator: OperatorProcess
+) -> None:
+    ip = address()
+    _, last, _ = [
+        create(shared_cluster, shared_operator, running(f"started-{number}", ip=ip, started=started))
+        for number, started in enumerate(("2025-01-02T00:00:00Z", "2025-01-03T00:00:00Z", "2025-01-01T00:00:00Z"))
+    ]
+    assert found(shared_operator, ip=ip) == (last, "ip")
+
+
+def test_an_ip_that_a_pod_has_lost_finds_it_no_more(shared_cluster: Cluster, shared_operator: OperatorProcess) -> None:
+    before, after = address(), address()
+    uid = create(shared_cluster, shared_operator, running("moved", ip=before))
+    shared_cluster.pods.update(
+        "default", "moved", lambda pod: pod["status"].update(podIP=after, podIPs=[{"ip": after}])
+    )
+    eventually(lambda: found(shared_operator, ip=after) == (uid, "ip"))
+    assert found(shared_operator, ip=before) is None
+
+
+# ---- names
+
+
+def test_a_pod_is_found_by_its_name_in_its_namespace_only(
+    shared_cluster: Cluster, shared_operator: OperatorProcess
+) -> None:
+    uids = {
+        namespace: create(shared_cluster, shared_operator, make_pod("named", namespace)) for namespace in ("one", "two")
+    }
+    for namespace, uid in uids.items():
+        assert found(shared_operator, namespace=namespace, name="named") == (uid, "name")
+        assert found(shared_operator, id=f"{namespace}/named") == (uid, "name")
+    assert found(shared_operator, namespace="three", name="named") is None
+
+
+def test_a_name_that_was_used_again_is_that_of_the_new_pod(
+    shared_cluster: Cluster, shared_operator: OperatorProcess
+) -> None:
+    old = create(shared_cluster, shared_operator, make_pod("replica-0"))
+    shared_cluster.pods.delete("default", "replica-0")
+    new = create(shared_cluster, shared_operator, make_pod("replica-0"))
+    assert found(shared_operator, id="default/replica-0") == (new, "name")
+    assert found(shared_operator, uid=old) is None
+
+
+# ---- settings
+
+
+def test_keys_that_are_switched_off_are_refused(
+    shared_cluster: Cluster, token: str, start_operator: StartOperator
+) -> None:
+    ip, bare = address(), container_id("switched off")
+    pod = running("switched-off", ip=ip, node="node-1", container_id=f"containerd://{bare}")
+    uid = shared_cluster.pods.create(pod)["metadata"]["uid"]
+    operator = start_operator(shared_cluster, token=token, LOOKUP_KEYS="uid")
+    operator.wait_until_ready()
+    assert found(operator, uid=f"pod{uid.replace('-', '_')}") == (uid, "uid")
+    assert found(operator, id=f"/kubepods/pod{uid}/{bare}") == (uid, "uid")
+    for kind, parameters in (
+        ("containerID", {"containerID": bare}),
+        ("containerID", {"id": f"containerd://{bare}"}),
+        ("ip", {"ip": ip}),
+        ("ip", {"id": ip}),
+        ("name", {"namespace": "default", "name": "switched-off"}),
+        ("name", {"id": "default/switched-off"}),
+    ):
+        status, _, content = ask(operator, **parameters)
+        assert (status, content) == (400, {"error": f"lookups by {kind} are switched off by LOOKUP_KEYS"})
+    status, _, body = operator.get("/api/v1/pods?node=node-1")
+    assert (status, json.loads(body)) == (400, {"error": "lookups by node are switched off by LOOKUP_KEYS"})
+    assert re.fullmatch("[0-9]+", operator.get("/api/v1/pods?namespace=default")[1]["age"])
