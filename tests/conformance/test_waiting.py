@@ -1,0 +1,68 @@
+"""A lookup that comes before its pod waits for it."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.apiserver import make_pod
+from tests.conformance.asking import address, catch_up, container_id, create, found, held_lookup, running
+from tests.conformance.cluster import Cluster
+from tests.operator_process import OperatorProcess
+
+
+@pytest.mark.parametrize(
+    ("parameters", "by"),
+    [
+        ({"namespace": "default", "name": "awaited"}, "name"),
+        ({"id": "default/awaited"}, "name"),
+        ({"ip": "2001:DB8:0::77"}, "ip"),
+        ({"containerID": container_id("awaited")}, "containerID"),
+        ({"id": f"0::/kubepods/pod{container_id('static')[:32]}/{container_id('unknown')}"}, "config.hash"),
+    ],
+)
+def test_a_lookup_that_is_sent_before_its_pod_is_created_is_answered_with_it(
+    parameters: dict[str, str], by: str, shared_cluster: Cluster, shared_operator: OperatorProcess
+) -> None:
+    hash_of_static = container_id("static")[:32]
+    pod = running(
+        "awaited",
+        node="node-1",
+        ip="2001:db8::77",
+        container_id=f"cri-o://{container_id('awaited')}",
+        annotations={"kubernetes.io/config.hash": hash_of_static, "kubernetes.io/config.mirror": hash_of_static},
+    )
+    assert found(shared_operator, **parameters) is None
+    with held_lookup(shared_operator, wait="10s", **parameters) as lookup:
+        uid = shared_cluster.pods.create(pod)["metadata"]["uid"]
+        assert lookup.found() == (uid, by)
+    shared_cluster.pods.delete("default", "awaited")
+    catch_up(shared_cluster, shared_operator)
+
+
+def test_a_lookup_by_an_ip_is_answered_when_a_pod_gets_it(
+    shared_cluster: Cluster, shared_operator: OperatorProcess
+) -> None:
+    ip = address()
+    uid = create(shared_cluster, shared_operator, make_pod("starting"))
+    steps: list[Callable[[dict[str, Any]], None]] = [
+        lambda pod: pod["metadata"].update(labels={"still": "without"}),
+        lambda pod: pod["spec"].update(nodeName="node-1"),
+        lambda pod: pod["status"].update(phase="Running", podIP=ip, podIPs=[{"ip": ip}]),
+    ]
+    with held_lookup(shared_operator, wait="10s", ip=ip) as lookup:
+        for step in steps:
+            shared_cluster.pods.update("default", "starting", step)
+        assert lookup.found() == (uid, "ip")
+
+
+def test_a_lookup_whose_pod_does_not_come_is_the_usual_miss_in_the_end(shared_operator: OperatorProcess) -> None:
+    with held_lookup(shared_operator, wait="500ms", namespace="default", name="never") as lookup:
+        assert lookup.found() is None
+
+
+def test_a_lookup_of_a_pod_that_is_there_does_not_wait(
+    shared_cluster: Cluster, shared_operator: OperatorProcess
+) -> None:
+    uid = create(shared_cluster, shared_operator, make_pod("there"))
+    assert found(shared_operator, wait="10s", uid=uid) == (uid, "uid")
