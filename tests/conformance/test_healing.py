@@ -1,13 +1,15 @@
 """Whatever happens to the network, the credentials and the rights, the operator finds its way back."""
 
 import base64
+import re
+import time
 
 import pytest
 import trustme
 import yaml
 
 from tests.apiserver import make_pod
-from tests.churn import Churn
+from tests.churn import Churn, relabel
 from tests.conformance.cluster import READER, Cluster
 from tests.conftest import StartOperator
 from tests.operator_process import OperatorProcess, assert_equal
@@ -58,6 +60,26 @@ def test_an_outage_is_answered_from_what_is_known(cluster: Cluster, operator: Op
     assert_equal(operator, before)
     cluster.network.accept()
     assert_equal(operator, cluster.pods.pods())
+
+
+def test_the_age_of_the_answers_grows_while_the_api_server_is_away(cluster: Cluster, operator: OperatorProcess) -> None:
+    def age(path: str = "/api/v1/pods?namespace=default") -> int:
+        told = operator.get(path)[1]["age"]
+        assert re.fullmatch("[0-9]+", told)
+        return int(told)
+
+    def is_young() -> bool:
+        cluster.pods.update("default", "web-0", relabel(time.monotonic_ns()))
+        return age() == 0
+
+    eventually(is_young)
+    cluster.network.refuse()
+    cluster.network.cut()
+    eventually(lambda: age() >= 2)
+    for path in ("/api/v1/pod", "/api/v1/pod?uid=unknown", "/api/v1/pods/lookup", "/api/v1/nothing"):
+        assert age(path) >= 2, "errors tell it too"
+    cluster.network.accept()
+    eventually(is_young)
 
 
 @pytest.mark.parametrize("streaming_list", ["true", "false"])
