@@ -16,6 +16,7 @@ import time
 import urllib.request
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from tests.apiserver import ApiServer
 from tests.demo.workloads import Workloads
@@ -27,12 +28,22 @@ STEP_SECONDS = 2.0
 BANNER = """
   pod-index answers at {url} about a small cluster that lives in this terminal.
 
-  Ask it which pod a UID belongs to:
+  Ask it which pod a UID belongs to, a cgroup, or an IP, and which pods a node has:
 
       curl '{url}/api/v1/pod?uid={uid}'
+      curl '{url}/api/v1/pod?id=/kubepods/burstable/pod{uid}/{container}'
+      curl '{url}/api/v1/pod?ip={ip}'
+      curl '{url}/api/v1/pods?node={node}'
 
-  The other endpoints are {url}/ready and {url}/health. Ctrl-C ends the demo.
+  The README has more ways to ask; {url}/ready and {url}/health say how it is.
+  Ctrl-C ends the demo.
+
   What happens in the cluster:
+"""
+
+DELETED = """\
+            For a while its last state can be asked for:
+            curl '{url}/api/v1/pod?uid={uid}&includeDeleted=true'
 """
 
 
@@ -50,7 +61,7 @@ def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
         return 1
     with tempfile.TemporaryDirectory(prefix="pod-index-demo-") as folder, server:
         workloads = Workloads(server.pods)
-        uid = workloads.start()
+        stays = workloads.start()
         kubeconfig, log = Path(folder, "kubeconfig"), Path(folder, "operator.log")
         kubeconfig.write_text(server.kubeconfig())
         with log.open("wb") as output:
@@ -65,8 +76,8 @@ def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
         try:
             url = f"http://localhost:{environ.get('PORT') or 8080}"
             if _wait_until_ready(url, operator):
-                print(BANNER.format(url=url, uid=uid), flush=True)
-                _show(workloads, operator)
+                print(_banner(url, stays), flush=True)
+                _show(workloads, operator, url)
         except KeyboardInterrupt:
             operator.terminate()
             print(f"\n  The demo has ended (exit code of pod-index: {operator.wait()}).")
@@ -98,10 +109,26 @@ def _wait_until_ready(url: str, operator: "subprocess.Popen[bytes]") -> bool:
     return False
 
 
-def _show(workloads: Workloads, operator: "subprocess.Popen[bytes]") -> None:
+def _banner(url: str, pod: Mapping[str, Any]) -> str:
+    """The ways to ask for a pod that runs."""
+    (container,) = pod["status"]["containerStatuses"]
+    return BANNER.format(
+        url=url,
+        uid=pod["metadata"]["uid"],
+        container=container["containerID"].removeprefix("containerd://"),
+        ip=pod["status"]["podIP"],
+        node=pod["spec"]["nodeName"],
+    )
+
+
+def _show(workloads: Workloads, operator: "subprocess.Popen[bytes]", url: str) -> None:
     """Print what happens, until the operator ends or Ctrl-C comes."""
+    told = False
     for happening in workloads.happenings():
         print(f"  {time.strftime('%H:%M:%S')}  {happening.verb:<8}  {happening.pod:<22}  {happening.uid}", flush=True)
+        if happening.verb == "deleted" and not told:
+            print(DELETED.format(url=url, uid=happening.uid), end="", flush=True)
+            told = True
         with contextlib.suppress(subprocess.TimeoutExpired):
             operator.wait(STEP_SECONDS)
             return

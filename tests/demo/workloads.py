@@ -7,7 +7,7 @@ import string
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from tests.apiserver import PodStore, make_pod
+from tests.apiserver import PodStore, container_status, make_pod
 from tests.kubernetes import Pods
 
 DATABASE = ("shop", "database")
@@ -32,12 +32,12 @@ class Workloads:
         self._addresses = itertools.count(10)
         self._running: list[tuple[str, str, str]] = []
 
-    def start(self) -> str:
-        """Create what runs at the beginning; return the UID of a pod that stays, to look up."""
+    def start(self) -> dict[str, Any]:
+        """Create what runs at the beginning; return a pod that stays as it is, to look up."""
         for namespace, workload, replicas in WORKLOADS:
             for _ in range(replicas):
                 self._running.append((namespace, workload, self._start(namespace, workload).pod.split("/")[1]))
-        return self._start(*DATABASE).uid
+        return self._pods.get(*self._start(*DATABASE).pod.split("/"))
 
     def happenings(self) -> Iterator[Happening]:
         """Let things happen without end: pods are replaced as in a rolling update, one after the other."""
@@ -67,7 +67,8 @@ class Workloads:
         def run(pod: dict[str, Any]) -> None:
             pod["spec"]["nodeName"] = random.choice(NODES)
             ip = f"10.244.{random.randrange(3)}.{next(self._addresses)}"
-            pod["status"].update(phase="Running", podIP=ip, podIPs=[{"ip": ip}])
+            container = container_status("main", f"containerd://{random.randbytes(32).hex()}")
+            pod["status"].update(phase="Running", podIP=ip, podIPs=[{"ip": ip}], containerStatuses=[container])
 
         return self._update("running", namespace, name, run)
 
