@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import re
 import time
 import urllib.parse
 import uuid
@@ -110,22 +111,43 @@ class Smoke:
             self._tell("none in kubectl's current context", f"the pod {uid} of kubectl", "the same one", right=False)
 
     def _check_pod(self, pod: Expected) -> bool:
-        """Compare a lookup with what kubectl says; return False if the pod is gone, which proves nothing."""
+        """Compare lookups with what kubectl says; return False if the pod is gone, which proves nothing."""
         path = f"/api/v1/pod?uid={pod['uid']}"
+        agrees, answer = self._check_lookup(path, pod)
+        if agrees:
+            age = answer.headers.get("age", "none")
+            self._tell(age, f"the Age of GET {path}", "whole seconds", right=re.fullmatch("[0-9]+", age) is not None)
+            return self._check_name(pod)
+        if agrees is False and answer.status == 404:
+            watched = f"Is {pod['namespace']} watched? --namespace names another."
+            say(f"     Is that the cluster of kubectl's context? {watched}")
+        return agrees is not None
+
+    def _check_name(self, pod: Expected) -> bool:
+        """Compare the lookups by the pod's name; return False if it is gone."""
+        namespace, name = urllib.parse.quote(pod["namespace"]), urllib.parse.quote(pod["name"])
+        for query in (f"namespace={namespace}&name={name}", f"id={namespace}/{name}"):
+            agrees, answer = self._check_lookup(f"/api/v1/pod?{query}", pod)
+            if _is_switched_off(answer):
+                say(f"skip the lookups by name: {answer}")
+                break
+            if agrees is None:
+                return False
+        return True
+
+    def _check_lookup(self, path: str, pod: Expected) -> tuple[bool | None, Answer]:
+        """Compare one lookup with what kubectl says; return None if the pod is gone, or cannot be asked for so."""
         deadline = time.monotonic() + AGREE_SECONDS
         current: Expected | None = pod
         while _compared(answer := self._service.ask(path)) != current:
-            if (current := self._pods.again(pod)) is None:
-                return False
+            if _is_switched_off(answer) or (current := self._pods.again(pod)) is None:
+                return None, answer
             if time.monotonic() > deadline:
                 break
             time.sleep(PAUSE_SECONDS)
         agrees = _compared(answer) == current
         expected = json.dumps(current, separators=(",", ":"))
-        if self._tell(answer, f"GET {path}", f"200 and {expected}", right=agrees) or answer.status != 404:
-            return True
-        say(f"     Is that the cluster of kubectl's context? Is {pod['namespace']} watched? --namespace names another.")
-        return True
+        return self._tell(answer, f"GET {path}", f"200 and {expected}", right=agrees), answer
 
     def _check(self, path: str, status: int, content: object, method: str = "GET") -> None:
         answer = self._service.ask(path, method)
@@ -149,3 +171,8 @@ def _compared(answer: Answer) -> Expected | None:
     if answer.status != 200 or not isinstance(content, dict):
         return None
     return {name: content.get(name) for name in COMPARED}
+
+
+def _is_switched_off(answer: Answer) -> bool:
+    """Whether the service says that it was told not to look up so."""
+    return answer.status == 400 and "switched off by LOOKUP_KEYS" in answer.text

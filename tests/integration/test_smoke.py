@@ -1,6 +1,7 @@
 """The smoke test, as its users run it, on the operator and the API server that it watches."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -54,8 +55,26 @@ def test_a_running_operator_passes(server: ApiServer, start_operator: StartOpera
     *checks, summary = done.stdout.splitlines()
     assert all(check.startswith("ok   ") for check in checks)
     assert 'ok   GET /ready is 200 {"status":"ready","podCount":2}' in checks
-    assert checks[-1].startswith(f'ok   GET /api/v1/pod?uid={uid} is 200 {{"uid":"{uid}","name":"web"')
-    assert summary.startswith("All 9 checks of ")
+    by_uid, age, by_name, by_id = checks[-4:]
+    pod = f'is 200 {{"uid":"{uid}","name":"web"'
+    assert by_uid.startswith(f"ok   GET /api/v1/pod?uid={uid} {pod}")
+    assert re.fullmatch(rf"ok   the Age of GET /api/v1/pod\?uid={uid} is [0-9]+", age)
+    assert by_name.startswith(f"ok   GET /api/v1/pod?namespace=shop&name=web {pod}")
+    assert by_id.startswith(f"ok   GET /api/v1/pod?id=shop/web {pod}")
+    assert summary.startswith("All 12 checks of ")
+
+
+@needs_kubectl
+def test_an_operator_without_lookups_by_name_passes(
+    server: ApiServer, start_operator: StartOperator, tmp_path: Path
+) -> None:
+    running(server, "web", "shop")
+    operator = start_operator(server, LOOKUP_KEYS="uid")
+    operator.wait_until_ready()
+    done = smoke(operator, server=server, folder=tmp_path)
+    assert done.returncode == 0, done.stdout
+    refusal = '400 {"error":"lookups by name are switched off by LOOKUP_KEYS"}'
+    assert f"skip the lookups by name: {refusal}\nAll 10 checks of " in done.stdout
 
 
 def start_and_listen(server: ApiServer, start_operator: StartOperator, *arguments: str) -> OperatorProcess:
@@ -93,7 +112,7 @@ def test_a_pod_can_be_named_by_hand(server: ApiServer, operator: OperatorProcess
     eventually(lambda: operator.lookup(uid))
     done = smoke(operator, f"--uid={uid}", server=server, folder=tmp_path)
     assert done.returncode == 0, done.stdout
-    assert "All 10 checks of " in done.stdout, "it is compared with kubectl too"
+    assert "All 13 checks of " in done.stdout, "it is compared with kubectl too"
     server.pods.delete("default", "web")
     eventually(lambda: operator.lookup(uid) is None)
     done = smoke(operator, f"--uid={uid}", server=server, folder=tmp_path)

@@ -7,7 +7,7 @@ from urllib.parse import parse_qs, urlsplit
 
 
 class Answers(ThreadingHTTPServer):
-    """Answers as pod-index does, but for what `wrong` says: by path, a status, a body and headers."""
+    """Answers as pod-index does, but for what `wrong` says: by path or whole target, a status, a body and headers."""
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
@@ -19,9 +19,11 @@ class Answers(ThreadingHTTPServer):
     def answer(self, method: str, target: str) -> tuple[int, str, dict[str, str]]:
         """Status, body and headers."""
         url = urlsplit(target)
-        uid = parse_qs(url.query).get("uid", [""])[0]
-        if wrong := self.wrong.get(f"{method} {url.path}{'?' if uid else ''}"):
-            return wrong
+        query = {name: values[0] for name, values in parse_qs(url.query).items()}
+        uid = query.get("uid", "")
+        for request in (f"{method} {target}", f"{method} {url.path}{'?' if uid else ''}"):
+            if wrong := self.wrong.get(request):
+                return wrong
         if url.path not in ("/health", "/ready", "/api/v1/pod"):
             return _error(404, "not found")
         if method != "GET":
@@ -31,11 +33,12 @@ class Answers(ThreadingHTTPServer):
         if url.path == "/ready":
             self.unready -= 1
             return (200, '{"status":"ready","podCount":3}', {}) if self.unready < 0 else _error(503, "cache not synced")
-        if not uid:
+        name = query.get("id") or f"{query.get('namespace')}/{query.get('name')}"
+        if not uid and name == "None/None":
             return _error(400, "uid parameter is required")
-        if uid not in self.pods:
-            return _error(404, f"pod with UID {uid} not found")
-        return 200, json.dumps(self.pods[uid]), {}
+        named = (pod for pod in self.pods.values() if name == f"{pod['namespace']}/{pod['name']}")
+        pod = self.pods.get(uid) or next(named, None)
+        return (200, json.dumps(pod), {"Age": "0"}) if pod else _error(404, f"pod with UID {uid} not found")
 
 
 def _error(status: int, message: str) -> tuple[int, str, dict[str, str]]:

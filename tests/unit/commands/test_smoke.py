@@ -47,7 +47,12 @@ def test_a_service_that_is_right_passes_with_a_line_for_each_check(service: Answ
         'ok   GET /ready is 200 {"status":"ready","podCount":3}',
         'ok   GET /api/v1/pod is 400 {"error": "uid parameter is required"}',
     ]
-    assert checks[-1] == f"ok   GET /api/v1/pod?uid=1 is 200 {json.dumps(POD)}"
+    assert checks[-4:] == [
+        f"ok   GET /api/v1/pod?uid=1 is 200 {json.dumps(POD)}",
+        "ok   the Age of GET /api/v1/pod?uid=1 is 0",
+        f"ok   GET /api/v1/pod?namespace=shop&name=web is 200 {json.dumps(POD)}",
+        f"ok   GET /api/v1/pod?id=shop/web is 200 {json.dumps(POD)}",
+    ]
     assert summary == f"All {len(checks)} checks of {service.url}/ have passed."
     asked = "/api/v1/pods?fieldSelector=status.phase%3DRunning&limit=10"
     assert repository.calls() == [["kubectl", "get", "--raw", asked]]
@@ -124,6 +129,66 @@ def test_a_pod_that_is_not_known_fails_and_says_what_may_be_why(
     assert "Is that the cluster of kubectl's context? Is shop watched?" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("query", ["namespace=shop&name=web", "id=shop/web"])
+@pytest.mark.parametrize("wrong", [(404, '{"error":"no"}', {}), (200, json.dumps({**POD, "uid": "2"}), {})])
+def test_a_name_that_is_not_that_of_the_pod_fails(
+    query: str,
+    wrong: tuple[int, str, dict[str, str]],
+    service: Answers,
+    repository: Repository,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr("tests.commands.smoke.AGREE_SECONDS", 0.1)
+    install_kubectl(repository, pod(), now=pod())
+    service.pods["1"] = POD
+    service.wrong[f"GET /api/v1/pod?{query}"] = wrong
+    assert_fails(service, repository)
+    (told,) = (line for line in capsys.readouterr().out.splitlines() if line.startswith("FAIL"))
+    assert told.startswith(f'FAIL GET /api/v1/pod?{query}: expected 200 and {{"uid":"1",')
+    assert told.endswith(f", got {wrong[0]} {wrong[1]}")
+
+
+@pytest.mark.parametrize(("headers", "told"), [({}, "none"), ({"Age": "soon"}, "soon"), ({"Age": "-1"}, "-1")])
+def test_an_answer_that_does_not_tell_its_age_fails(
+    headers: dict[str, str],
+    told: str,
+    service: Answers,
+    repository: Repository,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    install_kubectl(repository, pod(), now=pod())
+    service.pods["1"] = POD
+    service.wrong["GET /api/v1/pod?uid=1"] = (200, json.dumps(POD), headers)
+    assert_fails(service, repository)
+    expected = f"FAIL the Age of GET /api/v1/pod?uid=1: expected whole seconds, got {told}\n"
+    assert expected in capsys.readouterr().out
+
+
+def test_lookups_by_name_that_are_switched_off_are_passed_over(service: Answers, repository: Repository) -> None:
+    install_kubectl(repository, pod(), now=pod())
+    service.pods["1"] = POD
+    refusal = '{"error":"lookups by name are switched off by LOOKUP_KEYS"}'
+    service.wrong["GET /api/v1/pod?namespace=shop&name=web"] = (400, refusal, {})
+    done = repository.run("smoke", service.url)
+    assert done.returncode == 0, done.stdout
+    assert done.stdout.endswith(
+        f"skip the lookups by name: 400 {refusal}\nAll 10 checks of {service.url} have passed.\n"
+    )
+
+
+def test_a_pod_that_goes_before_its_name_is_asked_for_is_replaced_by_another(
+    service: Answers, repository: Repository
+) -> None:
+    other = {**POD, "uid": "2", "name": "other"}
+    install_kubectl(repository, pod(), pod(uid="2", name="other"))
+    service.pods.update({"1": POD, "2": other})
+    service.wrong["GET /api/v1/pod?namespace=shop&name=web"] = (404, "{}", {})
+    done = repository.run("smoke", service.url)
+    assert done.returncode == 0, done.stdout
+    assert "ok   GET /api/v1/pod?id=shop/other is 200" in done.stdout
+
+
 def test_a_pod_that_has_changed_since_is_compared_with_what_it_is_now(service: Answers, repository: Repository) -> None:
     install_kubectl(repository, pod(podIP=""), now=pod())
     service.pods["1"] = POD
@@ -183,7 +248,7 @@ def test_the_pod_can_be_named_by_hand(service: Answers, repository: Repository) 
     assert "ok   GET /api/v1/pod?uid=1 is 200" in done.stdout
     assert "skip the comparison with kubectl: kubectl is not installed" in done.stdout
     install_kubectl(repository, now=pod())
-    assert "All 10 checks" in repository.run("smoke", service.url, "--uid=1").stdout
+    assert "All 13 checks" in repository.run("smoke", service.url, "--uid=1").stdout
     assert repository.calls()[-1][3] == "/api/v1/namespaces/shop/pods/web"
 
 
