@@ -3,10 +3,11 @@
 import json
 import ssl
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests.apiserver import AlreadyExists, ApiError, Conflict, NotFound, Rule, make_pod, realistic_pod
+from tests.apiserver import AlreadyExists, ApiError, Conflict, NotFound, Rule, container_status, make_pod, realistic_pod
 from tests.kubernetes import ApiClient, KubernetesApiServer
 from tests.polling import eventually
 
@@ -82,6 +83,21 @@ def test_labels_status_and_node_can_be_changed_at_once(cluster: KubernetesApiSer
     assert after["metadata"]["uid"] == before["metadata"]["uid"]
     assert (after["metadata"]["labels"], after["spec"]["nodeName"]) == ({"new": "label"}, "node-2")
     assert (after["status"]["podIP"], after["status"]["phase"]) == ("10.9.8.7", "Running")
+
+
+def test_an_ephemeral_container_can_be_added_with_its_status(cluster: KubernetesApiServer) -> None:
+    cluster.pods.create(make_pod("web", node="node-1", phase="Running"))
+
+    def change(pod: dict[str, Any]) -> None:
+        pod["metadata"]["labels"] = {"new": "label"}
+        pod["spec"]["ephemeralContainers"] = [{"name": "debugger", "image": "registry.example.com/debugger:1"}]
+        pod["status"]["ephemeralContainerStatuses"] = [container_status("debugger", "containerd://1")]
+
+    after = cluster.pods.update("default", "web", change)
+    assert after == cluster.pods.get("default", "web")
+    assert [container["name"] for container in after["spec"]["ephemeralContainers"]] == ["debugger"]
+    assert [status["containerID"] for status in after["status"]["ephemeralContainerStatuses"]] == ["containerd://1"]
+    assert after["metadata"]["labels"] == {"new": "label"}
 
 
 def test_a_change_that_changes_nothing_writes_nothing(cluster: KubernetesApiServer) -> None:
