@@ -68,11 +68,7 @@ def ask(operator: OperatorProcess, **parameters: str) -> tuple[int, dict[str, st
 
 def found(operator: OperatorProcess, **parameters: str) -> Found | None:
     """Ask for one pod; None for a 404, anything else but a pod is a failure."""
-    status, headers, content = ask(operator, **parameters)
-    if status == 404:
-        return None
-    assert status == 200, content
-    return content["uid"], headers["matched-by"]
+    return _found(*ask(operator, **parameters))
 
 
 def lookup_many(operator: OperatorProcess, ids: Iterable[str], **parameters: str) -> list[tuple[str, str | None]]:
@@ -107,14 +103,15 @@ class HeldLookup:
     def __init__(self, connection: http.client.HTTPConnection) -> None:
         self._connection = connection
 
-    def found(self) -> Found | None:
-        """Wait for the answer."""
+    def answer(self) -> tuple[int, dict[str, str], Any]:
+        """Wait for the answer; return as ``ask`` does."""
         with self._connection.getresponse() as response:
-            content = json.loads(response.read())
-            if response.status == 404:
-                return None
-            assert response.status == 200, content
-            return content["uid"], response.headers["Matched-By"]
+            headers = {name.lower(): value for name, value in response.getheaders()}
+            return response.status, headers, json.loads(response.read())
+
+    def found(self) -> Found | None:
+        """Wait for the answer; return as ``found`` does."""
+        return _found(*self.answer())
 
 
 @contextmanager
@@ -128,3 +125,10 @@ def held_lookup(operator: OperatorProcess, **parameters: str) -> Iterator[HeldLo
 
 def _target(parameters: dict[str, str]) -> str:
     return f"/api/v1/pod?{urllib.parse.urlencode(parameters)}"
+
+
+def _found(status: int, headers: dict[str, str], content: Any) -> Found | None:
+    if status == 404:
+        return None
+    assert status == 200, content
+    return content["uid"], headers["matched-by"]

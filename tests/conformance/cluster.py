@@ -1,7 +1,8 @@
 """A cluster that the suite can use and disturb, whichever API server is behind it."""
 
 import dataclasses
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any, Protocol
 
 import pytest
@@ -79,6 +80,16 @@ class Cluster:
     def access(self) -> Access:
         """Tokens and rights, past the network that fails."""
         return self.server.access
+
+    @contextmanager
+    def cut_off(self) -> Iterator[None]:
+        """Let the server be out of reach, however that ends."""
+        self.network.refuse()
+        self.network.cut()
+        try:
+            yield
+        finally:
+            self.network.accept()
 
     def forget_history(self) -> None:
         """Let a watch from any version that the server has told so far be 410; only newer ones work."""

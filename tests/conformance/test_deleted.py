@@ -82,15 +82,13 @@ def test_pods_that_were_deleted_and_recreated_in_a_gap_are_told_apart(
 ) -> None:
     old = create(shared_cluster, shared_operator, make_pod(f"replaced-{history}", labels={"app": "old"}))
     gone = create(shared_cluster, shared_operator, make_pod(f"gone-{history}"))
-    shared_cluster.network.refuse()
-    shared_cluster.network.cut()
-    shared_cluster.pods.delete("default", f"gone-{history}")
-    shared_cluster.pods.delete("default", f"replaced-{history}")
-    new = shared_cluster.pods.create(make_pod(f"replaced-{history}"))["metadata"]["uid"]
-    assert found(shared_operator, id=f"default/replaced-{history}") == (old, "name"), "nobody has told it yet"
-    if history == "forgotten":
-        shared_cluster.forget_history()
-    shared_cluster.network.accept()
+    with shared_cluster.cut_off():
+        shared_cluster.pods.delete("default", f"gone-{history}")
+        shared_cluster.pods.delete("default", f"replaced-{history}")
+        new = shared_cluster.pods.create(make_pod(f"replaced-{history}"))["metadata"]["uid"]
+        assert found(shared_operator, id=f"default/replaced-{history}") == (old, "name"), "nobody has told it yet"
+        if history == "forgotten":
+            shared_cluster.forget_history()
     eventually(lambda: found(shared_operator, uid=new))
     eventually(lambda: found(shared_operator, uid=gone) is None)
     assert found(shared_operator, id=f"default/replaced-{history}", includeDeleted="true") == (new, "name")

@@ -8,6 +8,7 @@ import pytest
 from tests.apiserver import make_pod
 from tests.conformance.asking import address, catch_up, container_id, create, found, held_lookup, running
 from tests.conformance.cluster import Cluster
+from tests.conftest import StartOperator
 from tests.operator_process import OperatorProcess
 
 
@@ -66,3 +67,28 @@ def test_a_lookup_of_a_pod_that_is_there_does_not_wait(
 ) -> None:
     uid = create(shared_cluster, shared_operator, make_pod("there"))
     assert found(shared_operator, wait="10s", uid=uid) == (uid, "uid")
+
+
+@pytest.mark.parametrize("history", ["whole", "forgotten"])
+def test_a_lookup_waits_for_a_pod_that_came_while_the_api_server_was_away(
+    history: str, shared_cluster: Cluster, shared_operator: OperatorProcess
+) -> None:
+    with shared_cluster.cut_off():
+        uid = shared_cluster.pods.create(make_pod(f"in-a-gap-{history}"))["metadata"]["uid"]
+        if history == "forgotten":
+            shared_cluster.forget_history()
+        with held_lookup(shared_operator, wait="10s", id=f"default/in-a-gap-{history}") as lookup:
+            shared_cluster.network.accept()
+            assert lookup.found() == (uid, "name")
+
+
+def test_lookups_that_wait_are_released_when_the_operator_is_stopped(
+    shared_cluster: Cluster, token: str, start_operator: StartOperator
+) -> None:
+    operator = start_operator(shared_cluster, token=token)
+    operator.wait_until_ready()
+    with held_lookup(operator, wait="10s", namespace="default", name="never") as lookup:
+        assert operator.stop() == 0
+        status, headers, content = lookup.answer()
+    assert (status, content) == (503, {"error": "shutting down"})
+    assert headers["retry-after"] == "1"
