@@ -76,6 +76,22 @@ def test_a_live_pod_with_an_ip_comes_before_the_deleted_one_that_had_it(
     assert found(shared_operator, ip=ip, includeDeleted="true") == (new, "ip")
 
 
+def test_what_names_a_deleted_pod_and_a_live_one_finds_the_live_one(
+    shared_cluster: Cluster, shared_operator: OperatorProcess
+) -> None:
+    bare = container_id("of the live one")
+    gone = create(shared_cluster, shared_operator, make_pod("named-first"))
+    live = create(shared_cluster, shared_operator, running("named-last", container_id=f"containerd://{bare}"))
+    path = f"/kubepods/burstable/pod{gone}/{bare}"
+    assert found(shared_operator, id=path, includeDeleted="true") == (gone, "uid")
+    shared_cluster.pods.delete("default", "named-first")
+    catch_up(shared_cluster, shared_operator)
+    assert found(shared_operator, id=path, includeDeleted="true") == (live, "containerID")
+    shared_cluster.pods.delete("default", "named-last")
+    catch_up(shared_cluster, shared_operator)
+    assert deleted(shared_operator, id=path)["uid"] == gone
+
+
 @pytest.mark.parametrize("history", ["whole", "forgotten"])
 def test_pods_that_were_deleted_and_recreated_in_a_gap_are_told_apart(
     history: str, shared_cluster: Cluster, shared_operator: OperatorProcess
