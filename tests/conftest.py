@@ -16,8 +16,8 @@ E2E = Path(__file__).parent / "e2e"
 CONFORMANCE = Path(__file__).parent / "conformance"
 PROVIDED = pytest.StashKey[Binaries | Unavailable]()
 
-# Whoever runs the tests runs the same ones: a change is not refused for what it did not touch. To look for new failures is
-# what tox run -e fuzz is for, and HYPOTHESIS_PROFILE=default.
+# Whoever runs the tests runs the same ones: a change is not refused for what it did not touch. To look for more,
+# there is HYPOTHESIS_PROFILE=default.
 hypothesis.settings.register_profile("repeatable", derandomize=True)
 hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeatable"))
 
