@@ -152,12 +152,11 @@ class ListEndpoint(Endpoint):
 
 
 def _first(index: PodIndex, identifiers: tuple[Identifier, ...], *, deleted: bool) -> Match | None:
-    """Look up what may name a pod, the likeliest first; all of them among those that live, before those that do not."""
-    for among_deleted in (False, True) if deleted else (False,):
-        for identifier in identifiers:
-            match = index.find(identifier, deleted=among_deleted)
-            if match is not None:
-                return match
+    """Look up what may name a pod, the likeliest first."""
+    for identifier in identifiers:
+        match = index.find(identifier, deleted=deleted)
+        if match is not None:
+            return match
     return None
 
 
