@@ -1,7 +1,7 @@
 """The endpoints below /api/v1: one pod, many at once, and lists."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import msgspec
 from starlette.types import Receive, Scope, Send
@@ -9,7 +9,7 @@ from starlette.types import Receive, Scope, Send
 from pod_index import queries
 from pod_index.identifiers import Identifier, IdentifierError, parse
 from pod_index.index import Match, PodIndex
-from pod_index.responses import RETRY_AFTER, Header, Refused, encode, error, respond
+from pod_index.responses import RETRY_AFTER, Header, Refused, encode, error, respond, respond_in_parts
 from pod_index.waiting import ClientGone, WaitingRoom
 
 IDS_MAX = 1_000
@@ -38,17 +38,20 @@ class Endpoint:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         try:
-            body, headers = await self._answer(scope, receive)
-            status = 200
+            pieces, headers = await self._answer(scope, receive)
         except Refused as refusal:
-            status, body, headers = refusal.status, error(str(refusal)), refusal.headers
+            await respond(send, refusal.status, error(str(refusal)), self._age_header(), *refusal.headers)
         except ClientGone:
-            return
-        await respond(send, status, body, (b"age", b"%d" % self._age()), *headers)
+            pass
+        else:
+            await respond_in_parts(send, pieces, self._age_header(), *headers)
 
-    async def _answer(self, scope: Scope, receive: Receive) -> tuple[bytes, tuple[Header, ...]]:
-        """Return the body of a success and its headers."""
+    async def _answer(self, scope: Scope, receive: Receive) -> tuple[Sequence[bytes], tuple[Header, ...]]:
+        """Return the body of a success, in pieces, and its headers."""
         raise NotImplementedError
+
+    def _age_header(self) -> Header:
+        return b"age", b"%d" % self._age()
 
     def _not_found(self, message: str) -> Refused:
         """Say that there is no such pod; but a miss proves nothing before the first listing is complete."""
@@ -73,7 +76,7 @@ class PodEndpoint(Endpoint):
                 return
         await super().__call__(scope, receive, send)
 
-    async def _answer(self, scope: Scope, receive: Receive) -> tuple[bytes, tuple[Header, ...]]:
+    async def _answer(self, scope: Scope, receive: Receive) -> tuple[Sequence[bytes], tuple[Header, ...]]:
         lookup = queries.lookup(scope["query_string"], self._index.kinds)
 
         def find() -> Match | None:
@@ -84,7 +87,7 @@ class PodEndpoint(Endpoint):
             match = await self._waiting_room.wait_for(find, lookup.identifiers, lookup.wait_seconds, receive)
         if match is None:
             raise self._not_found(lookup.missing)
-        return match.record, ((b"matched-by", match.by.encode()),)
+        return (match.record,), ((b"matched-by", match.by.encode()),)
 
 
 class Ids(msgspec.Struct):
@@ -98,7 +101,7 @@ class LookupEndpoint(Endpoint):
 
     _decoder = msgspec.json.Decoder(Ids)
 
-    async def _answer(self, scope: Scope, receive: Receive) -> tuple[bytes, tuple[Header, ...]]:
+    async def _answer(self, scope: Scope, receive: Receive) -> tuple[Sequence[bytes], tuple[Header, ...]]:
         deleted = queries.include_deleted(scope["query_string"])
         try:
             ids = self._decoder.decode(await _body(scope, receive)).ids
@@ -106,15 +109,16 @@ class LookupEndpoint(Endpoint):
             raise Refused(400, f'body must be JSON such as {{"ids": ["..."]}}: {problem}') from problem
         if len(ids) > IDS_MAX:
             raise Refused(400, f"body has {len(ids)} ids, and at most {IDS_MAX} can be asked for at once")
-        results = []
+        pieces = [b'{"results":[']
         for number, text in enumerate(ids, 1):
             record = self._find(text, deleted=deleted)
             if record is None and not self._index.synced:
                 raise self._not_found("")
-            results.append(b'{"id":%b,"pod":%b}' % (encode(text), record or b"null"))
+            comma = b"," if number > 1 else b""
+            pieces += (b'%b{"id":%b,"pod":' % (comma, encode(text)), record or b"null", b"}")
             if number % IDS_AT_ONCE == 0:
                 await asyncio.sleep(0)
-        return b'{"results":[%b]}' % b",".join(results), ()
+        return [*pieces, b"]}"], ()
 
     def _find(self, text: str, *, deleted: bool) -> bytes | None:
         """Look one up; what is not understood is not known either, and no reason to refuse the others."""
@@ -135,7 +139,7 @@ class ListEndpoint(Endpoint):
     the first page to the last is missed, even if each page is another replica's.
     """
 
-    async def _answer(self, scope: Scope, receive: Receive) -> tuple[bytes, tuple[Header, ...]]:
+    async def _answer(self, scope: Scope, receive: Receive) -> tuple[Sequence[bytes], tuple[Header, ...]]:
         listing = queries.listing(scope["query_string"], self._index.kinds)
         if not self._index.synced:
             raise self._not_found("")
@@ -148,7 +152,8 @@ class ListEndpoint(Endpoint):
         if len(page) > listing.limit:
             page.pop()
             more = b',"continue":%b' % encode(page[-1][0])
-        return b'{"pods":[%b]%b}' % (b",".join([record for _, record in page]), more), ()
+        pieces = [piece for _, record in page for piece in (b",", record)][1:]
+        return [b'{"pods":[', *pieces, b"]", more, b"}"], ()
 
 
 def _first(index: PodIndex, identifiers: tuple[Identifier, ...], *, deleted: bool) -> Match | None:

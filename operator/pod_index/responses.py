@@ -1,6 +1,7 @@
 """Answers as ASGI messages: JSON in all of them, errors included."""
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from starlette.types import Send
@@ -9,6 +10,9 @@ Header = tuple[bytes, bytes]
 
 RETRY_AFTER = (b"retry-after", b"1")
 """Ask again in a second: https://www.rfc-editor.org/rfc/rfc9110#section-10.2.3"""
+
+PART = 64 * 1024
+"""How many bytes of a long answer are sent at once; the next ones when the client has taken them."""
 
 NOT_SYNCED = b'{"error":"cache not synced"}'
 
@@ -48,3 +52,25 @@ async def respond(send: Send, status: int, body: bytes, *headers: Header) -> Non
         }
     )
     await send({"type": "http.response.body", "body": body})
+
+
+async def respond_in_parts(send: Send, pieces: Sequence[bytes], *headers: Header) -> None:
+    """Send a success that may be long, never more of it at once than about PART.
+
+    A record may have 256 KiB of annotations: a thousand of them in one piece are more than the memory of a container.
+    """
+    length = b"%d" % sum(map(len, pieces))
+    await send(
+        {
+            "type": "http.response.start",
+            "status": 200,
+            "headers": [(b"content-type", b"application/json"), (b"content-length", length), *headers],
+        }
+    )
+    part = bytearray()
+    for piece in pieces:
+        part += piece
+        if len(part) >= PART:
+            await send({"type": "http.response.body", "body": bytes(part), "more_body": True})
+            part.clear()
+    await send({"type": "http.response.body", "body": bytes(part)})

@@ -5,6 +5,7 @@ import socket
 
 import pytest
 
+from tests.apiserver import ApiServer, make_pod
 from tests.operator_process import OperatorProcess
 from tests.polling import eventually
 
@@ -69,3 +70,17 @@ def test_the_next_request_of_a_connection_is_answered_after_a_body_that_was_too_
     assert first.startswith(b"HTTP/1.1 413 ")
     assert second.startswith(b"HTTP/1.1 200 ")
     assert json.loads(second.partition(b"\r\n\r\n")[2]) == {"results": []}
+
+
+def test_a_long_answer_takes_little_memory(server: ApiServer, operator: OperatorProcess) -> None:
+    server.pods.create(make_pod("web", annotations={"a": "x" * 200_000}))
+    eventually(lambda: operator.pod_count() == 1)
+    body = json.dumps({"ids": ["default/web"] * 1_000}).encode()
+    with connect(operator) as connection:
+        connection.sendall(LOOKUP + b"Connection: close\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+        answer = connection.makefile("rb")
+        assert answer.readline().startswith(b"HTTP/1.1 200 ")
+        eventually(lambda: operator.get("/health")[0] == 200)
+        received = sum(map(len, iter(lambda: answer.read(1 << 20), b"")))
+    assert received > 200_000_000
+    assert operator.peak_bytes < 150 * 1024 * 1024

@@ -12,6 +12,7 @@ from pod_index.api import create_app
 from pod_index.changes import Page
 from pod_index.endpoints import BODY_LIMIT, IDS_AT_ONCE, IDS_MAX
 from pod_index.index import PodIndex
+from pod_index.responses import PART
 from tests.served import (
     CONFIG_HASH,
     CONTAINER_ID,
@@ -164,16 +165,14 @@ async def test_a_body_of_256_kib_is_read_and_one_byte_more_is_413() -> None:
     assert (answer.status_code, answer.content) == (413, b'{"error":"body is longer than 262144 bytes"}')
 
 
-async def answers(messages: list[Message]) -> list[Message]:
+async def answers(messages: list[Message], index: PodIndex = INDEX) -> list[Message]:
     """What is sent for a body that comes in these parts; to want more of them is an error."""
     sent: list[Message] = []
 
     async def send(message: Message) -> None:
         sent.append(message)
 
-    await create_app(synced_index(example_pod()), lambda: 0.0)(
-        http_scope(PATH, method="POST"), receiving(messages), send
-    )
+    await create_app(index, lambda: 0.0)(http_scope(PATH, method="POST"), receiving(messages), send)
     return sent
 
 
@@ -200,3 +199,16 @@ async def test_a_body_without_end_is_413_as_soon_as_it_is_too_long() -> None:
 @pytest.mark.parametrize("before", [[], [b'{"ids": []}'], [b"{", b'"ids"']])
 async def test_a_client_that_breaks_off_is_not_answered(before: list[bytes]) -> None:
     assert await answers([*parts(*before), {"type": "http.disconnect"}]) == []
+
+
+async def test_a_long_answer_is_never_in_memory_as_a_whole() -> None:
+    index = synced_index(simple_pod("long", annotations={"a": "x" * 10_000}))
+    record = index.lookup("long") or b""
+    start, *contents = await answers(
+        [{"type": "http.request", "body": b'{"ids": [%b]}' % b",".join([b'"long"'] * 1_000)}], index
+    )
+    body = b"".join(content["body"] for content in contents)
+    assert body == b'{"results":[%b]}' % b",".join([b'{"id":"long","pod":%b}' % record] * 1_000)
+    assert dict(start["headers"])[b"content-length"] == b"%d" % len(body)
+    assert [content.get("more_body", False) for content in contents] == [*[True] * (len(contents) - 1), False]
+    assert max(len(content["body"]) for content in contents) <= PART + len(record)
