@@ -1,5 +1,6 @@
 """Answers as ASGI messages: JSON in all of them, errors included."""
 
+import asyncio
 import json
 from collections.abc import Sequence
 from typing import Any
@@ -73,4 +74,5 @@ async def respond_in_parts(send: Send, pieces: Sequence[bytes], *headers: Header
         if len(part) >= PART:
             await send({"type": "http.response.body", "body": bytes(part), "more_body": True})
             part.clear()
+            await asyncio.sleep(0)  # Nothing waits if the client is gone, or takes it all at once.
     await send({"type": "http.response.body", "body": bytes(part)})
