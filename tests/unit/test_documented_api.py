@@ -93,7 +93,8 @@ async def test_every_command_has_the_answer_that_follows_it(example: Example) ->
 
 def test_every_way_to_ask_has_a_command() -> None:
     asked = " ".join(example.command for example in examples())
-    for part in ("uid=", "id=$(", "containerID=", "ip=", "namespace=default&name=", "includeDeleted=", "wait=", "/pods/lookup", "/pods?"):
+    keys = ("?uid=", "id=$(", "?containerID=", "?ip=", "?namespace=default&name=", "&includeDeleted=", "&wait=")
+    for part in (*keys, "/pods/lookup", "/pods?"):
         assert part in asked
 
 
