@@ -21,6 +21,7 @@ from pod_index.feed import Feed
 from pod_index.index import PodIndex
 from pod_index.server import ListenError, Server
 from pod_index.settings import Settings, SettingsError
+from pod_index.tls import Certificate, TlsError
 
 logger = logging.getLogger("pod_index")
 
@@ -39,10 +40,15 @@ async def start(settings: kopf.OperatorSettings, memo: kopf.Memo, **_: Any) -> N
         client = ApiClient(load_credentials, user_agent="pod-index")
         memo.feed = Feed(client, memo.settings)
         memo.app = create_app(memo.index, memo.feed.age)
-        memo.server = Server(memo.app, memo.settings.port, on_death=give_up)
+        tls = None
+        if memo.settings.tls_cert_file:
+            certificate = Certificate(memo.settings.tls_cert_file, memo.settings.tls_key_file)
+            memo.certificate_watch = asyncio.create_task(certificate.watch(), name="certificate")
+            tls = certificate.context
+        memo.server = Server(memo.app, memo.settings.port, on_death=give_up, tls=tls)
         await memo.server.start()
         await client.login()
-    except (SettingsError, ListenError, CredentialsError) as error:
+    except (SettingsError, TlsError, ListenError, CredentialsError) as error:
         give_up(str(error))
     kopf_settings.configure(settings)
     # What has been imported stays. Every full collection would look through it: 26 ms without an answer.
@@ -57,6 +63,8 @@ async def stop(memo: kopf.Memo, **_: Any) -> None:
         begin_shutdown(memo.app)
         await asyncio.sleep(memo.settings.shutdown_drain_seconds)
         await memo.server.stop()
+    if "certificate_watch" in memo:
+        memo.certificate_watch.cancel()
     if "feed" in memo:
         await memo.feed.close()
 

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import errno
 import socket
+import ssl
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -21,15 +22,23 @@ class ListenError(Exception):
 
 
 class Server:
-    """One application on one port.
+    """One application on one port, with TLS if there is a context for it.
 
     ``on_death`` is called, with a line that says why, if the server ends without having been stopped.
     """
 
-    def __init__(self, app: Callable[..., Any], port: int, on_death: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        app: Callable[..., Any],
+        port: int,
+        on_death: Callable[[str], None],
+        *,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
         self._app = app
         self._port = port
         self._on_death = on_death
+        self._tls = tls
         self._listener: socket.socket | None = None
         self._server: _Uvicorn | None = None
         self._task: asyncio.Task[None] | None = None
@@ -41,6 +50,7 @@ class Server:
         # Connections inherit it. Without it, an answer in two parts waits for the client's delayed acknowledgement;
         # asyncio sets it on sockets that name their protocol only, which those of create_server() do not.
         self._listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        tls = self._tls
         config = uvicorn.Config(
             self._app,
             log_config=None,
@@ -51,6 +61,7 @@ class Server:
             server_header=False,
             proxy_headers=False,
             timeout_graceful_shutdown=int(GRACE_SECONDS),
+            ssl_context_factory=None if tls is None else lambda *_: tls,
         )
         self._server = _Uvicorn(config)
         self._task = asyncio.create_task(self._server.serve(sockets=[self._listener]), name="HTTP server")

@@ -43,12 +43,19 @@ class Settings:
     deleted_retention_max: int = 10_000
     """``DELETED_RETENTION_MAX``: how many of them are kept at most, 0 to 1000000; about 2 KB each."""
 
+    tls_cert_file: str = ""
+    """``TLS_CERT_FILE``: the file of the certificate in PEM, with those that lead to its CA; the API is HTTPS then."""
+
+    tls_key_file: str = ""
+    """``TLS_KEY_FILE``: the file of its private key in PEM, not encrypted. There is neither of the two, or both."""
+
     @classmethod
     def from_environ(cls, environ: Mapping[str, str]) -> "Settings":
         """Read the settings from ``environ``; raise SettingsError for a value out of its range.
 
         A variable that is absent or empty keeps its default.
         """
+        tls_cert_file, tls_key_file = _both(environ, "TLS_CERT_FILE", "TLS_KEY_FILE")
         return cls(
             port=int(_number(environ, "PORT", cls.port, 1, 65535, whole=True)),
             shutdown_drain_seconds=_number(environ, "SHUTDOWN_DRAIN_SECONDS", cls.shutdown_drain_seconds, 0, 300),
@@ -62,6 +69,8 @@ class Settings:
             deleted_retention_max=int(
                 _number(environ, "DELETED_RETENTION_MAX", cls.deleted_retention_max, 0, 1_000_000, whole=True)
             ),
+            tls_cert_file=tls_cert_file,
+            tls_key_file=tls_key_file,
         )
 
 
@@ -91,6 +100,15 @@ def _flag(environ: Mapping[str, str], name: str, default: bool) -> bool:
         case "false" | "0" | "no" | "off":
             return False
     raise SettingsError(f"{name} must be true or false, not {text!r}")
+
+
+def _both(environ: Mapping[str, str], first: str, second: str) -> tuple[str, str]:
+    """Read two that are of no use without each other."""
+    values = environ.get(first, "").strip(), environ.get(second, "").strip()
+    for name, other, value in ((first, second, values[1]), (second, first, values[0])):
+        if value and not environ.get(name, "").strip():
+            raise SettingsError(f"{name} must be set too, since {other} is {value!r}")
+    return values
 
 
 def _kinds(environ: Mapping[str, str], name: str, default: frozenset[Kind]) -> frozenset[Kind]:

@@ -22,6 +22,8 @@ SETTINGS = (
     "LOOKUP_KEYS",
     "DELETED_RETENTION_SECONDS",
     "DELETED_RETENTION_MAX",
+    "TLS_CERT_FILE",
+    "TLS_KEY_FILE",
 )
 """The environment variables that configure pod-index."""
 

@@ -127,3 +127,11 @@ def test_a_bad_value_is_an_error_that_names_the_variable_and_the_value(name: str
 def test_the_error_tells_what_fits(name: str, fits: str) -> None:
     with pytest.raises(SettingsError, match=f"^{name} must be {fits}, not 'x'$"):
         Settings.from_environ({name: "x"})
+
+
+@pytest.mark.parametrize(("name", "other"), [("TLS_CERT_FILE", "TLS_KEY_FILE"), ("TLS_KEY_FILE", "TLS_CERT_FILE")])
+def test_a_certificate_without_its_key_is_an_error_that_names_both(name: str, other: str) -> None:
+    with pytest.raises(SettingsError, match=f"^{other} must be set too, since {name} is '/tls'$"):
+        Settings.from_environ({name: "/tls"})
+    settings = Settings.from_environ({name: "/tls", other: "/other"})
+    assert {settings.tls_cert_file, settings.tls_key_file} == {"/tls", "/other"}

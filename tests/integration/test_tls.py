@@ -1,0 +1,113 @@
+"""HTTPS with a mounted Secret that changes, and what is wrong with one at the start."""
+
+import http.client
+import ssl
+from pathlib import Path
+
+import pytest
+import trustme
+
+from tests.apiserver import ApiServer
+from tests.certificates import HOST, MountedSecret, encrypted
+from tests.conftest import StartOperator
+from tests.operator_process import OperatorProcess
+from tests.polling import eventually
+
+
+@pytest.fixture(scope="module")
+def ca() -> trustme.CA:
+    return trustme.CA()
+
+
+@pytest.fixture
+def secret(tmp_path: Path, ca: trustme.CA) -> MountedSecret:
+    folder = tmp_path / "secret"
+    folder.mkdir()
+    return MountedSecret(folder, ca)
+
+
+def connect(operator: OperatorProcess, ca: trustme.CA) -> http.client.HTTPSConnection:
+    context = ssl.create_default_context()
+    ca.configure_trust(context)
+    connection = http.client.HTTPSConnection(HOST, operator.port, context=context, timeout=10)
+    connection.connect()
+    return connection
+
+
+def shown(connection: http.client.HTTPSConnection) -> bytes:
+    certificate: bytes | None = connection.sock.getpeercert(binary_form=True)
+    assert certificate is not None
+    return certificate
+
+
+def health(connection: http.client.HTTPSConnection) -> int:
+    connection.request("GET", "/health")
+    response = connection.getresponse()
+    response.read()
+    return response.status
+
+
+def test_a_renewed_certificate_is_served_and_open_connections_go_on(
+    server: ApiServer, start_operator: StartOperator, secret: MountedSecret, ca: trustme.CA
+) -> None:
+    operator = start_operator(server, **secret.environ)
+    operator.wait_until_log_says("Listening on port")
+    kept = connect(operator, ca)
+    before = shown(kept)
+    certificate, _ = secret.issue()
+    secret.rename(secret.certificate, certificate)
+    operator.wait_until_log_says("the certificate in use stays")
+    secret.swap(*secret.issue())
+    secret.certificate.unlink()
+    secret.certificate.symlink_to("..data/tls.crt")
+
+    def renewed() -> bool:
+        assert health(kept) == 200
+        new = connect(operator, ca)
+        assert health(new) == 200
+        changed = shown(new) != before
+        new.close()
+        return changed
+
+    eventually(renewed, every=0.2)
+    assert health(kept) == 200
+    with pytest.raises((OSError, http.client.HTTPException)):
+        operator.get("/health")
+    kept.close()
+    assert operator.stop() == 0
+    assert "Traceback" not in operator.log
+
+
+def test_tls_on_the_plain_port_leaves_no_traceback(operator: OperatorProcess, ca: trustme.CA) -> None:
+    with pytest.raises(OSError):  # noqa: PT011 - what it says depends on the version of OpenSSL
+        connect(operator, ca)
+    assert operator.get("/health")[0] == 200
+    assert "Traceback" not in operator.log
+
+
+@pytest.mark.parametrize("wrong", ["missing", "no certificate", "another key", "encrypted", "alone"])
+def test_a_bad_pair_ends_the_process_with_one_line_that_names_it(
+    wrong: str, server: ApiServer, start_operator: StartOperator, secret: MountedSecret
+) -> None:
+    certificate, key = secret.issue()
+    environ = secret.environ
+    match wrong:
+        case "missing":
+            secret.key.unlink()
+            said = f"TLS_KEY_FILE {secret.key} cannot be read (No such file or directory)"
+        case "no certificate":
+            secret.swap(b"hello", key)
+            said = f"TLS_CERT_FILE {secret.certificate} holds no certificate in PEM"
+        case "another key":
+            secret.swap(certificate, secret.issue()[1])
+            said = f"TLS_KEY_FILE {secret.key} is not the key of TLS_CERT_FILE {secret.certificate}"
+        case "encrypted":
+            secret.swap(certificate, encrypted(key))
+            said = f"TLS_KEY_FILE {secret.key} is encrypted"
+        case _:
+            del environ["TLS_KEY_FILE"]
+            said = f"TLS_KEY_FILE must be set too, since TLS_CERT_FILE is '{secret.certificate}'"
+    operator = start_operator(server, **environ)
+    assert operator.wait_for_exit() == 1
+    (line,) = operator.log.splitlines()
+    assert said in line
