@@ -39,7 +39,7 @@ async def start(settings: kopf.OperatorSettings, memo: kopf.Memo, **_: Any) -> N
         )
         client = ApiClient(load_credentials, user_agent="pod-index")
         memo.feed = Feed(client, memo.settings)
-        memo.app = create_app(memo.index, memo.feed.age)
+        memo.app = create_app(memo.index, memo.feed.age, max_staleness_seconds=memo.settings.max_staleness_seconds)
         tls = None
         if memo.settings.tls_cert_file:
             certificate = Certificate(memo.settings.tls_cert_file, memo.settings.tls_key_file)

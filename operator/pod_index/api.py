@@ -1,5 +1,6 @@
 """The HTTP API as an ASGI application: which endpoint answers which path."""
 
+import math
 import time
 from collections.abc import Callable
 
@@ -20,10 +21,11 @@ LOOKUP = "/api/v1/pod"
 """The path of lookups."""
 
 
-def create_app(index: PodIndex, age: Callable[[], float | None]) -> Starlette:
+def create_app(index: PodIndex, age: Callable[[], float | None], *, max_staleness_seconds: float = 0.0) -> Starlette:
     """Make the ASGI application that answers from ``index``.
 
-    ``age`` tells how many seconds ago the API server last confirmed the data, and None before it has.
+    ``age`` tells how many seconds ago the API server last confirmed the data, and None before it has. ``/ready`` is
+    503 while that is more than ``max_staleness_seconds``, unless that is 0.
     """
     started = time.monotonic()
 
@@ -40,7 +42,7 @@ def create_app(index: PodIndex, age: Callable[[], float | None]) -> Starlette:
             Route("/api/v1/pods", ListEndpoint(index, known_age), methods=["GET"]),
             Route("/api/v1/pods/lookup", LookupEndpoint(index, known_age), methods=["POST"]),
             Route("/health", HealthEndpoint(), methods=["GET"]),
-            Route("/ready", ReadyEndpoint(index), methods=["GET"]),
+            Route("/ready", ReadyEndpoint(index, known_age, max_staleness_seconds), methods=["GET"]),
         ],
         middleware=[Middleware(LookupsFirst, lookup=lookup)],
         exception_handlers={HTTPException: _http_error, Exception: _internal_error},
@@ -89,8 +91,10 @@ class HealthEndpoint:
 class ReadyEndpoint:
     """``GET /ready``: whether traffic should come here."""
 
-    def __init__(self, index: PodIndex) -> None:
+    def __init__(self, index: PodIndex, age: Callable[[], float], max_staleness_seconds: float) -> None:
         self._index = index
+        self._age = age
+        self._max_staleness = max_staleness_seconds
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer 200 or 503."""
@@ -98,6 +102,10 @@ class ReadyEndpoint:
             await respond(send, 503, error("shutting down"))
         elif not self._index.synced:
             await respond(send, 503, NOT_SYNCED)
+        elif self._max_staleness and (age := self._age()) > self._max_staleness:
+            confirmed = f"the API server confirmed the data {math.ceil(age)} s ago"
+            message = f"stale: {confirmed}, and MAX_STALENESS_SECONDS is {self._max_staleness:g}"
+            await respond(send, 503, error(message))
         else:
             await respond(send, 200, b'{"status":"ready","podCount":%d}' % len(self._index))
 

@@ -49,6 +49,10 @@ class Settings:
     tls_key_file: str = ""
     """``TLS_KEY_FILE``: the file of its private key in PEM, not encrypted. There is neither of the two, or both."""
 
+    max_staleness_seconds: float = 0.0
+    """``MAX_STALENESS_SECONDS``: ``/ready`` is 503 while the API server's last word on the data is older, 0 (never)
+    to 86400. Where no pods change it speaks once a minute, the first time after two: less than 180 comes and goes."""
+
     @classmethod
     def from_environ(cls, environ: Mapping[str, str]) -> "Settings":
         """Read the settings from ``environ``; raise SettingsError for a value out of its range.
@@ -71,6 +75,7 @@ class Settings:
             ),
             tls_cert_file=tls_cert_file,
             tls_key_file=tls_key_file,
+            max_staleness_seconds=_number(environ, "MAX_STALENESS_SECONDS", cls.max_staleness_seconds, 0, 86400),
         )
 
 

@@ -24,6 +24,7 @@ SETTINGS = (
     "DELETED_RETENTION_MAX",
     "TLS_CERT_FILE",
     "TLS_KEY_FILE",
+    "MAX_STALENESS_SECONDS",
 )
 """The environment variables that configure pod-index."""
 

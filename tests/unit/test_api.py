@@ -145,6 +145,36 @@ async def test_ready_is_503_during_the_drain_and_lookups_are_answered(
     assert (await client.get("/health")).status_code == 200
 
 
+async def test_ready_is_503_while_the_data_is_too_old_and_lookups_are_answered(index: PodIndex) -> None:
+    index.apply_page(listing(UID))
+    age = 300.0
+    app = create_app(index, lambda: age, max_staleness_seconds=300.0)
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as client:
+        assert (await client.get("/ready")).status_code == 200
+        age = 300.1
+        answer = await client.get("/ready")
+        stale = "stale: the API server confirmed the data 301 s ago, and MAX_STALENESS_SECONDS is 300"
+        assert (answer.status_code, answer.json()) == (503, {"error": stale})
+        assert (await client.get("/health")).status_code == 200
+        lookup = await client.get("/api/v1/pod", params={"uid": UID})
+        assert (lookup.status_code, lookup.headers["age"]) == (200, "300")
+        age = 0.0
+        assert (await client.get("/ready")).status_code == 200
+
+
+async def test_what_is_not_synced_is_not_called_stale(index: PodIndex) -> None:
+    app = create_app(index, lambda: 1_000.0, max_staleness_seconds=300.0)
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as client:
+        assert (await client.get("/ready")).content == b'{"error":"cache not synced"}'
+
+
+async def test_data_of_any_age_is_ready_by_default(index: PodIndex) -> None:
+    index.apply_page(listing())
+    app = create_app(index, lambda: 1e6)
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as client:
+        assert (await client.get("/ready")).status_code == 200
+
+
 @pytest.mark.parametrize("path", ["/api/v1/pod", "/health", "/ready"])
 @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE", "OPTIONS"])
 async def test_another_method_is_405(method: str, path: str, client: httpx.AsyncClient) -> None:

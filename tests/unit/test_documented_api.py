@@ -127,6 +127,7 @@ def requests_that_fail() -> Iterator[tuple[ASGIApp, str, str, bytes]]:
     yield synced, "POST", "/api/v1/pods/lookup", b"x" * (BODY_LIMIT + 1)
     yield app(synced_index(kinds=frozenset())), "GET", "/api/v1/pod?ip=10.0.0.1", b""
     yield app(PodIndex()), "GET", "/ready", b""
+    yield create_app(synced_index(), lambda: 312.0, max_staleness_seconds=300.0), "GET", "/ready", b""
     yield app(PodIndex()), "GET", "/api/v1/pod?uid=U", b""
     stopping = app(synced_index())
     begin_shutdown(stopping)

@@ -28,6 +28,7 @@ def test_every_variable_is_read() -> None:
         "LOOKUP_KEYS": "ip,name",
         "DELETED_RETENTION_SECONDS": "0.5",
         "DELETED_RETENTION_MAX": "20",
+        "MAX_STALENESS_SECONDS": "300",
     }
     assert environ.keys() == {field.name.upper() for field in dataclasses.fields(Settings)}
     assert Settings.from_environ(environ) == Settings(
@@ -39,6 +40,7 @@ def test_every_variable_is_read() -> None:
         lookup_keys=frozenset({"ip", "name"}),
         deleted_retention_seconds=0.5,
         deleted_retention_max=20,
+        max_staleness_seconds=300,
     )
 
 
@@ -96,6 +98,8 @@ def test_the_bounds_of_what_is_kept_of_deleted_pods_can_be_reached(name: str, va
         ("DELETED_RETENTION_MAX", "1000001"),
         ("DELETED_RETENTION_MAX", "1.5"),
         ("DELETED_RETENTION_MAX", "9" * 5000),
+        ("MAX_STALENESS_SECONDS", "-1"),
+        ("MAX_STALENESS_SECONDS", "86401"),
         ("PORT", "http"),
         ("PORT", "0"),
         ("PORT", "65536"),

@@ -1,0 +1,70 @@
+"""An operator that is cut off from its API server, and told how old its data may be."""
+
+import json
+import re
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from tests.apiserver import ApiServer, make_pod
+from tests.conformance.cluster import Cluster
+from tests.conftest import StartOperator
+from tests.kubernetes import TcpProxy
+from tests.operator_process import OperatorProcess, assert_equal
+from tests.polling import eventually
+
+
+@pytest.fixture
+def server() -> Iterator[ApiServer]:
+    with ApiServer(bookmark_interval=0.2, tls=True) as server:
+        server.pods.create(make_pod("web"))
+        yield server
+
+
+@pytest.fixture
+def network(server: ApiServer) -> Iterator[TcpProxy]:
+    with TcpProxy(server.port) as network:
+        yield network
+
+
+def is_stale(operator: OperatorProcess) -> bool:
+    status, _, body = operator.get("/ready")
+    assert (status == 200) or b"stale: the API server confirmed the data " in body
+    return status == 503
+
+
+def test_a_cut_network_makes_it_unready_once_the_data_is_too_old_and_it_comes_back_by_itself(
+    server: ApiServer, network: TcpProxy, start_operator: StartOperator
+) -> None:
+    operator = start_operator(Cluster(server, network), MAX_STALENESS_SECONDS="1.5")
+    pods = server.pods.pods()
+    assert_equal(operator, pods)
+    before = time.monotonic()
+    network.blackhole()
+    assert not is_stale(operator)
+    eventually(lambda: is_stale(operator), within=10)
+    # The last bookmark may have come a little before the cut.
+    assert time.monotonic() - before > 1.2
+    (uid,) = pods
+    status, headers, body = operator.get("/ready")
+    assert (status, headers["content-type"]) == (503, "application/json")
+    assert re.fullmatch(r".*confirmed the data \d+ s ago, and MAX_STALENESS_SECONDS is 1\.5", json.loads(body)["error"])
+    assert operator.get("/health")[0] == 200
+    status, headers, _ = operator.get(f"/api/v1/pod?uid={uid}")
+    assert (status, int(headers["age"]) >= 1) == (200, True)
+    assert operator.get("/api/v1/pod?uid=unknown")[0] == 404
+    network.resume()
+    eventually(lambda: not is_stale(operator))
+    server.pods.create(make_pod("new"))
+    assert_equal(operator, server.pods.pods())
+
+
+def test_an_operator_that_has_never_reached_the_api_server_is_not_synced_rather_than_stale(
+    server: ApiServer, network: TcpProxy, start_operator: StartOperator
+) -> None:
+    network.blackhole()
+    operator = start_operator(Cluster(server, network), MAX_STALENESS_SECONDS="0.1")
+    operator.wait_until_listening()
+    time.sleep(0.3)
+    assert operator.get("/ready")[::2] == (503, b'{"error":"cache not synced"}')
