@@ -15,6 +15,7 @@ import kopf
 
 from pod_index import kopf_settings
 from pod_index.api import begin_shutdown, create_app
+from pod_index.authentication import Guard
 from pod_index.client import ApiClient
 from pod_index.credentials import CredentialsError, load_credentials
 from pod_index.feed import Feed
@@ -39,7 +40,12 @@ async def start(settings: kopf.OperatorSettings, memo: kopf.Memo, **_: Any) -> N
         )
         client = ApiClient(load_credentials, user_agent="pod-index")
         memo.feed = Feed(client, memo.settings)
-        memo.app = create_app(memo.index, memo.feed.age, max_staleness_seconds=memo.settings.max_staleness_seconds)
+        memo.app = create_app(
+            memo.index,
+            memo.feed.age,
+            max_staleness_seconds=memo.settings.max_staleness_seconds,
+            guard=Guard.from_settings(memo.settings),
+        )
         tls = None
         if memo.settings.tls_cert_file:
             certificate = Certificate(memo.settings.tls_cert_file, memo.settings.tls_key_file)

@@ -77,9 +77,9 @@ def synced_index(*pods: Pod, **options: Any) -> PodIndex:
 
 
 @contextlib.asynccontextmanager
-async def served(index: PodIndex, age: float | None = 0.0) -> AsyncIterator[httpx.AsyncClient]:
-    """A client of the API on the index, in this process."""
-    transport = httpx.ASGITransport(create_app(index, lambda: age), raise_app_exceptions=False)
+async def served(index: PodIndex, age: float | None = 0.0, **options: Any) -> AsyncIterator[httpx.AsyncClient]:
+    """A client of the API on the index, in this process; the options are those of the application."""
+    transport = httpx.ASGITransport(create_app(index, lambda: age, **options), raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
         yield client
 

@@ -12,6 +12,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from pod_index.authentication import Authentication, Guard
 from pod_index.endpoints import ListEndpoint, LookupEndpoint, PodEndpoint
 from pod_index.index import PodIndex
 from pod_index.responses import NOT_SYNCED, error, respond
@@ -21,11 +22,18 @@ LOOKUP = "/api/v1/pod"
 """The path of lookups."""
 
 
-def create_app(index: PodIndex, age: Callable[[], float | None], *, max_staleness_seconds: float = 0.0) -> Starlette:
+def create_app(
+    index: PodIndex,
+    age: Callable[[], float | None],
+    *,
+    max_staleness_seconds: float = 0.0,
+    guard: Guard | None = None,
+) -> Starlette:
     """Make the ASGI application that answers from ``index``.
 
     ``age`` tells how many seconds ago the API server last confirmed the data, and None before it has. ``/ready`` is
-    503 while that is more than ``max_staleness_seconds``, unless that is 0.
+    503 while that is more than ``max_staleness_seconds``, unless that is 0. Without a ``guard``
+    everybody may ask for everything.
     """
     started = time.monotonic()
 
@@ -36,6 +44,9 @@ def create_app(index: PodIndex, age: Callable[[], float | None], *, max_stalenes
 
     waiting_room = WaitingRoom(index)
     lookup = PodEndpoint(index, known_age, waiting_room)
+    middleware = [Middleware(LookupsFirst, lookup=lookup)]
+    if guard is not None:
+        middleware.insert(0, Middleware(Authentication, guard=guard, age=known_age))
     app = Starlette(
         routes=[
             Route(LOOKUP, lookup, methods=["GET"]),
@@ -44,7 +55,7 @@ def create_app(index: PodIndex, age: Callable[[], float | None], *, max_stalenes
             Route("/health", HealthEndpoint(), methods=["GET"]),
             Route("/ready", ReadyEndpoint(index, known_age, max_staleness_seconds), methods=["GET"]),
         ],
-        middleware=[Middleware(LookupsFirst, lookup=lookup)],
+        middleware=middleware,
         exception_handlers={HTTPException: _http_error, Exception: _internal_error},
     )
     # Another path is another path: no redirects between /health/ and /health.

@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+import unicodedata
 from collections.abc import Mapping
 
 from pod_index.keys import KINDS, Kind
@@ -53,6 +54,16 @@ class Settings:
     """``MAX_STALENESS_SECONDS``: ``/ready`` is 503 while the API server's last word on the data is older, 0 (never)
     to 86400. Where no pods change it speaks once a minute, the first time after two: less than 180 comes and goes."""
 
+    basic_auth_username: str = dataclasses.field(default="", repr=False)
+    """``BASIC_AUTH_USERNAME``: who may ask below ``/api/v1/``, with the password; empty: everybody may, unless there
+    are tokens. It has no colon: https://www.rfc-editor.org/rfc/rfc7617#section-2"""
+
+    basic_auth_password: str = dataclasses.field(default="", repr=False)
+    """``BASIC_AUTH_PASSWORD``: the password that goes with it."""
+
+    auth_token_file: str = ""
+    """``AUTH_TOKEN_FILE``: a file of bearer tokens, one a line, each of which lets in as well."""
+
     @classmethod
     def from_environ(cls, environ: Mapping[str, str]) -> "Settings":
         """Read the settings from ``environ``; raise SettingsError for a value out of its range.
@@ -76,6 +87,8 @@ class Settings:
             tls_cert_file=tls_cert_file,
             tls_key_file=tls_key_file,
             max_staleness_seconds=_number(environ, "MAX_STALENESS_SECONDS", cls.max_staleness_seconds, 0, 86400),
+            **_login(environ),
+            auth_token_file=environ.get("AUTH_TOKEN_FILE", "").strip(),
         )
 
 
@@ -114,6 +127,22 @@ def _both(environ: Mapping[str, str], first: str, second: str) -> tuple[str, str
         if value and not environ.get(name, "").strip():
             raise SettingsError(f"{name} must be set too, since {other} is {value!r}")
     return values
+
+
+def _login(environ: Mapping[str, str]) -> dict[str, str]:
+    """Read the user name and the password as they are; the errors do not show them."""
+    names = ("BASIC_AUTH_USERNAME", "BASIC_AUTH_PASSWORD")
+    found = {name: environ[name] for name in names if environ.get(name)}
+    if len(found) == 1:
+        (missing,) = set(names) - found.keys()
+        raise SettingsError(f"{missing} must be set too, as {next(iter(found))} is")
+    for name, text in found.items():
+        # As RFC 7617 has it; mostly the line end of a file that a Secret was made from.
+        if any(unicodedata.category(character) == "Cc" for character in text):
+            raise SettingsError(f"{name} must not have control characters, such as the end of a line")
+    if ":" in found.get("BASIC_AUTH_USERNAME", ""):
+        raise SettingsError("BASIC_AUTH_USERNAME must not have a colon, which ends it: RFC 7617, section 2")
+    return {name.lower(): text for name, text in found.items()}
 
 
 def _kinds(environ: Mapping[str, str], name: str, default: frozenset[Kind]) -> frozenset[Kind]:

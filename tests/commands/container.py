@@ -25,11 +25,17 @@ SETTINGS = (
     "TLS_CERT_FILE",
     "TLS_KEY_FILE",
     "MAX_STALENESS_SECONDS",
+    "BASIC_AUTH_USERNAME",
+    "BASIC_AUTH_PASSWORD",
+    "AUTH_TOKEN_FILE",
 )
 """The environment variables that configure pod-index."""
 
 PROXIES = ("HTTPS_PROXY", "NO_PROXY")
-"""Those that it respects; their values, which may hold a password, are not shown."""
+"""Others that it respects."""
+
+HIDDEN = ("BASIC_AUTH_USERNAME", "BASIC_AUTH_PASSWORD", *PROXIES)
+"""Those whose values, which may be or hold a password, are not shown: the engine takes them from its environment."""
 
 REPEAT_SECONDS = 1.0
 """A signal within this time after another is the same Ctrl-C: tox repeats the one of the terminal."""
@@ -78,12 +84,11 @@ def _options(engine: Engine, kubeconfig: Path, environ: Mapping[str, str]) -> li
         options += ["--userns=keep-id"]
     options += ["--read-only", "--tmpfs", "/tmp", "--cap-drop", "ALL", "--security-opt", "no-new-privileges"]
     options += ["-v", f"{kubeconfig}:/kubeconfig:ro", "-e", "KUBECONFIG=/kubeconfig"]
-    for name in SETTINGS:
-        if environ.get(name):
-            options += ["-e", f"{name}={environ[name]}"]
-    for name in PROXIES:
-        if environ.get(name):
-            options += ["-e", name]
+    for name in (name for name in (*SETTINGS, *PROXIES) if environ.get(name)):
+        if name == "AUTH_TOKEN_FILE":
+            options += ["-v", f"{Path(environ[name]).absolute()}:/tokens:ro", "-e", f"{name}=/tokens"]
+        else:
+            options += ["-e", name if name in HIDDEN else f"{name}={environ[name]}"]
     return options
 
 

@@ -14,6 +14,7 @@ from starlette.applications import Starlette
 from starlette.types import ASGIApp
 
 from pod_index.api import begin_shutdown, create_app
+from pod_index.authentication import Guard, Login
 from pod_index.endpoints import BODY_LIMIT, IDS_MAX
 from pod_index.index import PodIndex
 from pod_index.pods import encode_record
@@ -129,6 +130,8 @@ def requests_that_fail() -> Iterator[tuple[ASGIApp, str, str, bytes]]:
     yield app(PodIndex()), "GET", "/ready", b""
     yield create_app(synced_index(), lambda: 312.0, max_staleness_seconds=300.0), "GET", "/ready", b""
     yield app(PodIndex()), "GET", "/api/v1/pod?uid=U", b""
+    guard = Guard(Login("ann", "s3cret"), None)
+    yield create_app(synced_index(), lambda: 0.0, guard=guard), "GET", "/api/v1/pod?uid=U", b""
     stopping = app(synced_index())
     begin_shutdown(stopping)
     yield stopping, "GET", "/ready", b""
@@ -148,7 +151,7 @@ async def test_every_error_is_answered_as_documented() -> None:
     documented = {
         (int(row[0][:3]), text) for row in table("error") for text in re.findall(r'`(\{"error":"[^`]*"\})`', row[1])
     }
-    assert {status for status, _ in documented} == {400, 404, 405, 413, 414, 500, 503}
+    assert {status for status, _ in documented} == {400, 401, 404, 405, 413, 414, 500, 503}
     assert documented == answered
 
 

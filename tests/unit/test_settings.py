@@ -29,6 +29,9 @@ def test_every_variable_is_read() -> None:
         "DELETED_RETENTION_SECONDS": "0.5",
         "DELETED_RETENTION_MAX": "20",
         "MAX_STALENESS_SECONDS": "300",
+        "BASIC_AUTH_USERNAME": "ann",
+        "BASIC_AUTH_PASSWORD": " s3:cret ",
+        "AUTH_TOKEN_FILE": "/tokens",
     }
     assert environ.keys() == {field.name.upper() for field in dataclasses.fields(Settings)}
     assert Settings.from_environ(environ) == Settings(
@@ -41,7 +44,32 @@ def test_every_variable_is_read() -> None:
         deleted_retention_seconds=0.5,
         deleted_retention_max=20,
         max_staleness_seconds=300,
+        basic_auth_username="ann",
+        basic_auth_password=" s3:cret ",
+        auth_token_file="/tokens",
     )
+
+
+@pytest.mark.parametrize(
+    ("username", "password", "message"),
+    [
+        ("ann", "", "BASIC_AUTH_PASSWORD must be set too, as BASIC_AUTH_USERNAME is"),
+        ("", "s3cret", "BASIC_AUTH_USERNAME must be set too, as BASIC_AUTH_PASSWORD is"),
+        ("a:nn", "s3cret", "BASIC_AUTH_USERNAME must not have a colon, which ends it: RFC 7617, section 2"),
+        ("ann", "s3cret\n", "BASIC_AUTH_PASSWORD must not have control characters, such as the end of a line"),
+        ("an\x7fn", "s3cret", "BASIC_AUTH_USERNAME must not have control characters, such as the end of a line"),
+    ],
+)
+def test_a_login_that_cannot_be_is_an_error_that_does_not_show_it(username: str, password: str, message: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        Settings.from_environ({"BASIC_AUTH_USERNAME": username, "BASIC_AUTH_PASSWORD": password})
+    assert str(caught.value) == message
+
+
+def test_the_login_is_not_in_the_repr() -> None:
+    settings = Settings.from_environ({"BASIC_AUTH_USERNAME": "ann", "BASIC_AUTH_PASSWORD": "s3cret"})
+    assert "ann" not in repr(settings)
+    assert "s3cret" not in repr(settings)
 
 
 def test_a_flag_can_be_switched_on_in_words() -> None:

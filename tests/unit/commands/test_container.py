@@ -80,6 +80,18 @@ def test_the_settings_are_passed_on_and_a_proxy_is_not_shown(repository: Reposit
     assert "password" not in done.stdout
 
 
+def test_credentials_are_passed_on_and_not_shown(repository: Repository) -> None:
+    repository.install("docker")
+    install_kubectl(repository, config())
+    environ = {"BASIC_AUTH_USERNAME": "ann", "BASIC_AUTH_PASSWORD": "s3cret", "AUTH_TOKEN_FILE": "tokens"}
+    done = repository.run("container", **environ)
+    run = repository.calls("docker")[-1]
+    mounted = ["-v", f"{repository.folder}/tokens:/tokens:ro", "-e", "AUTH_TOKEN_FILE=/tokens"]
+    hidden = ["-e", "BASIC_AUTH_USERNAME", "-e", "BASIC_AUTH_PASSWORD"]
+    assert run[run.index("KUBECONFIG=/kubeconfig") + 1 :] == [*hidden, *mounted, "pod-index:latest"]
+    assert "s3cret" not in done.stdout
+
+
 def test_all_settings_are_known() -> None:
     assert set(SETTINGS) == {field.name.upper() for field in dataclasses.fields(Settings)}
 
