@@ -71,6 +71,7 @@ class Settings:
         A variable that is absent or empty keeps its default.
         """
         tls_cert_file, tls_key_file = _both(environ, "TLS_CERT_FILE", "TLS_KEY_FILE")
+        username, password = _login(environ)
         return cls(
             port=int(_number(environ, "PORT", cls.port, 1, 65535, whole=True)),
             shutdown_drain_seconds=_number(environ, "SHUTDOWN_DRAIN_SECONDS", cls.shutdown_drain_seconds, 0, 300),
@@ -84,10 +85,11 @@ class Settings:
             deleted_retention_max=int(
                 _number(environ, "DELETED_RETENTION_MAX", cls.deleted_retention_max, 0, 1_000_000, whole=True)
             ),
-            tls_cert_file=tls_cert_file,
-            tls_key_file=tls_key_file,
+            tls_cert_file=tls_cert_file.strip(),
+            tls_key_file=tls_key_file.strip(),
             max_staleness_seconds=_number(environ, "MAX_STALENESS_SECONDS", cls.max_staleness_seconds, 0, 86400),
-            **_login(environ),
+            basic_auth_username=username,
+            basic_auth_password=password,
             auth_token_file=environ.get("AUTH_TOKEN_FILE", "").strip(),
         )
 
@@ -121,28 +123,24 @@ def _flag(environ: Mapping[str, str], name: str, default: bool) -> bool:
 
 
 def _both(environ: Mapping[str, str], first: str, second: str) -> tuple[str, str]:
-    """Read two that are of no use without each other."""
-    values = environ.get(first, "").strip(), environ.get(second, "").strip()
-    for name, other, value in ((first, second, values[1]), (second, first, values[0])):
-        if value and not environ.get(name, "").strip():
-            raise SettingsError(f"{name} must be set too, since {other} is {value!r}")
+    """Read two that are of no use without each other, as they are; the error does not show them."""
+    values = environ.get(first, ""), environ.get(second, "")
+    if bool(values[0]) != bool(values[1]):
+        missing, given = (second, first) if values[0] else (first, second)
+        raise SettingsError(f"{missing} must be set too, as {given} is")
     return values
 
 
-def _login(environ: Mapping[str, str]) -> dict[str, str]:
-    """Read the user name and the password as they are; the errors do not show them."""
-    names = ("BASIC_AUTH_USERNAME", "BASIC_AUTH_PASSWORD")
-    found = {name: environ[name] for name in names if environ.get(name)}
-    if len(found) == 1:
-        (missing,) = set(names) - found.keys()
-        raise SettingsError(f"{missing} must be set too, as {next(iter(found))} is")
-    for name, text in found.items():
+def _login(environ: Mapping[str, str]) -> tuple[str, str]:
+    """Read the user name and the password; the errors do not show them."""
+    username, password = _both(environ, "BASIC_AUTH_USERNAME", "BASIC_AUTH_PASSWORD")
+    for name, text in (("BASIC_AUTH_USERNAME", username), ("BASIC_AUTH_PASSWORD", password)):
         # As RFC 7617 has it; mostly the line end of a file that a Secret was made from.
         if any(unicodedata.category(character) == "Cc" for character in text):
             raise SettingsError(f"{name} must not have control characters, such as the end of a line")
-    if ":" in found.get("BASIC_AUTH_USERNAME", ""):
+    if ":" in username:
         raise SettingsError("BASIC_AUTH_USERNAME must not have a colon, which ends it: RFC 7617, section 2")
-    return {name.lower(): text for name, text in found.items()}
+    return username, password
 
 
 def _kinds(environ: Mapping[str, str], name: str, default: frozenset[Kind]) -> frozenset[Kind]:

@@ -28,6 +28,8 @@ def test_every_variable_is_read() -> None:
         "LOOKUP_KEYS": "ip,name",
         "DELETED_RETENTION_SECONDS": "0.5",
         "DELETED_RETENTION_MAX": "20",
+        "TLS_CERT_FILE": "/tls/tls.crt",
+        "TLS_KEY_FILE": "/tls/tls.key",
         "MAX_STALENESS_SECONDS": "300",
         "BASIC_AUTH_USERNAME": "ann",
         "BASIC_AUTH_PASSWORD": " s3:cret ",
@@ -43,6 +45,8 @@ def test_every_variable_is_read() -> None:
         lookup_keys=frozenset({"ip", "name"}),
         deleted_retention_seconds=0.5,
         deleted_retention_max=20,
+        tls_cert_file="/tls/tls.crt",
+        tls_key_file="/tls/tls.key",
         max_staleness_seconds=300,
         basic_auth_username="ann",
         basic_auth_password=" s3:cret ",
@@ -163,7 +167,7 @@ def test_the_error_tells_what_fits(name: str, fits: str) -> None:
 
 @pytest.mark.parametrize(("name", "other"), [("TLS_CERT_FILE", "TLS_KEY_FILE"), ("TLS_KEY_FILE", "TLS_CERT_FILE")])
 def test_a_certificate_without_its_key_is_an_error_that_names_both(name: str, other: str) -> None:
-    with pytest.raises(SettingsError, match=f"^{other} must be set too, since {name} is '/tls'$"):
+    with pytest.raises(SettingsError, match=f"^{other} must be set too, as {name} is$"):
         Settings.from_environ({name: "/tls"})
     settings = Settings.from_environ({name: "/tls", other: "/other"})
     assert {settings.tls_cert_file, settings.tls_key_file} == {"/tls", "/other"}
