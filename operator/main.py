@@ -17,6 +17,7 @@ from pod_index import kopf_settings
 from pod_index.api import begin_shutdown, create_app
 from pod_index.authentication import Guard
 from pod_index.client import ApiClient
+from pod_index.counts import Counts
 from pod_index.credentials import CredentialsError, load_credentials
 from pod_index.feed import Feed
 from pod_index.index import PodIndex
@@ -39,10 +40,12 @@ async def start(settings: kopf.OperatorSettings, memo: kopf.Memo, **_: Any) -> N
             retention_max=memo.settings.deleted_retention_max,
         )
         client = ApiClient(load_credentials, user_agent="pod-index")
-        memo.feed = Feed(client, memo.settings)
+        counts = Counts()
+        memo.feed = Feed(client, memo.settings, counts)
         memo.app = create_app(
             memo.index,
             memo.feed.age,
+            counts=counts,
             max_staleness_seconds=memo.settings.max_staleness_seconds,
             guard=Guard.from_settings(memo.settings),
         )

@@ -7,6 +7,7 @@ import email.utils
 import os
 import ssl
 from collections.abc import AsyncIterator, Callable, Mapping
+from typing import ClassVar
 
 import aiohttp
 
@@ -27,6 +28,9 @@ ERROR_BODY_LIMIT = 64 * 1024
 class ApiError(Exception):
     """A request failed; the message is one line that says what failed, where, and what to do."""
 
+    reason: ClassVar[str] = "other"
+    """What the metrics call it: one of ``counts.TROUBLES``."""
+
     def __init__(self, message: str, *, retry_after: float = 0.0) -> None:
         super().__init__(message)
         self.retry_after = retry_after
@@ -36,25 +40,37 @@ class ApiError(Exception):
 class Unreachable(ApiError):
     """There was no answer, or it broke off: the server may be down or another one when it is back."""
 
+    reason = "unreachable"
+
 
 class Silent(Unreachable):
     """The server accepted the request and then sent nothing for too long."""
+
+    reason = "silent"
 
 
 class Unauthorized(ApiError):
     """The server refused the credentials (401)."""
 
+    reason = "unauthorized"
+
 
 class Expired(ApiError):
     """The server no longer has the resourceVersion or the continue token that was asked for (410)."""
+
+    reason = "expired"
 
 
 class Rejected(ApiError):
     """The server refused the request as such (400 or 422): an older one knows no streaming lists."""
 
+    reason = "rejected"
+
 
 class Untrusted(ApiError):
     """What came cannot be what happened: garbage, or a history that began anew."""
+
+    reason = "untrusted"
 
 
 class ApiClient:

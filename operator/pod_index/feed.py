@@ -21,6 +21,7 @@ from typing import Any, Self
 
 from pod_index.changes import Change, Page
 from pod_index.client import ApiClient
+from pod_index.counts import Counts
 from pod_index.reflector import Reflector
 from pod_index.settings import Settings
 
@@ -52,14 +53,17 @@ class Delivery:
     item: Page | Change
     reflector: Reflector
     handled: asyncio.Event
+    read_at: float
+    """When it was read from the connection, by the loop's clock; meaningless for pages."""
 
 
 class Feed:
     """The session. Kopf uses ``headers``, ``closed``, ``request()`` and ``close()`` of it."""
 
-    def __init__(self, client: ApiClient, settings: Settings) -> None:
+    def __init__(self, client: ApiClient, settings: Settings, counts: Counts) -> None:
         self._client = client
         self._settings = settings
+        self._counts = counts
         self._reflectors: dict[str, Reflector] = {}
         self._deliveries: dict[int, Delivery] = {}
         self._numbers = 0
@@ -92,6 +96,8 @@ class Feed:
         delivery = self._deliveries.pop(event["object"]["delivery"])
         try:
             yield delivery.item
+            if isinstance(delivery.item, Change):
+                self._counts.event_lags.add(asyncio.get_running_loop().time() - delivery.read_at)
         except BaseException:
             delivery.reflector.distrust("a change was lost by a fault of ours")
             raise
@@ -111,12 +117,12 @@ class Feed:
         """Yield the lines of a watch that begins with the initial state, as Kopf has asked for it."""
         reflector = self._reflectors.get(scope)
         if reflector is None:
-            reflector = self._reflectors[scope] = Reflector(self._client, scope, self._settings)
+            reflector = self._reflectors[scope] = Reflector(self._client, scope, self._settings, self._counts)
         backlog = 0
         async with contextlib.aclosing(reflector.stream()) as items:
             async for kind, item in items:
                 self._numbers += 1
-                delivery = Delivery(item, reflector, asyncio.Event())
+                delivery = Delivery(item, reflector, asyncio.Event(), reflector.read_at)
                 self._deliveries[self._numbers] = delivery
                 yield _line(kind, {"uid": f"pods/{scope}", "name": "pods"}, delivery=self._numbers)
                 backlog += 1

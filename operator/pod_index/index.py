@@ -82,6 +82,8 @@ class Match(NamedTuple):
     """The encoded record, with ``deletedAt`` if the pod is gone."""
     by: str
     """What found it: ``uid`` or the kind of a key."""
+    deleted: bool = False
+    """Whether it is gone."""
 
 
 class PodIndex:
@@ -117,6 +119,11 @@ class PodIndex:
     def __len__(self) -> int:
         return len(self._entries)
 
+    def count_deleted(self) -> int:
+        """Return how many pods that are gone are kept."""
+        self._deleted.expire()
+        return len(self._deleted)
+
     def lookup(self, uid: str) -> bytes | None:
         """Return the encoded record of the pod with ``uid``, or None if no such pod is known."""
         entry = self._entries.get(uid)
@@ -129,9 +136,12 @@ class PodIndex:
         """
         kind, value = identifier
         if kind == "uid":
-            record = self.lookup(value) or (self._deleted.by_uid(value) if deleted else None)
+            record = self.lookup(value)
             if record is not None:
                 return Match(record, kind)
+            record = self._deleted.by_uid(value) if deleted else None
+            if record is not None:
+                return Match(record, kind, deleted=True)
             if value in self._deleted:
                 # Annotations are what their writers like; no pod takes the UID of one that was.
                 return None
@@ -141,7 +151,7 @@ class PodIndex:
         if found:
             return Match(max(found, key=_precedence).record, by)
         record = self._deleted.by_key(key) if deleted else None
-        return None if record is None else Match(record, by)
+        return None if record is None else Match(record, by, deleted=True)
 
     def select(self, *, node: str = "", namespace: str = "") -> Iterator[list[tuple[str, bytes]]]:
         """Yield the UIDs and records of the pods on a node, or in a namespace, or both: in slices, in no order.

@@ -25,6 +25,8 @@ class PodApi:
         self._client = client
         self._path = f"/api/v1/namespaces/{scope}/pods" if scope else "/api/v1/pods"
         self._idle_seconds = idle_seconds
+        self.read_at = 0.0
+        """When what a watch yields was read from the connection, by the loop's clock."""
 
     async def list_page(
         self, limit: int, continue_token: str | None = None, *, buffer: bytearray | None = None
@@ -68,12 +70,14 @@ class PodApi:
         else:
             params |= {"resourceVersion": str(resource_version)}
         silent = True
-        started = asyncio.get_running_loop().time()
+        loop = asyncio.get_running_loop()
+        started = loop.time()
         async with self._client.get(self._path, params, idle_seconds=self._idle_seconds) as response:
             async for lines in read_lines(response.content):
+                self.read_at = loop.time()
                 yield _decode(lines), len(lines)
                 silent = False
-        if silent and asyncio.get_running_loop().time() - started < 1.0:
+        if silent and loop.time() - started < 1.0:
             raise ApiError("the API server ends the watch at once, without an event")
 
 

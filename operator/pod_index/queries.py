@@ -27,6 +27,8 @@ _TIME = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,9})?)(ms|s)?", re.ASCII)
 class Lookup:
     """One pod that is asked for."""
 
+    selector: str
+    """What it is asked for by: one of ``counts.SELECTORS``."""
     identifiers: tuple[Identifier, ...]
     """What it may be known by, the likeliest first."""
     missing: str
@@ -51,22 +53,31 @@ class Listing:
 def lookup(query: bytes, kinds: frozenset[Kind]) -> Lookup:
     """Read the query string of a lookup; raise Refused for one that asks for nothing, for too much, or for nonsense."""
     parameters = read(query)
-    given = [name for name in _SELECTORS if parameters.get(name)]
-    namespace, name = parameters.get("namespace"), parameters.get("name")
-    if not given and not namespace and not name:
+    selectors = _given(parameters)
+    if not selectors:
         raise Refused(400, "uid parameter is required")
-    if len(given) + bool(namespace or name) > 1:
+    if len(selectors) > 1:
         raise Refused(400, "give one of uid, id, containerID, ip, or namespace with name")
-    if not given and not (namespace and name):
-        raise Refused(400, "namespace and name parameters go together")
-    if given:
-        selector, text = given[0], parameters[given[0]]
-        identifiers, missing = _identifiers(selector, text)
-    else:
-        identifiers = (Identifier("name", f"{namespace}/{name}"),)
+    (selector,) = selectors
+    if selector == "name":
+        namespace, name = parameters.get("namespace"), parameters.get("name")
+        if not (namespace and name):
+            raise Refused(400, "namespace and name parameters go together")
+        identifiers: tuple[Identifier, ...] = (Identifier("name", f"{namespace}/{name}"),)
         missing = f"pod {namespace}/{name} not found"
+    else:
+        identifiers, missing = _identifiers(selector, parameters[selector])
     _check_kinds(identifiers, kinds)
-    return Lookup(identifiers, missing, _flag(parameters, "includeDeleted"), _seconds(parameters, "wait"))
+    return Lookup(selector, identifiers, missing, _flag(parameters, "includeDeleted"), _seconds(parameters, "wait"))
+
+
+def selector_of(query: bytes) -> str:
+    """Return what the query string of a lookup selects by, even one that is refused: one of ``counts.SELECTORS``."""
+    try:
+        selectors = _given(read(query))
+    except Refused:
+        return "none"
+    return selectors[0] if len(selectors) == 1 else "none"
 
 
 def listing(query: bytes, kinds: frozenset[Kind]) -> Listing:
@@ -94,6 +105,12 @@ def read(query: bytes) -> Mapping[str, str]:
 def include_deleted(query: bytes) -> bool:
     """Read the query string of many lookups."""
     return _flag(read(query), "includeDeleted")
+
+
+def _given(parameters: Mapping[str, str]) -> list[str]:
+    """Which selectors there are, of which a pod needs just one; ``name`` goes with ``namespace``."""
+    named = parameters.get("namespace") or parameters.get("name")
+    return [name for name in _SELECTORS if parameters.get(name)] + ["name"] * bool(named)
 
 
 def _identifiers(selector: str, text: str) -> tuple[tuple[Identifier, ...], str]:

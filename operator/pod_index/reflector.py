@@ -22,6 +22,7 @@ from pod_index.client import (
     Unreachable,
     Untrusted,
 )
+from pod_index.counts import Counts
 from pod_index.pod_api import PodApi
 from pod_index.pods import Added, Bookmark, Deleted, Modified, Pod, WatchEvent
 from pod_index.settings import Settings
@@ -53,8 +54,9 @@ Item = tuple[str, Page | Change]
 class Reflector:
     """The lists and watches of one scope ("" is all namespaces); one stream at a time."""
 
-    def __init__(self, client: ApiClient, scope: str, settings: Settings) -> None:
+    def __init__(self, client: ApiClient, scope: str, settings: Settings, counts: Counts) -> None:
         self._client = client
+        self._counts = counts
         self._scope = scope
         self._api = PodApi(client, scope, idle_seconds=settings.watch_idle_seconds)
         self._streaming_list = settings.streaming_list
@@ -68,9 +70,17 @@ class Reflector:
         self._was_away = False
         self._distrusted: str | None = None
         self._listed_at: float | None = None
+        self._listing_began = 0.0
+        self._reason = "start"
+        """Why the listing that is due is: one of ``counts.LISTING_REASONS``."""
         self._trouble_since: float | None = None
         self.confirmed_at: float | None = None
         """When the API server last confirmed the state (event, bookmark, end of a listing), by the loop's clock."""
+
+    @property
+    def read_at(self) -> float:
+        """When the change that is yielded was read from the connection, by the loop's clock."""
+        return self._api.read_at
 
     def distrust(self, reason: str) -> None:
         """Begin anew with a listing at the next event, for a reason that the log tells."""
@@ -82,14 +92,19 @@ class Reflector:
         while True:
             if self._version is None:
                 yield "ADDED", Page(scope=self._scope, pods=[], begins=True, rewound=self._rewound)
-            began = asyncio.get_running_loop().time()
+            paged = self._version is None and not self._streaming_list
+            began = self._listing_began = asyncio.get_running_loop().time()
             try:
                 async with contextlib.aclosing(self._attempt()) as items:
                     async for item in items:
                         yield item
+                if self._version is not None and not paged:
+                    self._count_end("ended")
             except ApiError as trouble:
+                self._count_end(trouble.reason)
                 if self._version is not None and self._needs_listing(trouble):
                     logger.warning("Listing the pods anew: %s", trouble)
+                    self._reason = trouble.reason if isinstance(trouble, Expired | Untrusted) else "failing"
                     return
                 if asyncio.get_running_loop().time() - began > STEADY_SECONDS:
                     self._retries.reset()
@@ -97,6 +112,8 @@ class Reflector:
             except Exception as fault:
                 # Whatever we have overlooked: Kopf would end the operator for it, and with it all answers.
                 logger.exception("This is a fault of pod-index; please report it")
+                self._count_end("other")
+                self._reason = "fault"
                 await self._recover(ApiError(f"listing the pods anew after a fault ({fault!r})"))
                 return
 
@@ -116,7 +133,7 @@ class Reflector:
             pods = page.items or []
             self._check_history(version)
             if not token:
-                self._complete(version)
+                self._complete(version, "chunked")
                 yield self._page(pods, version)
                 return
             if pods:
@@ -147,7 +164,7 @@ class Reflector:
                             case Bookmark() if event.ends_initial_events:
                                 version = event.object.metadata.resource_version
                                 self._check_history(version)
-                                self._complete(version)
+                                self._complete(version, "streaming")
                                 yield self._page(pods, version)
                                 pods = []
                     if self._version is None and (len(pods) >= PAGE_SIZE or held >= PAGE_BYTES):
@@ -159,6 +176,7 @@ class Reflector:
             # An old server rejects the request; one whose etcd cannot report progress never ends the state.
             logger.info("Listing the pods in pages, as there are no streaming lists: %s", refusal)
             self._streaming_list = False
+            self._counts.listing_failures[refusal.reason] += 1
 
     async def _watch(self, version: int) -> AsyncGenerator[Item]:
         if self._was_away:
@@ -182,12 +200,17 @@ class Reflector:
         self._confirm()
         match event:
             case Added(pod):
-                return (("ADDED", Change(self._scope, pod)),)
+                return self._change("ADDED", pod)
             case Modified(pod):
-                return (("MODIFIED", Change(self._scope, pod)),)
+                return self._change("MODIFIED", pod)
             case Deleted(pod):
-                return (("DELETED", Change(self._scope, pod)),)
+                return self._change("DELETED", pod)
+        self._counts.events["bookmark"] += 1
         return ()
+
+    def _change(self, kind: str, pod: Pod) -> tuple[Item]:
+        self._counts.events[kind.lower()] += 1
+        return ((kind, Change(self._scope, pod)),)
 
     def _check_history(self, version: int) -> None:
         """Raise Untrusted if the server is at a version before one that it was at already."""
@@ -198,11 +221,14 @@ class Reflector:
     def _page(self, pods: list[Pod], complete_at: int | None = None) -> Item:
         return "ADDED", Page(scope=self._scope, pods=pods, complete_at=complete_at)
 
-    def _complete(self, version: int) -> None:
+    def _complete(self, version: int, mode: str) -> None:
         """Note that the listing is complete and that the watch goes on from ``version``."""
         self._version = self._newest = version
         self._rewound = self._was_away = False
         self._listed_at = asyncio.get_running_loop().time()
+        self._counts.listings[self._reason] += 1
+        self._counts.listing_durations[mode].add(self._listed_at - self._listing_began)
+        self._reason = "reopened"
         self._confirm()
 
     def _confirm(self) -> None:
@@ -212,6 +238,11 @@ class Reflector:
         if self._trouble_since is not None:
             logger.info("The API server is back after %.1f s", self.confirmed_at - self._trouble_since)
             self._trouble_since = None
+
+    def _count_end(self, reason: str) -> None:
+        """Count the end of a watch, or of a listing that is not complete."""
+        ends = self._counts.listing_failures if self._version is None else self._counts.watch_restarts
+        ends[reason] += 1
 
     def _needs_listing(self, trouble: ApiError) -> bool:
         if isinstance(trouble, Expired | Untrusted):

@@ -1,4 +1,4 @@
-"""Answers as ASGI messages: JSON in all of them, errors included."""
+"""Answers as ASGI messages: JSON in all of them, errors included, but for the metrics."""
 
 import asyncio
 import json
@@ -39,14 +39,16 @@ def error(message: str) -> bytes:
     return encode({"error": message})
 
 
-async def respond(send: Send, status: int, body: bytes, *headers: Header) -> None:
+async def respond(
+    send: Send, status: int, body: bytes, *headers: Header, content_type: bytes = b"application/json"
+) -> None:
     """Send a whole answer."""
     await send(
         {
             "type": "http.response.start",
             "status": status,
             "headers": [
-                (b"content-type", b"application/json"),
+                (b"content-type", content_type),
                 (b"content-length", b"%d" % len(body)),
                 *headers,
             ],

@@ -6,12 +6,15 @@ import re
 from pathlib import Path
 
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 from starlette.routing import Route
 
 from pod_index.api import create_app
+from pod_index.counts import Counts
 from pod_index.index import PodIndex
 from pod_index.settings import Settings
 from tests.readme import README, table
+from tests.served import served
 
 ROOT = Path(__file__).parents[2]
 
@@ -39,6 +42,27 @@ def test_the_endpoint_table_names_every_route() -> None:
     assert documented == {
         f"{method} {route.path}" for route in routes for method in (route.methods or set()) - {"HEAD"}
     }
+
+
+async def test_the_metrics_table_names_every_metric_its_labels_and_their_values() -> None:
+    counts = Counts()
+    counts.add_request("/health", 200, 0.0)
+    async with served(PodIndex(), counts=counts) as client:
+        families = list(text_string_to_metric_families((await client.get("/metrics")).text))
+    documented = {row[0].strip("`"): row[1:] for row in table("metric")}
+    found: dict[str, tuple[str, set[str]]] = {}
+    for family in families:
+        if family.name.startswith("pod_index_"):
+            labels = {label: set[str]() for sample in family.samples for label in sample.labels if label != "le"}
+            for sample in family.samples:
+                for label in labels:
+                    labels[label].add(sample.labels[label])
+            name = family.name + {"counter": "_total"}.get(family.type, "")
+            kind = "info" if name.endswith("_info") else family.type
+            found[name] = (kind, set(labels))
+            if labels.keys() & {"reason", "mode", "type", "selector", "result"} and "restarts" not in name:
+                assert set().union(*labels.values()) <= set(re.findall("`(\\w+)`", documented[name][2])), name
+    assert {name: (row[0], set(re.findall("`(\\w+)`", row[1]))) for name, row in documented.items()} == found
 
 
 def test_the_command_table_names_every_tox_environment_with_its_description() -> None:

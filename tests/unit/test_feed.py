@@ -16,6 +16,7 @@ import pytest
 from pod_index import kopf_settings
 from pod_index.changes import Change, Page
 from pod_index.client import ApiClient
+from pod_index.counts import Counts
 from pod_index.feed import BACKLOG, Feed
 from pod_index.settings import Settings
 from tests.apiserver import ApiServer, make_pod
@@ -25,7 +26,7 @@ WATCH = "https://x/api/v1/pods?watch=true&allowWatchBookmarks=true&sendInitialEv
 
 @pytest.fixture
 async def feed(client: ApiClient) -> AsyncIterator[Feed]:
-    feed = Feed(client, Settings(retry_max_seconds=0.05))
+    feed = Feed(client, Settings(retry_max_seconds=0.05), Counts())
     yield feed
     await feed.close()
     assert feed.closed
@@ -154,7 +155,7 @@ class Script:
 
     async def request(self, method: str, url: str, **_: object) -> Any:
         self.asked.append(f"{method.upper()} {url}")
-        feed = Feed(cast(ApiClient, None), Settings())
+        feed = Feed(cast(ApiClient, None), Settings(), Counts())
         if "watch=true" not in url:
             return await feed.request(method, url)
         answer = await feed.request("get", "https://x/api")

@@ -10,13 +10,14 @@ import pytest
 
 from pod_index.changes import Change, Page
 from pod_index.client import ApiClient
+from pod_index.counts import Counts
 from pod_index.reflector import Item, Reflector
 from pod_index.settings import Settings
 from tests.apiserver import CUT, ApiServer, Fault, make_pod
 
 
 def reflector(client: ApiClient, **settings: Any) -> Reflector:
-    return Reflector(client, "", Settings(**{"retry_max_seconds": 0.02, **settings}))
+    return Reflector(client, "", Settings(**{"retry_max_seconds": 0.02, **settings}), Counts())
 
 
 def event(kind: str, name: str, version: int) -> dict[str, Any]:
