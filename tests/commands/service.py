@@ -1,5 +1,6 @@
 """A running pod-index, asked over HTTP."""
 
+import base64
 import dataclasses
 import http.client
 import ipaddress
@@ -9,6 +10,7 @@ import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Mapping
+from pathlib import Path
 
 from tests.commands.programs import CommandFailed
 
@@ -41,8 +43,11 @@ class Answer:
 class Service:
     """The service at a URL."""
 
-    def __init__(self, url: str) -> None:
-        """Raise CommandFailed for what is not the URL of an HTTP service."""
+    def __init__(self, url: str, authorization: str | None = None) -> None:
+        """Raise CommandFailed for what is not the URL of an HTTP service.
+
+        ``authorization`` is the header for what is not open to all: everything below ``/api/``.
+        """
         try:
             parts = urllib.parse.urlsplit(url)
             valid = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0 and " " not in url
@@ -51,6 +56,7 @@ class Service:
         if not valid:
             raise CommandFailed(f"{url!r} is not a URL as http://localhost:8080 is")
         self.url = url.rstrip("/")
+        self._authorization = authorization
         # A proxy for the world does not know what is on this machine.
         proxies = urllib.request.ProxyHandler({} if _is_loopback(parts.hostname or "") else None)
         self._opener = urllib.request.build_opener(proxies, _AsItIs)
@@ -58,6 +64,8 @@ class Service:
     def ask(self, path: str, method: str = "GET") -> Answer:
         """Send a request without a body; raise CommandFailed if no HTTP answer comes within the timeout."""
         request = urllib.request.Request(self.url + path, method=method, data=b"" if method == "POST" else None)
+        if self._authorization is not None and path.startswith("/api/"):
+            request.add_header("Authorization", self._authorization)
         try:
             with self._opener.open(request, timeout=TIMEOUT_SECONDS) as response:
                 headers = {name.lower(): value for name, value in response.getheaders()}
@@ -84,6 +92,29 @@ class _AsItIs(urllib.request.HTTPErrorProcessor):
         return response
 
     https_response = http_response
+
+
+def authorization_of(environ: Mapping[str, str]) -> str | None:
+    """The Authorization header that the settings of pod-index allow; raise CommandFailed if there is no token.
+
+    It is the login's, else the first token's.
+    """
+    username, password = environ.get("BASIC_AUTH_USERNAME"), environ.get("BASIC_AUTH_PASSWORD")
+    if username and password:
+        login = f"{username}:{password}".encode("utf-8", "surrogateescape")
+        return f"Basic {base64.b64encode(login).decode()}"
+    path = environ.get("AUTH_TOKEN_FILE", "").strip()
+    if not path:
+        return None
+    try:
+        lines = Path(path).read_text("utf-8-sig", errors="replace").splitlines()
+    except OSError as error:
+        raise CommandFailed(f"AUTH_TOKEN_FILE {path} cannot be read ({error.strerror})") from None
+    tokens = [line.strip() for line in lines if line.strip() and not line.strip().startswith("#")]
+    # It goes into a header, which must not end within it.
+    if not tokens or not (tokens[0].isascii() and tokens[0].isprintable()):
+        raise CommandFailed(f"AUTH_TOKEN_FILE {path} has no token")
+    return f"Bearer {tokens[0]}"
 
 
 def _is_loopback(host: str) -> bool:

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 
 from tests.commands.programs import CommandFailed, Programs, say
 from tests.commands.running_pods import COMPARED, Expected, RunningPods
-from tests.commands.service import Answer, Service
+from tests.commands.service import Answer, Service, authorization_of
 
 SYNC_SECONDS = 60.0
 PAUSE_SECONDS = 0.2
@@ -21,7 +21,11 @@ AGREE_SECONDS = 5.0
 
 def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
     """Check the service; return the exit code."""
-    parser = argparse.ArgumentParser(prog="tox run -e smoke --", description="Check a running pod-index over HTTP.")
+    parser = argparse.ArgumentParser(
+        prog="tox run -e smoke --",
+        description="Check a running pod-index over HTTP. "
+        "BASIC_AUTH_USERNAME and BASIC_AUTH_PASSWORD, or AUTH_TOKEN_FILE, are those that it was started with, if any.",
+    )
     parser.add_argument("url", nargs="?", default="http://localhost:8080", help="default: http://localhost:8080")
     parser.add_argument("--uid", help="look up the pod with this UID, instead of one that kubectl names")
     parser.add_argument(
@@ -30,7 +34,7 @@ def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
         help="of the pod that is looked up, where not all namespaces are watched (default: $NAMESPACE, else any)",
     )
     options = parser.parse_args(arguments)
-    smoke = Smoke(Service(options.url), RunningPods(Programs(environ)))
+    smoke = Smoke(Service(options.url, authorization_of(environ)), RunningPods(Programs(environ)))
     smoke.check_health()
     smoke.check_readiness()
     smoke.check_errors()

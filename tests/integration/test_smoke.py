@@ -5,7 +5,7 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -26,10 +26,14 @@ def server() -> Iterator[ApiServer]:
 
 
 def smoke(
-    url: str | OperatorProcess, *arguments: str, server: ApiServer | None = None, folder: Path = ROOT
+    url: str | OperatorProcess,
+    *arguments: str,
+    server: ApiServer | None = None,
+    folder: Path = ROOT,
+    variables: Mapping[str, str] | None = None,
 ) -> "subprocess.CompletedProcess[str]":
     """Run it; with a kubeconfig for ``server``, written to ``folder``, if there is one."""
-    environ = {**os.environ, "KUBECONFIG": "/no/kubeconfig"}
+    environ = {**os.environ, "KUBECONFIG": "/no/kubeconfig", **(variables or {})}
     if server is not None:
         (folder / "smoke.kubeconfig").write_text(server.kubeconfig())
         environ["KUBECONFIG"] = str(folder / "smoke.kubeconfig")
@@ -117,6 +121,25 @@ def test_a_pod_can_be_named_by_hand(server: ApiServer, operator: OperatorProcess
     eventually(lambda: operator.lookup(uid) is None)
     done = smoke(operator, f"--uid={uid}", server=server, folder=tmp_path)
     assert f"expected 200 and the pod {uid}, got 404 " in done.stdout
+    assert done.returncode == 1
+
+
+@pytest.mark.parametrize("way", ["login", "token"])
+def test_who_is_let_in_is_told_by_the_settings_of_the_service(
+    way: str, server: ApiServer, start_operator: StartOperator, tmp_path: Path
+) -> None:
+    (tmp_path / "tokens").write_text("# the first\nfirst-t0ken\nsecond\n")
+    settings = {
+        "login": {"BASIC_AUTH_USERNAME": "ann", "BASIC_AUTH_PASSWORD": "s3cret"},
+        "token": {"AUTH_TOKEN_FILE": str(tmp_path / "tokens")},
+    }[way]
+    operator = start_operator(server, **settings)
+    operator.wait_until_ready()
+    done = smoke(operator, variables=settings)
+    assert done.returncode == 0, done.stdout
+    assert "401" not in done.stdout
+    done = smoke(operator)
+    assert 'got 401 {"error":"Unauthorized"}' in done.stdout
     assert done.returncode == 1
 
 

@@ -3,11 +3,12 @@
 import socket
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
 from tests.commands.programs import CommandFailed
-from tests.commands.service import Service
+from tests.commands.service import Service, authorization_of
 from tests.operator_process import free_port
 from tests.unit.commands.answers import Answers
 from tests.unit.commands.repository import Repository, failure
@@ -76,6 +77,37 @@ def test_a_proxy_is_not_asked_about_this_machine(
     assert repository.run("smoke", service.url, http_proxy=proxy).returncode == 0
     monkeypatch.setenv("http_proxy", service.url)
     assert Service("http://elsewhere.invalid").ask("/health").status == 200, "the proxy has answered"
+
+
+@pytest.mark.parametrize(
+    ("environ", "header"),
+    [
+        ({}, None),
+        ({"BASIC_AUTH_USERNAME": "ann", "BASIC_AUTH_PASSWORD": "s3:cret"}, "Basic YW5uOnMzOmNyZXQ="),
+        ({"BASIC_AUTH_USERNAME": "ann"}, None),
+        ({"AUTH_TOKEN_FILE": "tokens"}, "Bearer t0ken"),
+        ({"AUTH_TOKEN_FILE": "tokens", "BASIC_AUTH_USERNAME": "a", "BASIC_AUTH_PASSWORD": "b"}, "Basic YTpi"),
+    ],
+)
+def test_the_settings_tell_what_lets_in(
+    environ: dict[str, str], header: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "tokens").write_text("# mine\n\n t0ken\nother\n")
+    assert authorization_of(environ) == header
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [(None, "cannot be read (No such file or directory)"), ("# none\n", "has no token"), ("t\x07", "has no token")],
+)
+def test_a_token_file_without_a_token_is_told(content: str | None, says: str, tmp_path: Path) -> None:
+    path = tmp_path / "tokens"
+    if content is not None:
+        path.write_text(content)
+    with pytest.raises(CommandFailed) as caught:
+        authorization_of({"AUTH_TOKEN_FILE": str(path)})
+    assert str(caught.value) == f"AUTH_TOKEN_FILE {path} {says}"
 
 
 def test_a_long_answer_is_shown_in_part(service: Answers) -> None:
