@@ -8,6 +8,7 @@ import asyncio
 import gc
 import logging
 import os
+import time
 from typing import Any, NoReturn, cast
 
 import aiohttp
@@ -31,6 +32,7 @@ logger = logging.getLogger("pod_index")
 @kopf.on.startup(id="start")
 async def start(settings: kopf.OperatorSettings, memo: kopf.Memo, **_: Any) -> None:
     """Make what lives as long as the operator, and listen: /health is 200 before the first sync."""
+    kopf_settings.configure_logs()
     await asyncio.sleep(0)  # Kopf's other tasks have to begin before they can be cancelled without a warning.
     try:
         memo.settings = Settings.from_environ(os.environ)
@@ -62,12 +64,14 @@ async def start(settings: kopf.OperatorSettings, memo: kopf.Memo, **_: Any) -> N
     kopf_settings.configure(settings)
     # What has been imported stays. Every full collection would look through it: 26 ms without an answer.
     gc.freeze()
+    memo.listening = True
     logger.info("Listening on port %d", memo.settings.port)
 
 
 @kopf.on.cleanup(id="stop")
 async def stop(memo: kopf.Memo, **_: Any) -> None:
     """Turn /ready to 503, go on answering until load balancers have noticed, then stop."""
+    began = time.monotonic()
     if "server" in memo:
         begin_shutdown(memo.app)
         await asyncio.sleep(memo.settings.shutdown_drain_seconds)
@@ -76,6 +80,8 @@ async def stop(memo: kopf.Memo, **_: Any) -> None:
         memo.certificate_watch.cancel()
     if "feed" in memo:
         await memo.feed.close()
+    if "listening" in memo:
+        logger.info("Stopped in %.1f s", time.monotonic() - began)
 
 
 @kopf.on.login(id="login")

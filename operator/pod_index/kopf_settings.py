@@ -8,6 +8,10 @@ import kopf
 FOREVER = 365 * 24 * 3600.0
 """A year, in seconds: for time limits of Kopf's that the feed has better ones for."""
 
+CHATTY = ("kopf.objects", "kopf.activities", "kopf._core.engines.activities", "aiohttp.access")
+"""Loggers that tell of every event of every pod and of every liveness probe that its handler has succeeded, and of
+what is no event in the life of pod-index: that Kopf has called its handlers at the start, at login and at the end."""
+
 
 class NoDiffBase(kopf.DiffBaseStorage):
     """Remembers no last state of objects: Kopf's own copies every object at every event."""
@@ -58,7 +62,12 @@ def configure(settings: kopf.OperatorSettings) -> None:
     settings.watching.initial_streaming = True
     settings.watching.inactivity_timeout = FOREVER
     settings.watching.reconnect_backoff = 0.0
+
+
+def configure_logs() -> None:
+    """Let the log say what happens to pod-index, in the format that Kopf was told; to be called before all else."""
+    # Else they go to stderr as they are, whatever the format is: https://docs.python.org/3/library/logging.html
+    logging.captureWarnings(capture=True)
     if not logging.getLogger().isEnabledFor(logging.DEBUG):
-        # "Handler 'pod' succeeded." for every event of every pod, and the like for every liveness probe.
-        for name in ("kopf.objects", "kopf.activities.probe", "aiohttp.access"):
+        for name in CHATTY:
             logging.getLogger(name).setLevel(logging.WARNING)

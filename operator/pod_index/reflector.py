@@ -47,6 +47,9 @@ STEADY_SECONDS = 30.0
 REJECTIONS = 5
 """After so many failures in a row, outages aside, a watch is not resumed but begun anew with a listing."""
 
+HOW = {"streaming": "by a streaming list", "chunked": "in pages"}
+"""What the log calls the modes of ``counts.MODES``."""
+
 Item = tuple[str, Page | Change]
 """The type of a watch event and what it says; pages are ADDED."""
 
@@ -69,8 +72,10 @@ class Reflector:
         self._rewound = False
         self._was_away = False
         self._distrusted: str | None = None
+        self._listed = 0
+        """How many pods the listing under way has brought."""
+        self._began = 0.0
         self._listed_at: float | None = None
-        self._listing_began = 0.0
         self._reason = "start"
         """Why the listing that is due is: one of ``counts.LISTING_REASONS``."""
         self._trouble_since: float | None = None
@@ -92,8 +97,9 @@ class Reflector:
         while True:
             if self._version is None:
                 yield "ADDED", Page(scope=self._scope, pods=[], begins=True, rewound=self._rewound)
+                self._listed = 0
             paged = self._version is None and not self._streaming_list
-            began = self._listing_began = asyncio.get_running_loop().time()
+            self._began = asyncio.get_running_loop().time()
             try:
                 async with contextlib.aclosing(self._attempt()) as items:
                     async for item in items:
@@ -106,7 +112,7 @@ class Reflector:
                     logger.warning("Listing the pods anew: %s", trouble)
                     self._reason = trouble.reason if isinstance(trouble, Expired | Untrusted) else "failing"
                     return
-                if asyncio.get_running_loop().time() - began > STEADY_SECONDS:
+                if asyncio.get_running_loop().time() - self._began > STEADY_SECONDS:
                     self._retries.reset()
                 await self._recover(trouble)
             except Exception as fault:
@@ -132,6 +138,7 @@ class Reflector:
             token, version = page.metadata.continue_token, page.metadata.resource_version
             pods = page.items or []
             self._check_history(version)
+            self._listed += len(pods)
             if not token:
                 self._complete(version, "chunked")
                 yield self._page(pods, version)
@@ -156,10 +163,12 @@ class Reflector:
                         match event:
                             case Added(pod) | Modified(pod):
                                 pods.append(pod)
+                                self._listed += isinstance(event, Added)
                             case Deleted(pod):
                                 # Changes may come between the state and its end; keep their order.
                                 yield self._page(pods)
                                 pods = []
+                                self._listed -= 1
                                 yield "DELETED", Change(self._scope, pod)
                             case Bookmark() if event.ends_initial_events:
                                 version = event.object.metadata.resource_version
@@ -222,14 +231,16 @@ class Reflector:
         return "ADDED", Page(scope=self._scope, pods=pods, complete_at=complete_at)
 
     def _complete(self, version: int, mode: str) -> None:
-        """Note that the listing is complete and that the watch goes on from ``version``."""
+        """Note and tell that the listing is complete; the watch goes on from ``version``."""
         self._version = self._newest = version
         self._rewound = self._was_away = False
         self._listed_at = asyncio.get_running_loop().time()
         self._counts.listings[self._reason] += 1
-        self._counts.listing_durations[mode].add(self._listed_at - self._listing_began)
+        self._counts.listing_durations[mode].add(self._listed_at - self._began)
         self._reason = "reopened"
         self._confirm()
+        where = f" of namespace {self._scope}" if self._scope else ""
+        logger.info("Listed %d pods%s in %.2f s, %s", self._listed, where, self._listed_at - self._began, HOW[mode])
 
     def _confirm(self) -> None:
         """Note that the API server has just confirmed the state."""

@@ -1,7 +1,9 @@
 """A second file for ``kopf run``, which breaks from inside what no API server can break from outside."""
 
 import asyncio
+import logging
 import os
+import warnings
 from typing import Any
 
 import kopf
@@ -11,11 +13,15 @@ from pod_index.changes import Change
 
 @kopf.on.startup(id="sabotage")
 async def sabotage(memo: kopf.Memo, **_: Any) -> None:
-    """Do what SABOTAGE says: fail once on a pod named "sabotaged", or end the HTTP server."""
-    if os.environ["SABOTAGE"] == "index":
-        memo.index.apply = _fail_once(memo.index.apply)
-    else:
-        asyncio.get_running_loop().call_later(0.5, _end, memo.server)
+    """Do what SABOTAGE says: fail once on a pod named "sabotaged", end the HTTP server, or warn."""
+    match os.environ["SABOTAGE"]:
+        case "index":
+            memo.index.apply = _fail_once(memo.index.apply)
+        case "server":
+            asyncio.get_running_loop().call_later(0.5, _end, memo.server)
+        case "warning":
+            warnings.warn("sabotage", stacklevel=1)
+            logging.getLogger("aiohttp.client").warning("sabotage of aiohttp")
 
 
 def _fail_once(apply: Any) -> Any:

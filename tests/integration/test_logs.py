@@ -1,0 +1,105 @@
+"""The log of an operator tells what happened, in few lines, all of one format."""
+
+import json
+import re
+import socket
+from pathlib import Path
+
+import pytest
+
+from tests.apiserver import ApiServer, make_pod
+from tests.conftest import StartOperator
+from tests.operator_process import OperatorProcess
+from tests.polling import eventually
+
+FORMATS = {"full": (), "json": ("--log-format=json",)}
+LEVELS = {"INFO": "info", "WARNING": "warn", "ERROR": "error", "CRITICAL": "fatal"}
+
+Line = tuple[str, str]
+"""A level, as it is called in JSON, and a message."""
+
+
+def lines(operator: OperatorProcess) -> list[Line]:
+    """The log, every line of which must be of the format."""
+    found = []
+    for line in operator.log.splitlines():
+        if line.startswith("{"):
+            read = json.loads(line)
+            found.append((read["severity"], read["message"]))
+        else:
+            parts = re.fullmatch(r"\[\d{4}-\d\d-\d\d [\d:,]+\] \S+ *\[([A-Z]+) *\] (.+)", line)
+            assert parts is not None, line
+            found.append((LEVELS[parts[1]], parts[2]))
+    return found
+
+
+def assert_said(operator: OperatorProcess, *expected: Line) -> None:
+    """Compare the log with levels and patterns of messages, line by line."""
+    said = lines(operator)
+    assert len(said) == len(expected), operator.log
+    for (level, message), (expected_level, pattern) in zip(said, expected, strict=True):
+        assert level == expected_level
+        assert re.fullmatch(pattern, message), message
+
+
+@pytest.mark.parametrize("log_format", FORMATS)
+def test_a_line_for_every_event_in_its_life_and_none_for_a_pod(
+    log_format: str, server: ApiServer, start_operator: StartOperator
+) -> None:
+    server.pods.load(make_pod(f"web-{number}") for number in range(120))
+    operator = start_operator(server, "-A", *FORMATS[log_format], RETRY_MAX_SECONDS="1")
+    eventually(lambda: operator.pod_count() == 120)
+    for number in range(50):
+        server.pods.delete("default", f"web-{number}")
+    eventually(lambda: operator.pod_count() == 70)
+    server.faults.garbage_line(b"{}")
+    server.pods.create(make_pod("new"))
+    operator.wait_until_log_says("Listed 71 pods")
+    eventually(lambda: operator.pod_count() == 71)
+    server.stop()
+    operator.wait_until_log_says("attempt 2 failed")
+    server.start()
+    operator.wait_until_log_says("is back")
+    assert operator.get("/api/v1/pod?uid=unknown")[0] == 404
+    with socket.create_connection(("127.0.0.1", operator.port), timeout=10) as connection:
+        connection.sendall(b"this is no HTTP\r\n\r\n")
+        assert connection.recv(100).startswith(b"HTTP/1.1 400 ")
+    assert operator.stop() == 0
+    seconds = r"\d+\.\d"
+    assert_said(
+        operator,
+        ("info", r"Listening on port \d+"),
+        ("info", rf"Listed 120 pods in {seconds}\d s, by a streaming list"),
+        ("warn", r"Listing the pods anew: the API server sends no watch event \(.*\)"),
+        ("info", rf"Listed 71 pods in {seconds}\d s, by a streaming list"),
+        ("warn", rf"the connection to \S+ broke off \(.*\); attempt 1 failed, the next is in {seconds} s"),
+        ("warn", rf"cannot connect to \S+ \(.*\); .*; attempt 2 failed, the next is in {seconds} s"),
+        ("info", rf"The API server is back after {seconds} s"),
+        ("warn", r"Invalid HTTP request received\."),
+        ("info", r"Signal SIGTERM is received\. Operator is stopping\."),
+        ("info", rf"Stopped in {seconds} s"),
+    )
+
+
+def test_a_listing_in_pages_and_of_namespaces_says_so(start_operator: StartOperator) -> None:
+    with ApiServer(streaming_list=False) as server:
+        server.pods.load(make_pod(f"web-{number}", "team-a") for number in range(120))
+        operator = start_operator(server, "-n", "team-a", "-n", "team-b")
+        eventually(lambda: operator.pod_count() == 120)
+        listed = {message for _, message in lines(operator) if message.startswith("Listed ")}
+        assert {re.sub(r"in [\d.]+ s", "in S s", message) for message in listed} == {
+            "Listed 120 pods of namespace team-a in S s, in pages",
+            "Listed 0 pods of namespace team-b in S s, in pages",
+        }
+
+
+def test_warnings_and_other_libraries_are_json_too(server: ApiServer, tmp_path: Path) -> None:
+    arguments = ("-A", "--log-format=json", "tests/integration/saboteur.py")
+    with OperatorProcess(tmp_path, server.kubeconfig(), *arguments, environ={"SABOTAGE": "warning"}) as operator:
+        operator.wait_until_ready()
+        assert operator.stop() == 0
+    said = [message for level, message in lines(operator) if level == "warn"]
+    assert len(said) == 2
+    assert "saboteur.py" in said[0]
+    assert "UserWarning: sabotage" in said[0]
+    assert said[1] == "sabotage of aiohttp"
