@@ -15,6 +15,7 @@ import aiohttp
 import kopf
 
 from pod_index import kopf_settings
+from pod_index.access_log import AccessLog
 from pod_index.api import begin_shutdown, create_app
 from pod_index.authentication import Guard
 from pod_index.client import ApiClient
@@ -56,7 +57,8 @@ async def start(settings: kopf.OperatorSettings, memo: kopf.Memo, **_: Any) -> N
             certificate = Certificate(memo.settings.tls_cert_file, memo.settings.tls_key_file)
             memo.certificate_watch = asyncio.create_task(certificate.watch(), name="certificate")
             tls = certificate.context
-        memo.server = Server(memo.app, memo.settings.port, on_death=give_up, tls=tls)
+        served = AccessLog(memo.app) if memo.settings.access_log else memo.app
+        memo.server = Server(served, memo.settings.port, on_death=give_up, tls=tls)
         await memo.server.start()
         await client.login()
     except (SettingsError, TlsError, ListenError, CredentialsError) as error:

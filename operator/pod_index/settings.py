@@ -64,6 +64,9 @@ class Settings:
     auth_token_file: str = ""
     """``AUTH_TOKEN_FILE``: a file of bearer tokens, one a line, each of which lets in as well."""
 
+    access_log: bool = False
+    """``ACCESS_LOG``: a line for every request, of which there may be tens of thousands a second."""
+
     @classmethod
     def from_environ(cls, environ: Mapping[str, str]) -> "Settings":
         """Read the settings from ``environ``; raise SettingsError for a value out of its range.
@@ -91,6 +94,7 @@ class Settings:
             basic_auth_username=username,
             basic_auth_password=password,
             auth_token_file=environ.get("AUTH_TOKEN_FILE", "").strip(),
+            access_log=_flag(environ, "ACCESS_LOG", cls.access_log),
         )
 
 

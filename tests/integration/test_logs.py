@@ -3,6 +3,7 @@
 import json
 import re
 import socket
+import time
 from pathlib import Path
 
 import pytest
@@ -103,3 +104,39 @@ def test_warnings_and_other_libraries_are_json_too(server: ApiServer, tmp_path: 
     assert "saboteur.py" in said[0]
     assert "UserWarning: sabotage" in said[0]
     assert said[1] == "sabotage of aiohttp"
+
+
+@pytest.mark.parametrize("log_format", FORMATS)
+def test_an_access_log_is_a_line_for_every_request(
+    log_format: str, server: ApiServer, start_operator: StartOperator
+) -> None:
+    login = {"BASIC_AUTH_USERNAME": "ann", "BASIC_AUTH_PASSWORD": "s3cret"}
+    operator = start_operator(server, "-A", *FORMATS[log_format], ACCESS_LOG="true", **login)
+    operator.wait_until_ready()
+    with socket.create_connection(("127.0.0.1", operator.port), timeout=10) as connection:
+        head = b"GET /health%0aforged?x=%1b[2J HTTP/1.1\r\nHost: x\r\nAuthorization: Basic YW5uOnMzY3JldA==\r\n\r\n"
+        connection.sendall(head)
+        assert connection.recv(100).startswith(b"HTTP/1.1 404 ")
+    operator.get("/api/v1/pod?uid=unknown")
+    ready = operator.log.count("GET /ready ")
+    operator.get("/ready")
+    time.sleep(0.05)
+    assert operator.log.count("GET /ready ") == ready + 1
+    access = [message for _, message in lines(operator) if " ms for " in message]
+    assert "s3cret" not in operator.log
+    assert "YW5uOnMzY3JldA" not in operator.log
+    (forged,) = (message for message in access if "forged" in message)
+    assert re.fullmatch(r"GET /health%0aforged\?x=%1b\[2J 404 in \d+\.\d ms for 127\.0\.0\.1", forged)
+    (refused,) = (message for message in access if "uid=unknown" in message)
+    assert refused.startswith("GET /api/v1/pod?uid=unknown 401 in ")
+    if log_format == "json":
+        read = next(read for line in operator.log.splitlines() if "forged" in (read := json.loads(line))["message"])
+        assert (read["method"], read["status"], read["client"]) == ("GET", 404, "127.0.0.1")
+        assert read["target"] == "/health%0aforged?x=%1b[2J"
+        assert 0 <= read["milliseconds"] < 1000
+    assert operator.stop() == 0
+
+
+def test_there_is_no_access_log_by_default(operator: OperatorProcess) -> None:
+    operator.get("/health")
+    assert "/health" not in operator.log

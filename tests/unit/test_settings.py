@@ -34,6 +34,7 @@ def test_every_variable_is_read() -> None:
         "BASIC_AUTH_USERNAME": "ann",
         "BASIC_AUTH_PASSWORD": " s3:cret ",
         "AUTH_TOKEN_FILE": "/tokens",
+        "ACCESS_LOG": "true",
     }
     assert environ.keys() == {field.name.upper() for field in dataclasses.fields(Settings)}
     assert Settings.from_environ(environ) == Settings(
@@ -51,6 +52,7 @@ def test_every_variable_is_read() -> None:
         basic_auth_username="ann",
         basic_auth_password=" s3:cret ",
         auth_token_file="/tokens",
+        access_log=True,
     )
 
 
