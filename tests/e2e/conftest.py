@@ -13,6 +13,7 @@ from tests.conftest import StartOperator
 from tests.e2e.deployed import Deployed, Kustomize
 from tests.kubernetes import Binaries, KubernetesApiServer, TcpProxy
 from tests.manifests import FOLDER, overlay
+from tests.monitoring import custom_resource_definitions
 from tests.operator_process import OperatorProcess
 
 
@@ -56,6 +57,14 @@ def kubectl_knows_components(control_plane: KubernetesApiServer) -> None:
         pytest.skip(reason)
 
 
+@pytest.fixture(scope="session")
+def kinds_of_the_prometheus_operator(control_plane: KubernetesApiServer) -> None:
+    """What the component ``monitoring`` needs of the cluster."""
+    definitions = custom_resource_definitions()
+    control_plane.kubectl("apply", "-f", "-", stdin=definitions)
+    control_plane.kubectl("wait", "--for=condition=Established", "--timeout=30s", "-f", "-", stdin=definitions)
+
+
 @pytest.fixture(scope="module")
 def nothing_is_deployed(control_plane: KubernetesApiServer, kubectl_knows_components: None) -> None:
     """Other modules leave rights behind."""
@@ -63,7 +72,9 @@ def nothing_is_deployed(control_plane: KubernetesApiServer, kubectl_knows_compon
 
 
 @pytest.fixture
-def kustomize(cluster: KubernetesApiServer, nothing_is_deployed: None, tmp_path: Path) -> Iterator[Kustomize]:
+def kustomize(
+    cluster: KubernetesApiServer, nothing_is_deployed: None, kinds_of_the_prometheus_operator: None, tmp_path: Path
+) -> Iterator[Kustomize]:
     with ExitStack() as stack:
         made = 0
 

@@ -25,6 +25,7 @@ ADDED = {
     "high-availability": {"PodDisruptionBudget"},
     "horizontal-pod-autoscaler": {"HorizontalPodAutoscaler"},
     "ingress": {"Ingress"},
+    "monitoring": {"ConfigMap", "PrometheusRule", "ServiceMonitor"},
     "network-policy": {"NetworkPolicy"},
     "single-namespace": {"Role", "RoleBinding"},
 }

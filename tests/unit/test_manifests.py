@@ -79,10 +79,18 @@ def test_a_misspelt_field_is_not_valid() -> None:
     assert "'enableServiceLink' was unexpected" in complaint
 
 
+def test_a_misspelt_field_of_a_monitor_is_not_valid_either() -> None:
+    monitor = the("ServiceMonitor")
+    monitor["spec"]["endpoints"][0]["intervall"] = "30s"
+    (complaint,) = complaints([monitor])
+    assert complaint.startswith("ServiceMonitor['spec']['endpoints'][0]: ")
+
+
 @pytest.mark.parametrize("folder", KUSTOMIZATIONS, ids=lambda folder: folder.name)
 def test_every_file_is_listed_in_the_kustomization_beside_it(folder: Path) -> None:
     (kustomization,) = read(folder / "kustomization.yaml")
     listed = [*kustomization["resources"], *(patch["path"] for patch in kustomization.get("patches", []))]
+    listed += [file for generator in kustomization.get("configMapGenerator", []) for file in generator["files"]]
     files = {path.name for path in folder.iterdir() if path.is_file()}
     assert sorted(listed) == sorted(files - {"kustomization.yaml"})
 
