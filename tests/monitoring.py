@@ -51,7 +51,7 @@ SCHEMAS = {
 
 def custom_resource_definitions() -> str:
     """The two kinds for a server that knows nothing of them, and takes them as they are."""
-    return "\n---\n".join(json.dumps(_definition(kind)) for kind in SCHEMAS)
+    return "\n".join(json.dumps(_definition(kind)) for kind in SCHEMAS)
 
 
 def _definition(kind: str) -> JSON:

@@ -124,12 +124,14 @@ class OperatorProcess:
         status = Path(f"/proc/{self.process.pid}/status").read_text()
         return int(status.partition("VmHWM:")[2].split()[0]) * 1024
 
-    def get(self, path: str, method: str = "GET", body: bytes | None = None) -> tuple[int, dict[str, str], bytes]:
+    def get(
+        self, path: str, method: str = "GET", body: bytes | None = None, *, accept: str = "*/*"
+    ) -> tuple[int, dict[str, str], bytes]:
         """Send a request on a connection that is kept; return status, headers (names in lower case) and body."""
         if self._connection is None:
             self._connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
         try:
-            self._connection.request(method, path, body)
+            self._connection.request(method, path, body, {"Accept": accept})
             response = self._connection.getresponse()
             headers = {name.lower(): value for name, value in response.getheaders()}
             return response.status, headers, response.read()
