@@ -7,8 +7,11 @@ import httpx
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from starlette.routing import Route
 
-from pod_index.authentication import HEADER_LIMIT, Guard, Login
+from pod_index.api import create_app
+from pod_index.authentication import HEADER_LIMIT, PROTECTED, Guard, Login
+from pod_index.index import PodIndex
 from pod_index.settings import Settings
 from pod_index.tokens import TokenFile
 from tests.served import UID, example_pod, served, synced_index
@@ -154,6 +157,18 @@ async def test_everything_below_the_api_is_protected(method: str, path: str, gua
 async def test_the_probes_are_open_and_so_is_what_is_not_there(path: str, status: int, guard: Guard) -> None:
     assert (await ask(guard, path=path)).status_code == status
     assert (await ask(guard, b"Basic nonsense", path=path)).status_code == status
+
+
+def test_every_route_is_protected_but_the_probes() -> None:
+    """A new one has to be decided on: here, and in PROTECTED."""
+    routes = {route.path for route in create_app(PodIndex(), lambda: None).routes if isinstance(route, Route)}
+    assert {path for path in routes if not path.startswith(PROTECTED)} == {"/health", "/ready"}
+
+
+async def test_before_the_first_sync_it_is_401_too(guard: Guard) -> None:
+    async with served(PodIndex(), None, guard=guard) as client:
+        answer = await client.get(LOOKUP)
+    assert (answer.status_code, answer.headers["age"]) == (401, "0")
 
 
 async def test_nothing_is_in_the_way_where_nothing_is_configured() -> None:
