@@ -63,7 +63,11 @@ def create_app(
         Middleware(Counted, counts=counts, routes=paths),
     ]
     if guard is not None:
-        middleware.insert(0, Middleware(Authentication, guard=guard, age=known_age))
+
+        def count_refusal(path: str, seconds: float) -> None:
+            counts.add_request(path if path in paths else OTHER_ROUTE, 401, seconds)
+
+        middleware.insert(0, Middleware(Authentication, guard=guard, age=known_age, on_refusal=count_refusal))
     app = Starlette(
         routes=routes,
         middleware=middleware,

@@ -6,6 +6,7 @@ It is a layer of its own, which is not there at all where it is not configured.
 import base64
 import binascii
 import hmac
+import time
 from collections.abc import Callable, Iterable
 
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -16,6 +17,9 @@ from pod_index.tokens import TokenFile, digest
 
 PROTECTED = ("/api/v1/",)
 """How the paths begin that only those who are known may ask for; the probes are not among them."""
+
+METRICS = "/metrics"
+"""What is protected as well if ``AUTH_METRICS`` is set."""
 
 HEADER_LIMIT = 8192
 """The longest Authorization header that is looked into, in bytes."""
@@ -53,11 +57,12 @@ class Login:
 
 
 class Guard:
-    """Knows who may ask: who has the login, or one of the tokens."""
+    """Knows who may ask for what begins like ``protected``: who has the login, or one of the tokens."""
 
-    def __init__(self, login: Login | None, tokens: TokenFile | None) -> None:
+    def __init__(self, login: Login | None, tokens: TokenFile | None, protected: tuple[str, ...] = PROTECTED) -> None:
         self._login = login
         self._tokens = tokens
+        self.protected = protected
 
     @classmethod
     def from_settings(cls, settings: Settings) -> "Guard | None":
@@ -65,7 +70,8 @@ class Guard:
         username, password = settings.basic_auth_username, settings.basic_auth_password
         login = Login(username, password) if username else None
         tokens = TokenFile(settings.auth_token_file) if settings.auth_token_file else None
-        return None if login is None and tokens is None else cls(login, tokens)
+        protected = (*PROTECTED, METRICS) if settings.auth_metrics else PROTECTED
+        return None if login is None and tokens is None else cls(login, tokens, protected)
 
     def refuses(self, headers: Iterable[Header]) -> tuple[Header, ...]:
         """Return the challenges of a 401, one for each way to be known; nothing for who may ask.
@@ -91,21 +97,26 @@ class Guard:
 
 
 class Authentication:
-    """Middleware that answers 401 to whom the guard refuses; ``age`` is how old the data is, in seconds."""
+    """Middleware that answers 401 to whom the guard refuses.
+
+    ``age`` is how old the data is, in seconds; ``on_refusal`` is told the path, and how many seconds the answer took.
+    """
 
     def __init__(
-        self, app: ASGIApp, guard: Guard, age: Callable[[], float], protected: tuple[str, ...] = PROTECTED
+        self, app: ASGIApp, guard: Guard, age: Callable[[], float], on_refusal: Callable[[str, float], None]
     ) -> None:
         self._app = app
         self._guard = guard
         self._age = age
-        self._protected = protected
+        self._on_refusal = on_refusal
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass on what is not protected, and what comes from those who may ask."""
-        if scope["type"] == "http" and scope["path"].startswith(self._protected):
+        if scope["type"] == "http" and scope["path"].startswith(self._guard.protected):
+            began = time.perf_counter()
             challenges = self._guard.refuses(scope["headers"])
             if challenges:
                 await respond(send, 401, UNAUTHORIZED, (b"age", b"%d" % self._age()), *challenges)
+                self._on_refusal(scope["path"], time.perf_counter() - began)
                 return
         await self._app(scope, receive, send)

@@ -67,6 +67,9 @@ class Settings:
     access_log: bool = False
     """``ACCESS_LOG``: a line for every request, of which there may be tens of thousands a second."""
 
+    auth_metrics: bool = False
+    """``AUTH_METRICS``: ask for the login or a token at ``/metrics`` as well."""
+
     @classmethod
     def from_environ(cls, environ: Mapping[str, str]) -> "Settings":
         """Read the settings from ``environ``; raise SettingsError for a value out of its range.
@@ -94,6 +97,7 @@ class Settings:
             basic_auth_username=username,
             basic_auth_password=password,
             auth_token_file=environ.get("AUTH_TOKEN_FILE", "").strip(),
+            auth_metrics=_flag(environ, "AUTH_METRICS", cls.auth_metrics),
             access_log=_flag(environ, "ACCESS_LOG", cls.access_log),
         )
 

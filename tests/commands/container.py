@@ -28,6 +28,7 @@ SETTINGS = (
     "BASIC_AUTH_USERNAME",
     "BASIC_AUTH_PASSWORD",
     "AUTH_TOKEN_FILE",
+    "AUTH_METRICS",
     "ACCESS_LOG",
 )
 """The environment variables that configure pod-index."""

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from starlette.routing import Route
 
 from pod_index.api import create_app
-from pod_index.authentication import HEADER_LIMIT, PROTECTED, Guard, Login
+from pod_index.authentication import HEADER_LIMIT, METRICS, PROTECTED, Guard, Login
 from pod_index.index import PodIndex
 from pod_index.settings import Settings
 from pod_index.tokens import TokenFile
@@ -159,10 +159,19 @@ async def test_the_probes_are_open_and_so_is_what_is_not_there(path: str, status
     assert (await ask(guard, b"Basic nonsense", path=path)).status_code == status
 
 
-def test_every_route_is_protected_but_the_probes() -> None:
+@pytest.mark.parametrize(("setting", "status"), [("true", 401), ("", 200)])
+async def test_metrics_are_protected_by_a_setting(setting: str, status: int) -> None:
+    environ = {"BASIC_AUTH_USERNAME": "ann", "BASIC_AUTH_PASSWORD": "s3cret", "AUTH_METRICS": setting}
+    guard = Guard.from_settings(Settings.from_environ(environ))
+    assert guard is not None
+    assert (await ask(guard, path="/metrics")).status_code == status
+    assert (await ask(guard, basic("ann:s3cret"), path="/metrics")).status_code == 200
+
+
+def test_every_route_is_protected_but_the_probes_and_metrics() -> None:
     """A new one has to be decided on: here, and in PROTECTED."""
     routes = {route.path for route in create_app(PodIndex(), lambda: None).routes if isinstance(route, Route)}
-    assert {path for path in routes if not path.startswith(PROTECTED)} == {"/health", "/ready"}
+    assert {path for path in routes if not path.startswith(PROTECTED)} == {"/health", "/ready", METRICS}
 
 
 async def test_before_the_first_sync_it_is_401_too(guard: Guard) -> None:

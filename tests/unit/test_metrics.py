@@ -17,6 +17,7 @@ from starlette.types import Message, Receive, Scope, Send
 import pod_index
 from pod_index import client as api_client
 from pod_index.api import Counted
+from pod_index.authentication import Guard, Login
 from pod_index.counts import EVENTS, RESULTS, SELECTORS, TROUBLES, Counts, Durations
 from pod_index.index import PodIndex
 from pod_index.pods import Added, Bookmark, Deleted, Modified
@@ -215,6 +216,15 @@ async def test_requests_are_counted_by_route_and_status(client: httpx.AsyncClien
     }
     assert value(samples, "request_duration_seconds_count", "/api/v1/pod") == 4
     assert value(samples, "lookups_total", "uid", "hit") == 4
+
+
+async def test_a_request_that_is_not_let_in_is_counted_too() -> None:
+    async with served(PodIndex(), guard=Guard(Login("ann", "s3cret"), None)) as client:
+        for path in ("/api/v1/pod", "/api/v1/nothing"):
+            assert (await client.get(path)).status_code == 401
+        samples = await scrape(client)
+    for route in ("/api/v1/pod", "other"):
+        assert value(samples, "requests_total", route, "401") == 1
 
 
 async def test_a_request_that_fails_is_a_500_and_one_that_is_left_a_499() -> None:

@@ -34,6 +34,7 @@ def test_every_variable_is_read() -> None:
         "BASIC_AUTH_USERNAME": "ann",
         "BASIC_AUTH_PASSWORD": " s3:cret ",
         "AUTH_TOKEN_FILE": "/tokens",
+        "AUTH_METRICS": "yes",
         "ACCESS_LOG": "true",
     }
     assert environ.keys() == {field.name.upper() for field in dataclasses.fields(Settings)}
@@ -52,6 +53,7 @@ def test_every_variable_is_read() -> None:
         basic_auth_username="ann",
         basic_auth_password=" s3:cret ",
         auth_token_file="/tokens",
+        auth_metrics=True,
         access_log=True,
     )
 
