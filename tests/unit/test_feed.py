@@ -127,6 +127,22 @@ async def test_a_handler_that_fails_makes_the_stream_end_with_410(feed: Feed, se
         assert last["object"]["code"] == 410
 
 
+async def test_the_lag_of_a_change_is_counted_when_it_has_been_handled(client: ApiClient, server: ApiServer) -> None:
+    counts = Counts()
+    feed = Feed(client, Settings(), counts)
+    async with contextlib.aclosing(events(feed)) as stream:
+        for _ in range(2):
+            take(feed, await anext(stream))
+        await anext(stream)
+        assert counts.event_lags.seconds == sum(counts.event_lags.buckets) == 0, "pages have none"
+        server.pods.create(make_pod("web"))
+        created = await anext(stream)
+        await asyncio.sleep(0.05)
+        take(feed, created)
+    assert sum(counts.event_lags.buckets) == 1
+    assert 0.04 < counts.event_lags.seconds < 5
+
+
 async def test_the_age_is_that_of_the_stalest_stream(feed: Feed) -> None:
     assert feed.age() is None
     one = events(feed, "https://x/api/v1/namespaces/one/pods?watch=true")

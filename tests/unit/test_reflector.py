@@ -11,13 +11,18 @@ import pytest
 from pod_index.changes import Change, Page
 from pod_index.client import ApiClient
 from pod_index.counts import Counts
-from pod_index.reflector import Item, Reflector
+from pod_index.reflector import REJECTIONS, Item, Reflector
 from pod_index.settings import Settings
 from tests.apiserver import CUT, ApiServer, Fault, make_pod
 
 
-def reflector(client: ApiClient, **settings: Any) -> Reflector:
-    return Reflector(client, "", Settings(**{"retry_max_seconds": 0.02, **settings}), Counts())
+def reflector(client: ApiClient, counts: Counts | None = None, **settings: Any) -> Reflector:
+    return Reflector(client, "", Settings(**{"retry_max_seconds": 0.02, **settings}), counts or Counts())
+
+
+def counted(counts: dict[str, int]) -> dict[str, int]:
+    """What has happened at all."""
+    return {what: count for what, count in counts.items() if count}
 
 
 def event(kind: str, name: str, version: int) -> dict[str, Any]:
@@ -211,3 +216,89 @@ async def test_listings_that_are_far_apart_are_not(
     for _ in range(4):
         await take(watched, 2)  # the pauses would have grown to seconds
     assert watched.confirmed_at is not None
+
+
+# ---- what is counted
+
+
+async def test_events_are_counted_by_type_but_not_those_of_the_listing(client: ApiClient, server: ApiServer) -> None:
+    bookmark = {"type": "BOOKMARK", "object": {"kind": "Pod", "metadata": {"resourceVersion": "8"}}}
+    changes = [event("ADDED", "b", 4), event("MODIFIED", "b", 5), event("DELETED", "b", 6), bookmark]
+    server.faults.add(sends(event("ADDED", "a", 2), end_of_initial_events(3), *changes, event("MODIFIED", "a", 9)))
+    counts = Counts()
+    await take(reflector(client, counts), 6)
+    assert counted(counts.events) == {"added": 1, "modified": 2, "deleted": 1, "bookmark": 1}
+
+
+GONE = {"type": "ERROR", "object": {"kind": "Status", "code": 410, "reason": "Expired"}}
+
+
+@pytest.mark.parametrize(
+    ("watches", "reason", "restarts"),
+    [
+        ([[end_of_initial_events(3)], [GONE]], "expired", {"ended": 1, "expired": 1}),
+        ([[end_of_initial_events(90), event("ADDED", "a", 10)]], "untrusted", {"untrusted": 1}),
+        ([[end_of_initial_events(3)]], "failing", {"ended": 1, "other": REJECTIONS + 1}),
+    ],
+    ids=["expired", "untrusted", "failing"],
+)
+async def test_a_listing_is_counted_by_what_ended_the_watches_before(
+    watches: list[list[dict[str, Any]]],
+    reason: str,
+    restarts: dict[str, int],
+    client: ApiClient,
+    server: ApiServer,
+) -> None:
+    for sent in watches:
+        server.faults.add(sends(*sent))
+    if reason == "failing":
+        server.faults.add(Fault(status=403, times=REJECTIONS + 1))
+    server.faults.add(sends(end_of_initial_events(100)))
+    counts = Counts()
+    watched = reflector(client, counts)
+    await take(watched, 99)
+    await take(watched, 2)
+    assert counted(counts.listings) == {"start": 1, reason: 1}
+    assert counted(counts.watch_restarts) == restarts
+    assert sum(counts.listing_durations["streaming"].buckets) == 2
+    assert counted(counts.listing_failures) == {}
+
+
+async def test_a_listing_that_the_reader_wants_again_or_that_follows_a_fault_is_counted_so(
+    client: ApiClient, server: ApiServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counts = Counts()
+    watched = reflector(client, counts)
+    await take(watched, 2)
+    await take(watched, 2)
+    with monkeypatch.context() as patched:
+        patched.setattr("pod_index.pod_api.decode_events", lambda lines: 1 / 0)
+        await take(watched, 9)
+    await take(watched, 2)
+    assert counted(counts.listings) == {"start": 1, "reopened": 1, "fault": 1}
+    assert counted(counts.listing_failures) == {"other": 1}
+
+
+@pytest.mark.parametrize(
+    ("fault", "reason"),
+    [
+        ({"status": 403}, "other"),
+        ({"status": 401}, "unauthorized"),
+        ({"status": 410}, "expired"),
+        ({"status": 422}, "rejected"),
+        ({"status": 500}, "unreachable"),
+        ({"body": b"nonsense\n"}, "untrusted"),
+    ],
+)
+@pytest.mark.parametrize("streaming_list", [True, False])
+async def test_listings_that_fail_are_counted_by_what_the_server_did(
+    fault: dict[str, Any], reason: str, streaming_list: bool, client: ApiClient, server: ApiServer
+) -> None:
+    server.faults.add(Fault(times=1, **fault))
+    counts = Counts()
+    await take(reflector(client, counts, streaming_list=streaming_list), 3)
+    assert counted(counts.listing_failures) == {reason: 1}
+    assert counted(counts.listings) == {"start": 1}
+    mode = "streaming" if streaming_list and reason != "rejected" else "chunked"
+    assert sum(counts.listing_durations[mode].buckets) == 1
+    assert counted(counts.watch_restarts) == {}
