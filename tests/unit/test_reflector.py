@@ -82,6 +82,26 @@ async def test_changes_between_the_initial_events_and_their_end_keep_their_order
     ]
 
 
+async def test_the_log_tells_how_many_pods_there_are_when_a_listing_is_complete(
+    server: ApiServer, client: ApiClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, logger="pod_index.feed")
+    server.faults.add(sends(event("ADDED", "lost", 1)))
+    server.faults.add(
+        sends(
+            event("ADDED", "a", 1),
+            event("ADDED", "b", 2),
+            event("DELETED", "a", 5),
+            event("MODIFIED", "b", 6),
+            end_of_initial_events(6),
+            event("ADDED", "c", 7),
+        )
+    )
+    await take(reflector(client), 6)
+    listed = [message for message in caplog.messages if message.startswith("Listed ")]
+    assert [message.partition(" in ")[0] for message in listed] == ["Listed 1 pods"]
+
+
 async def test_a_streaming_list_that_ends_before_its_end_begins_anew(server: ApiServer, client: ApiClient) -> None:
     server.faults.add(sends(event("ADDED", "a", 1)))
     server.faults.add(sends(event("ADDED", "b", 2), end_of_initial_events(3)))
