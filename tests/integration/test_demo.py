@@ -36,7 +36,9 @@ def demo(port: str, folder: Path) -> Iterator["subprocess.Popen[str]"]:
         try:
             yield process
         finally:
-            process.kill()
+            # What it has started has to end with it.
+            process.terminate()
+            process.wait(30)
 
 
 def read_until(pattern: str, process: "subprocess.Popen[str]") -> str:
