@@ -51,6 +51,7 @@ async def start(settings: kopf.OperatorSettings, memo: kopf.Memo, **_: Any) -> N
             counts=counts,
             max_staleness_seconds=memo.settings.max_staleness_seconds,
             guard=Guard.from_settings(memo.settings),
+            page=memo.settings.page,
         )
         tls = None
         if memo.settings.tls_cert_file:

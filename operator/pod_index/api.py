@@ -18,6 +18,7 @@ from pod_index.counts import CLIENT_GONE, OTHER_ROUTE, Counts
 from pod_index.endpoints import ListEndpoint, LookupEndpoint, PodEndpoint
 from pod_index.index import PodIndex
 from pod_index.metrics import Metrics
+from pod_index.page import page_routes
 from pod_index.responses import NOT_SYNCED, error, respond
 from pod_index.waiting import WaitingRoom
 
@@ -32,12 +33,14 @@ def create_app(
     counts: Counts | None = None,
     max_staleness_seconds: float = 0.0,
     guard: Guard | None = None,
+    page: bool = True,
 ) -> Starlette:
     """Make the ASGI application that answers from ``index``.
 
     ``age`` tells how many seconds ago the API server last confirmed the data, and None before it has. ``counts`` is
     what the requests are counted in, and what ``/metrics`` tells. ``/ready`` is 503 while the data is older than
     ``max_staleness_seconds``, unless that is 0. Without a ``guard`` everybody may ask for everything.
+    ``page`` is whether there is a page for people.
     """
     started = time.monotonic()
     counts = counts or Counts()
@@ -56,6 +59,7 @@ def create_app(
         Route("/health", HealthEndpoint(), methods=["GET"]),
         Route("/ready", ReadyEndpoint(index, known_age, max_staleness_seconds), methods=["GET"]),
         Route("/metrics", MetricsEndpoint(Metrics(counts, index, age, waiting_room, LOOKUP)), methods=["GET"]),
+        *(page_routes() if page else ()),
     ]
     paths = frozenset(route.path for route in routes)
     middleware = [

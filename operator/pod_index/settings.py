@@ -70,6 +70,9 @@ class Settings:
     auth_metrics: bool = False
     """``AUTH_METRICS``: ask for the login or a token at ``/metrics`` as well."""
 
+    page: bool = True
+    """``PAGE``: serve a page for people at ``/``; ``false`` answers 404 there."""
+
     @classmethod
     def from_environ(cls, environ: Mapping[str, str]) -> "Settings":
         """Read the settings from ``environ``; raise SettingsError for a value out of its range.
@@ -99,6 +102,7 @@ class Settings:
             auth_token_file=environ.get("AUTH_TOKEN_FILE", "").strip(),
             auth_metrics=_flag(environ, "AUTH_METRICS", cls.auth_metrics),
             access_log=_flag(environ, "ACCESS_LOG", cls.access_log),
+            page=_flag(environ, "PAGE", cls.page),
         )
 
 

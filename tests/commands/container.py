@@ -30,6 +30,7 @@ SETTINGS = (
     "AUTH_TOKEN_FILE",
     "AUTH_METRICS",
     "ACCESS_LOG",
+    "PAGE",
 )
 """The environment variables that configure pod-index."""
 

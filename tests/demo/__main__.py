@@ -27,6 +27,7 @@ STEP_SECONDS = 2.0
 
 BANNER = """
   pod-index answers at {url} about a small cluster that lives in this terminal.
+  Look at it with a browser: {url}/?id={uid}
 
   Ask it which pod a UID belongs to, a cgroup, or an IP, and which pods a node has:
 

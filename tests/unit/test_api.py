@@ -184,7 +184,7 @@ async def test_another_method_is_405(method: str, path: str, client: httpx.Async
     assert answer.headers["content-type"] == "application/json"
 
 
-@pytest.mark.parametrize("path", ["/", "/api", "/api/v1", "/health/", "/ready/x", "/%00", "//health"])
+@pytest.mark.parametrize("path", ["/page", "/page.html", "/api", "/api/v1", "/health/", "/ready/x", "/%00", "//health"])
 async def test_another_path_is_404(path: str, client: httpx.AsyncClient) -> None:
     answer = await client.get(f"http://test{path}")
     assert (answer.status_code, answer.content) == (404, b'{"error":"not found"}')

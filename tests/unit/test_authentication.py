@@ -12,6 +12,7 @@ from starlette.routing import Route
 from pod_index.api import create_app
 from pod_index.authentication import HEADER_LIMIT, METRICS, PROTECTED, Guard, Login
 from pod_index.index import PodIndex
+from pod_index.page import FILES
 from pod_index.settings import Settings
 from pod_index.tokens import TokenFile
 from tests.served import UID, example_pod, served, synced_index
@@ -152,7 +153,7 @@ async def test_everything_below_the_api_is_protected(method: str, path: str, gua
 
 @pytest.mark.parametrize(
     ("path", "status"),
-    [("/health", 200), ("/ready", 200), ("/", 404), ("//api/v1/pod", 404), ("/API/v1/pod", 404), ("/api/v1", 404)],
+    [("/health", 200), ("/ready", 200), ("/", 200), ("//api/v1/pod", 404), ("/API/v1/pod", 404), ("/api/v1", 404)],
 )
 async def test_the_probes_are_open_and_so_is_what_is_not_there(path: str, status: int, guard: Guard) -> None:
     assert (await ask(guard, path=path)).status_code == status
@@ -168,10 +169,10 @@ async def test_metrics_are_protected_by_a_setting(setting: str, status: int) -> 
     assert (await ask(guard, basic("ann:s3cret"), path="/metrics")).status_code == 200
 
 
-def test_every_route_is_protected_but_the_probes_and_metrics() -> None:
+def test_every_route_is_protected_but_the_probes_the_metrics_and_the_page_which_holds_nothing() -> None:
     """A new one has to be decided on: here, and in PROTECTED."""
     routes = {route.path for route in create_app(PodIndex(), lambda: None).routes if isinstance(route, Route)}
-    assert {path for path in routes if not path.startswith(PROTECTED)} == {"/health", "/ready", METRICS}
+    assert {path for path in routes if not path.startswith(PROTECTED)} == {"/health", "/ready", METRICS, *FILES}
 
 
 async def test_before_the_first_sync_it_is_401_too(guard: Guard) -> None:

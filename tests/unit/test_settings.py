@@ -36,6 +36,7 @@ def test_every_variable_is_read() -> None:
         "AUTH_TOKEN_FILE": "/tokens",
         "AUTH_METRICS": "yes",
         "ACCESS_LOG": "true",
+        "PAGE": "off",
     }
     assert environ.keys() == {field.name.upper() for field in dataclasses.fields(Settings)}
     assert Settings.from_environ(environ) == Settings(
@@ -55,6 +56,7 @@ def test_every_variable_is_read() -> None:
         auth_token_file="/tokens",
         auth_metrics=True,
         access_log=True,
+        page=False,
     )
 
 

@@ -1,0 +1,573 @@
+"use strict";
+
+// The page asks the API as any other client would. Pods are named by strangers: what comes from there is put in as
+// text, never as markup. What is on the screen is changed, not drawn anew, so that focus and selection stay.
+
+const EVERY = 3000; // milliseconds from one look to the next
+const PATIENCE = 10000; // milliseconds
+const ROWS = 50; // pods of a list at a time
+const STALE = 150; // seconds; a watch that is silent for 130 is opened anew
+const LONG = 240; // characters
+const LINES = 8;
+const FILTER_FROM = 12; // labels and annotations
+const DEEPEST = 20; // JSON that is nested deeper is shown as it is
+const UNSEEN = /(?![\t\n\u200c\u200d])([\p{Cc}\p{Cf}\p{Zl}\p{Zp}])/u; // joiners are part of scripts and emoji
+
+const $ = (id) => document.getElementById(id);
+const number = (value) => value.toLocaleString("en");
+
+function make(tag, properties = {}, ...children) {
+  const element = Object.assign(document.createElement(tag), properties);
+  element.append(...children);
+  return element;
+}
+
+// Put in text. Characters that nobody sees, or that turn others around, are shown by their codes.
+function write(element, text) {
+  const pieces = text.split(UNSEEN);
+  const shown = pieces.map((piece, at) => (at % 2 ? make("span", { className: "code" }, code(piece)) : piece));
+  element.replaceChildren(...chunks(shown));
+}
+
+// A call takes some ten thousand arguments at most.
+function chunks(nodes) {
+  if (nodes.length < 1000) return nodes;
+  const fragment = document.createDocumentFragment();
+  for (const node of nodes) fragment.append(node);
+  return [fragment];
+}
+
+function code(character) {
+  return "U+" + character.codePointAt(0).toString(16).toUpperCase().padStart(4, "0");
+}
+
+function plain(text) {
+  return text.split(UNSEEN).filter((_, at) => at % 2 === 0).join("");
+}
+
+// Indent JSON, token by token: to parse it and write it anew would change long numbers and drop double keys.
+function pretty(text) {
+  if (!/^\s*[{[]/.test(text)) return text;
+  try {
+    JSON.parse(text);
+  } catch {
+    return text;
+  }
+  let depth = 0, deepest = 0;
+  const line = () => "\n" + "  ".repeat(Math.min(depth, DEEPEST));
+  const tokens = /"[^"\\]*(?:\\.[^"\\]*)*"|\{\s*\}|\[\s*\]|[{}[\],:]|\s+/g;
+  const indented = text.replace(tokens, (token) => {
+    switch (token) {
+      case "{": case "[":
+        deepest = Math.max(deepest, ++depth);
+        return token + line();
+      case "}": case "]":
+        depth--;
+        return line() + token;
+      case ",": return "," + line();
+      case ":": return ": ";
+    }
+    return token[0] === '"' ? token : token.replace(/\s+/g, "");
+  });
+  return deepest > DEEPEST ? text : indented;
+}
+
+function span(seconds) {
+  for (const [unit, size] of [["d", 86400], ["h", 3600], ["min", 60]]) {
+    if (seconds >= 2 * size) return `${number(Math.floor(seconds / size))} ${unit}`;
+  }
+  return `${Math.max(0, Math.floor(seconds))} s`;
+}
+
+function ago(time) {
+  const seconds = (Date.now() - Date.parse(time)) / 1000;
+  return Number.isNaN(seconds) ? "" : `${span(seconds)} ago`;
+}
+
+function moment(time) {
+  return time && `${time.replace("T", " ").replace("Z", " UTC")} (${ago(time)})`;
+}
+
+const search = (parameters) => "?" + new URLSearchParams(parameters);
+
+// For those who hear the page; the text is the same for those who see it, at another place.
+function say(text) {
+  $("said").textContent = plain(text);
+}
+
+async function copy(text, button) {
+  try {
+    await navigator.clipboard.writeText(text);
+  } catch {
+    // Without TLS there is no clipboard but by this old way.
+    const area = make("textarea", { value: text, className: "unseen" });
+    document.body.append(area);
+    area.select();
+    document.execCommand("copy");
+    area.remove();
+    button.focus();
+  }
+  const before = button.dataset.text ??= button.textContent;
+  button.textContent = "Copied";
+  say("Copied");
+  setTimeout(() => { button.textContent = before; }, 1500);
+}
+
+function copyButton(what, text, shown = "Copy") {
+  const button = make("button", { type: "button", ariaLabel: `${shown === "Copy" ? `Copy ${what}` : shown}` }, shown);
+  button.onclick = () => copy(text(), button);
+  return button;
+}
+
+function flash(element) {
+  element.classList.remove("changed");
+  void element.offsetWidth; // else the animation would not begin anew
+  element.classList.add("changed");
+}
+
+// A name and its value in a list of them.
+class Row {
+  constructor(name, { mono, link, optional, quiet, copies, json } = {}) {
+    Object.assign(this, { link, optional, quiet, json, open: false });
+    this.value = make(link ? "a" : "span", { className: mono ? "value mono" : "value" });
+    this.more = make("button", { type: "button", hidden: true, onclick: () => { this.open = !this.open; this.draw(); } });
+    this.copy = copyButton(name === "UID" || name === "IP" ? name : plain(name), () => this.text);
+    this.copies = copies;
+    const term = make("dt");
+    write(term, name);
+    this.element = make("div", {}, term, make("dd", {}, this.value, this.more, this.copy));
+  }
+
+  set(text) {
+    if (text === this.text) return;
+    const first = this.text === undefined;
+    this.text = text;
+    this.draw();
+    if (!first && !this.quiet) flash(this.element);
+  }
+
+  draw() {
+    const { text } = this;
+    const whole = this.json ? pretty(text) : text;
+    let short = whole.split("\n", LINES).join("\n");
+    if (short.length > LONG) short = short.slice(0, LONG);
+    const long = short.length < whole.length;
+    write(this.value, long && !this.open ? short + " …" : whole || "none");
+    this.value.classList.toggle("quiet", !whole);
+    this.element.hidden = !whole && Boolean(this.optional);
+    this.more.hidden = !long;
+    this.more.ariaExpanded = String(this.open);
+    this.more.textContent = this.open ? "Show less" : `Show all ${number(text.length)} characters`;
+    this.copy.hidden = !text || !(this.copies || text.length > 40);
+    if (this.link && text) this.value.href = this.link(text);
+    else if (this.link) this.value.removeAttribute("href");
+  }
+}
+
+// The labels of a pod, or its annotations.
+class Pairs {
+  constructor(title) {
+    this.count = make("span");
+    this.list = make("dl", { className: "pairs" });
+    this.element = make("section", {}, make("h3", {}, `${title} `, this.count), this.list);
+    this.rows = new Map();
+  }
+
+  set(pairs, wanted) {
+    const names = Object.keys(pairs).sort();
+    for (const [name, row] of this.rows) {
+      if (Object.hasOwn(pairs, name)) continue;
+      row.element.remove();
+      this.rows.delete(name);
+    }
+    let next = this.list.firstElementChild;
+    for (const name of names) {
+      let row = this.rows.get(name);
+      if (row) next = row.element.nextElementSibling;
+      else {
+        row = new Row(name, { json: true });
+        this.rows.set(name, row);
+        this.list.insertBefore(row.element, next);
+      }
+      row.set(pairs[name]);
+    }
+    this.element.hidden = names.length === 0;
+    this.filter(wanted);
+  }
+
+  filter(wanted) {
+    let matching = 0;
+    for (const [name, row] of this.rows) {
+      const matches = `${name}\n${row.text}`.toLowerCase().includes(wanted);
+      row.element.hidden = !matches;
+      matching += matches;
+    }
+    this.count.textContent = wanted ? `${number(matching)} of ${number(this.rows.size)}` : number(this.rows.size);
+  }
+}
+
+// What is found. It stays when it cannot be found any more: then it is the last that is known.
+class Found {
+  heading = make("h2", { tabIndex: -1 });
+  notice = make("p", { className: "notice", hidden: true });
+
+  fail(answer) {
+    const text = `${answer.status}: ${answer.error}. This is what was known last.`;
+    if (this.notice.hidden) say(text);
+    this.notice.hidden = false;
+    write(this.notice, text);
+  }
+}
+
+// One pod.
+class Card extends Found {
+  constructor(uid) {
+    super();
+    this.uid = uid;
+    const list = (key) => (text) => search({ [key]: text });
+    this.facts = {
+      namespace: new Row("Namespace", { link: list("namespace") }),
+      nodeName: new Row("Node", { link: list("node") }),
+      podIP: new Row("IP", { mono: true, copies: true }),
+      uid: new Row("UID", { mono: true, copies: true }),
+      created: new Row("Created", { quiet: true }),
+      deleted: new Row("Deleted", { quiet: true, optional: true }),
+      kubectl: new Row("kubectl", { mono: true, copies: true, optional: true }),
+      matched: new Row("Matched by", { quiet: true, optional: true }),
+      age: new Row("Data", { quiet: true }),
+    };
+    const permalink = () => new URL(search({ id: this.uid }), location).href;
+    const json = make("a", { href: "api/v1/pod" + search({ uid, includeDeleted: true }) }, "JSON");
+    const share = make("dd", {}, copyButton("", permalink, "Copy link"), json);
+    this.phase = make("span", { className: "phase" });
+    this.labels = new Pairs("Labels");
+    this.annotations = new Pairs("Annotations");
+    this.wanted = make("input", { id: "wanted", type: "search", autocomplete: "off", spellcheck: false });
+    this.wanted.oninput = () => this.filter();
+    const label = make("label", { htmlFor: "wanted" }, "Filter labels and annotations");
+    this.filters = make("div", { className: "filter", hidden: true }, label, this.wanted);
+    this.element = make("article", { className: "card" },
+      make("div", { className: "head" }, this.heading, this.phase), this.notice,
+      make("dl", { className: "facts" }, ...Object.values(this.facts).map((row) => row.element),
+        make("div", {}, make("dt", {}, "Share"), share)),
+      this.filters, this.labels.element, this.annotations.element);
+  }
+
+  filter() {
+    const wanted = this.filters.hidden ? "" : this.wanted.value.trim().toLowerCase();
+    this.labels.filter(wanted);
+    this.annotations.filter(wanted);
+  }
+
+  set(pod, answer) {
+    const gone = Boolean(pod.deletedAt);
+    const phase = gone ? "Deleted" : pod.phase || "No phase yet";
+    const title = `${pod.namespace}/${pod.name}`;
+    if (this.title !== title) write(this.heading, this.title = title);
+    if (this.shownPhase !== phase) {
+      write(this.phase, phase);
+      this.phase.dataset.phase = phase;
+      say(this.shownPhase === undefined ? `Pod ${title}: ${phase}` : `Pod ${title} is now: ${phase}`);
+      if (this.shownPhase !== undefined) flash(this.phase);
+      this.shownPhase = phase;
+    }
+    this.element.classList.toggle("gone", gone);
+    this.notice.hidden = true;
+    const ordinary = [pod.namespace, pod.name].every((name) => /^[a-z0-9][a-z0-9.-]*$/.test(name));
+    const facts = {
+      namespace: pod.namespace,
+      nodeName: pod.nodeName,
+      podIP: pod.podIP,
+      uid: pod.uid,
+      created: moment(pod.createdAt),
+      deleted: gone ? `${moment(pod.deletedAt)}, last phase ${pod.phase || "none"}` : "",
+      kubectl: ordinary && !gone ? `kubectl -n ${pod.namespace} describe pod ${pod.name}` : "",
+      matched: answer.matchedBy ?? "",
+      age: answer.age === null ? "" : `confirmed by the API server ${span(answer.age)} ago`,
+    };
+    for (const [name, text] of Object.entries(facts)) this.facts[name].set(text);
+    // What did not change need not be looked through.
+    const pairs = JSON.stringify([pod.labels, pod.annotations]);
+    if (pairs !== this.pairs) {
+      this.pairs = pairs;
+      const { labels = {}, annotations = {} } = pod;
+      this.filters.hidden = Object.keys(labels).length + Object.keys(annotations).length < FILTER_FROM;
+      this.labels.set(labels, "");
+      this.annotations.set(annotations, "");
+      this.filter();
+    }
+    document.title = `${plain(title)} · pod-index`;
+  }
+}
+
+// A page of a list of pods.
+class List extends Found {
+  constructor({ node, namespace, after }) {
+    super();
+    const of = [node && `node ${node}`, namespace && `namespace ${namespace}`].filter(Boolean).join(", ");
+    Object.assign(this, { node, namespace, of, rows: new Map() });
+    write(this.heading, `Pods of ${of}`);
+    this.note = make("p", { className: "note" });
+    this.body = make("tbody");
+    const heads = [["Pod", ""], ["Phase", ""], ["IP", "wide"], ...(node ? [] : [["Node", "wide"]]), ["Created", "wide"]];
+    const cells = heads.map(([text, className]) => make("th", { scope: "col", className }, text));
+    this.table = make("table", {}, make("thead", {}, make("tr", {}, ...cells)), this.body);
+    this.next = make("a", { hidden: true }, "Next page");
+    const first = make("a", { href: this.address({}), hidden: !after }, "First page");
+    this.element = make("section", { className: "card" }, this.heading, this.note, this.notice, this.table,
+      make("nav", { ariaLabel: "Pages" }, first, this.next));
+  }
+
+  address(more) {
+    const { node, namespace } = this;
+    return search({ ...(node && { node }), ...(namespace && { namespace }), ...more });
+  }
+
+  set({ pods, continue: more }) {
+    const uids = new Set(pods.map((pod) => pod.uid));
+    for (const [uid, row] of this.rows) {
+      if (uids.has(uid)) continue;
+      row.element.remove();
+      this.rows.delete(uid);
+    }
+    let before = null;
+    for (const pod of pods) {
+      let row = this.rows.get(pod.uid);
+      if (!row) {
+        this.rows.set(pod.uid, row = this.row(pod));
+        if (before) before.after(row.element);
+        else this.body.prepend(row.element);
+      }
+      before = row.element;
+      const { name, phase, ip, node, created } = row;
+      for (const [cell, text] of [
+        [name, `${pod.namespace}/${pod.name}`], [phase, pod.phase], [ip, pod.podIP], [node, pod.nodeName],
+        [created, ago(pod.createdAt)],
+      ]) {
+        if (cell.said !== text) write(cell, cell.said = text);
+      }
+      phase.dataset.phase = pod.phase;
+    }
+    const count = `${number(pods.length)} ${pods.length === 1 ? "pod" : "pods"}${more ? ", and there are more" : ""}`;
+    if (this.note.textContent === "") say(`Pods of ${this.of}: ${count}`);
+    this.note.textContent = count;
+    this.table.hidden = pods.length === 0;
+    this.notice.hidden = true;
+    this.next.hidden = !more;
+    if (more) this.next.href = this.address({ continue: more });
+    document.title = `${plain(this.of)} · pod-index`;
+  }
+
+  row(pod) {
+    const name = make("a", { className: "value", href: search({ id: pod.uid }) });
+    const phase = make("span", { className: "phase" });
+    const [ip, node, created] = ["value mono", "value", "created"].map((className) => make("span", { className }));
+    const cells = [name, phase].map((cell) => make("td", {}, cell));
+    const wide = [ip, ...(this.node ? [] : [node]), created].map((cell) => make("td", { className: "wide" }, cell));
+    return { name, phase, ip, node, created, element: make("tr", {}, ...cells, ...wide) };
+  }
+}
+
+const REASONS = { 400: "Not understood", 401: "Not allowed", 403: "Not allowed", 404: "Not found", 503: "Not ready" };
+
+// What the API says when it has no answer.
+class Failure {
+  heading = make("h2", { tabIndex: -1 });
+  text = make("p", { className: "value" });
+  note = make("p", { className: "note" });
+  element = make("section", { className: "card error" }, this.heading, this.text, this.note);
+
+  fail(answer) {
+    if (this.shown === answer.error) return;
+    write(this.text, this.shown = answer.error);
+    this.heading.textContent = REASONS[answer.status] ?? `Error ${answer.status}`;
+    document.title = `${this.heading.textContent} · pod-index`;
+    this.note.textContent = answer.status === 404
+      ? "Pods that are gone are known for some minutes only. Should this one come, it is shown here."
+      : "";
+    say(`${this.heading.textContent}: ${answer.error}`);
+  }
+}
+
+// How the service is
+
+let since = null; // when it was found out of reach
+let refused = false; // without credentials, every further request would have the browser ask for them again
+let age = null;
+
+class OutOfReach extends Error {}
+
+async function ask(path, options) {
+  let response, body;
+  try {
+    response = await fetch(path, { cache: "no-store", signal: AbortSignal.timeout(PATIENCE), ...options });
+    body = await response.text();
+  } catch (problem) {
+    throw new OutOfReach(problem.message);
+  }
+  try {
+    body = JSON.parse(body);
+  } catch {
+    body = {}; // a proxy has answered in its place
+  }
+  const { ok, status, headers } = response;
+  const answer = { ok, status, body, age: null, matchedBy: headers.get("Matched-By") };
+  answer.error = body.error ?? `${status} ${response.statusText}`;
+  if (headers.has("Age")) age = answer.age = Number(headers.get("Age"));
+  refused ||= status === 401;
+  return answer;
+}
+
+function tell(state, text) {
+  const status = $("status");
+  status.dataset.state = state;
+  if (status.textContent !== text) status.textContent = text;
+}
+
+function showStatus(ready) {
+  if (since !== null) say("pod-index answers again");
+  since = null;
+  if (!ready.ok) return tell("warn", `Not ready: ${plain(ready.error)}`);
+  const pods = `${number(ready.body.podCount)} ${ready.body.podCount === 1 ? "pod" : "pods"}`;
+  if (refused) return tell("warn", `${pods} · lookups: Unauthorized`);
+  tell(age > STALE ? "warn" : "good", age === null ? pods : `${pods} · data ${span(age)} old`);
+}
+
+function showOutOfReach() {
+  if (since === null) {
+    since = new Date();
+    say("pod-index cannot be reached");
+  }
+  tell("bad", `Not reachable since ${since.toLocaleTimeString()} · trying again`);
+}
+
+// What is asked for, and what is shown of it
+
+let asked = {};
+let drawn = null; // a Card, a List or a Failure
+let settled = ""; // "missing" or "refused": an answer that need not be asked for again
+let moved = false; // whether a person has just gone elsewhere
+let turn = 0; // answers to earlier turns come too late
+let timer = 0;
+
+function read() {
+  const given = new URLSearchParams(location.search);
+  const [id, node, namespace, after] = ["id", "node", "namespace", "continue"].map((name) => given.get(name) ?? "");
+  if (id) return { kind: "pod", id };
+  return node || namespace ? { kind: "list", node, namespace, after } : { kind: "nothing" };
+}
+
+function show(next) {
+  drawn = next;
+  $("result").replaceChildren(next.element);
+  if (!moved) return;
+  moved = false;
+  // What had the focus may be gone.
+  if (document.activeElement === document.body) next.heading.focus({ preventScroll: true });
+}
+
+function go(address) {
+  if (address !== location.search) history.pushState(null, "", address || location.pathname);
+  moved = true;
+  scrollTo(0, 0);
+  begin();
+}
+
+function begin() {
+  asked = read();
+  $("id").value = asked.id ?? "";
+  drawn = null;
+  settled = "";
+  refused = false;
+  if (asked.kind === "nothing") {
+    $("result").replaceChildren();
+    document.title = "pod-index";
+    say("");
+    moved = false;
+  }
+  look();
+}
+
+function look() {
+  clearTimeout(timer);
+  round(++turn);
+}
+
+async function round(mine) {
+  try {
+    const [ready] = await Promise.all([ask("ready"), refused ? null : lookUp(mine)]);
+    if (mine === turn) showStatus(ready);
+  } catch (problem) {
+    if (!(problem instanceof OutOfReach)) throw problem;
+    if (mine === turn) showOutOfReach();
+  } finally {
+    if (mine === turn && document.visibilityState === "visible") timer = setTimeout(look, EVERY);
+  }
+}
+
+async function lookUp(mine) {
+  const open = asked.kind !== "nothing" && settled === "";
+  if (!open) {
+    // One request that tells the age of the data, and whether the pod that was missing has come.
+    const ids = settled === "missing" ? [asked.id] : [];
+    const address = "api/v1/pods/lookup?includeDeleted=true";
+    const answer = await ask(address, { method: "POST", body: JSON.stringify({ ids }) });
+    if (mine !== turn || !answer.body.results?.[0]?.pod) return;
+  }
+  const { id, node, namespace, after } = asked;
+  const address = asked.kind === "pod"
+    ? "api/v1/pod" + search({ id, includeDeleted: true })
+    : "api/v1/pods" + search({ node, namespace, limit: ROWS, continue: after });
+  const answer = await ask(address);
+  if (mine !== turn) return;
+  settled = answer.ok || answer.status >= 500 ? "" : answer.status === 404 ? "missing" : "refused";
+  if (!answer.ok) {
+    if (!drawn) show(new Failure());
+    drawn.fail(answer);
+  } else if (asked.kind === "list") {
+    if (!(drawn instanceof List)) show(new List(asked));
+    drawn.set(answer.body);
+  } else {
+    const pod = answer.body;
+    const same = drawn instanceof Card && drawn.uid === pod.uid;
+    const card = same ? drawn : new Card(pod.uid);
+    card.set(pod, answer);
+    if (!same) show(card);
+  }
+}
+
+$("form").addEventListener("submit", (event) => {
+  event.preventDefault();
+  const id = $("id").value.trim();
+  go(id && search({ id }));
+});
+
+// A field drops line breaks, which would join the paths of a cgroup file.
+$("id").addEventListener("paste", (event) => {
+  const text = event.clipboardData.getData("text");
+  if (!/[\r\n]/.test(text)) return;
+  event.preventDefault();
+  const field = event.target;
+  field.setRangeText(text.trim().replace(/[\r\n]+/g, " "), field.selectionStart, field.selectionEnd, "end");
+});
+
+document.addEventListener("click", (event) => {
+  const link = event.target.closest("a[href]");
+  if (!link || event.button || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return;
+  if (link.origin !== location.origin || link.pathname !== location.pathname) return;
+  event.preventDefault();
+  go(link.search);
+});
+
+addEventListener("popstate", () => {
+  moved = true;
+  begin();
+});
+
+document.addEventListener("visibilitychange", () => {
+  if (document.visibilityState === "visible") look();
+  else clearTimeout(timer);
+});
+
+if (!location.search) $("id").focus();
+begin();
