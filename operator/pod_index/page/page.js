@@ -7,8 +7,8 @@ const EVERY = 3000; // milliseconds from one look to the next
 const PATIENCE = 10000; // milliseconds
 const ROWS = 50; // pods of a list at a time
 const STALE = 150; // seconds; a watch that is silent for 130 is opened anew
-const LONG = 240; // characters
-const LINES = 8;
+const LONG = 400; // characters
+const LINES = 12;
 const FILTER_FROM = 12; // labels and annotations
 const DEEPEST = 20; // JSON that is nested deeper is shown as it is
 const UNSEEN = /(?![\t\n\u200c\u200d])([\p{Cc}\p{Cf}\p{Zl}\p{Zp}])/u; // joiners are part of scripts and emoji
@@ -24,17 +24,10 @@ function make(tag, properties = {}, ...children) {
 
 // Put in text. Characters that nobody sees, or that turn others around, are shown by their codes.
 function write(element, text) {
-  const pieces = text.split(UNSEEN);
-  const shown = pieces.map((piece, at) => (at % 2 ? make("span", { className: "code" }, code(piece)) : piece));
-  element.replaceChildren(...chunks(shown));
-}
-
-// A call takes some ten thousand arguments at most.
-function chunks(nodes) {
-  if (nodes.length < 1000) return nodes;
-  const fragment = document.createDocumentFragment();
-  for (const node of nodes) fragment.append(node);
-  return [fragment];
+  element.textContent = "";
+  for (const [at, piece] of text.split(UNSEEN).entries()) {
+    element.append(at % 2 ? make("span", { className: "code" }, code(piece)) : piece);
+  }
 }
 
 function code(character) {
@@ -114,7 +107,7 @@ async function copy(text, button) {
 }
 
 function copyButton(what, text, shown = "Copy") {
-  const button = make("button", { type: "button", ariaLabel: `${shown === "Copy" ? `Copy ${what}` : shown}` }, shown);
+  const button = make("button", { type: "button", ariaLabel: what ? `${shown} ${what}` : shown }, shown);
   button.onclick = () => copy(text(), button);
   return button;
 }
@@ -127,11 +120,11 @@ function flash(element) {
 
 // A name and its value in a list of them.
 class Row {
-  constructor(name, { mono, link, optional, quiet, copies, json } = {}) {
+  constructor(name, { mono, link, optional, quiet, json, copies = quiet ? false : undefined } = {}) {
     Object.assign(this, { link, optional, quiet, json, open: false });
     this.value = make(link ? "a" : "span", { className: mono ? "value mono" : "value" });
     this.more = make("button", { type: "button", hidden: true, onclick: () => { this.open = !this.open; this.draw(); } });
-    this.copy = copyButton(name === "UID" || name === "IP" ? name : plain(name), () => this.text);
+    this.copy = copyButton(plain(name), () => this.text);
     this.copies = copies;
     const term = make("dt");
     write(term, name);
@@ -157,8 +150,13 @@ class Row {
     this.element.hidden = !whole && Boolean(this.optional);
     this.more.hidden = !long;
     this.more.ariaExpanded = String(this.open);
-    this.more.textContent = this.open ? "Show less" : `Show all ${number(text.length)} characters`;
-    this.copy.hidden = !text || !(this.copies || text.length > 40);
+    if (long) {
+      const lines = whole.split("\n").length;
+      const size = lines > 1 ? `${number(lines)} lines` : `${number(whole.length)} characters`;
+      this.more.textContent = this.open ? "Show less" : `Show all ${size}`;
+    }
+    this.value.classList.toggle("long", long);
+    this.copy.hidden = !text || !(this.copies ?? text.length > 40);
     if (this.link && text) this.value.href = this.link(text);
     else if (this.link) this.value.removeAttribute("href");
   }
@@ -226,8 +224,8 @@ class Card extends Found {
     this.uid = uid;
     const list = (key) => (text) => search({ [key]: text });
     this.facts = {
-      namespace: new Row("Namespace", { link: list("namespace") }),
-      nodeName: new Row("Node", { link: list("node") }),
+      namespace: new Row("Namespace", { link: list("namespace"), copies: false }),
+      nodeName: new Row("Node", { link: list("node"), copies: true }),
       podIP: new Row("IP", { mono: true, copies: true }),
       uid: new Row("UID", { mono: true, copies: true }),
       created: new Row("Created", { quiet: true }),
@@ -480,7 +478,7 @@ function begin() {
   settled = "";
   refused = false;
   if (asked.kind === "nothing") {
-    $("result").replaceChildren();
+    $("result").replaceChildren($("examples").content.cloneNode(true));
     document.title = "pod-index";
     say("");
     moved = false;
