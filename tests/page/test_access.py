@@ -95,8 +95,11 @@ def test_the_keyboard_alone_does_it_all(tab: Tab) -> None:
     expect(heading).to_have_text("Pods of node node-1")
     expect(heading).to_be_focused()
     page.keyboard.press("Tab")
+    chosen = page.locator("tbody a").first
+    expect(chosen).to_be_focused()
+    name = chosen.inner_text()
     page.keyboard.press("Enter")
-    expect(heading).to_have_text(page.title().partition(" ")[0])
+    expect(heading).to_have_text(name)
     expect(heading).to_be_focused()
     page.go_back()
     expect(heading).to_have_text("Pods of node node-1")

@@ -319,6 +319,19 @@ def test_a_service_that_is_away_is_said_to_be_and_comes_back(
     expect(page.locator(".phase")).to_have_text("Succeeded")
 
 
+def test_what_is_asked_of_a_service_that_is_away_is_answered_when_it_is_back(tab: Tab, web: dict[str, Any]) -> None:
+    tab.refusals = True
+    page = tab.open("?node=node-1")
+    expect(title(page)).to_have_text("Pods of node node-1")
+    for path in ("**/ready", "**/api/**"):
+        page.route(path, lambda route: route.abort())
+    tab.find("shop/web")
+    expect(title(page)).to_have_text("Not reachable")
+    page.unroute_all()
+    expect(title(page)).to_have_text("shop/web")
+    expect(page.locator("#result")).to_have_attribute("aria-busy", "false")
+
+
 def test_before_the_first_sync_it_says_so_and_goes_on(tab: Tab, web: dict[str, Any]) -> None:
     tab.refusals = True
     page = tab.page

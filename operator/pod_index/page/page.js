@@ -155,7 +155,7 @@ class Row {
       const size = lines > 1 ? `${number(lines)} lines` : `${number(whole.length)} characters`;
       this.more.textContent = this.open ? "Show less" : `Show all ${size}`;
     }
-    this.value.classList.toggle("long", long);
+    this.value.classList.toggle("block", long || whole.includes("\n"));
     this.copy.hidden = !text || !(this.copies ?? text.length > 40);
     if (this.link && text) this.value.href = this.link(text);
     else if (this.link) this.value.removeAttribute("href");
@@ -171,7 +171,7 @@ class Pairs {
     this.rows = new Map();
   }
 
-  set(pairs, wanted) {
+  set(pairs) {
     const names = Object.keys(pairs).sort();
     for (const [name, row] of this.rows) {
       if (Object.hasOwn(pairs, name)) continue;
@@ -190,7 +190,6 @@ class Pairs {
       row.set(pairs[name]);
     }
     this.element.hidden = names.length === 0;
-    this.filter(wanted);
   }
 
   filter(wanted) {
@@ -290,8 +289,8 @@ class Card extends Found {
       this.pairs = pairs;
       const { labels = {}, annotations = {} } = pod;
       this.filters.hidden = Object.keys(labels).length + Object.keys(annotations).length < FILTER_FROM;
-      this.labels.set(labels, "");
-      this.annotations.set(annotations, "");
+      this.labels.set(labels);
+      this.annotations.set(annotations);
       this.filter();
     }
     document.title = `${plain(title)} · pod-index`;
@@ -366,7 +365,13 @@ class List extends Found {
   }
 }
 
-const REASONS = { 400: "Not understood", 401: "Not allowed", 403: "Not allowed", 404: "Not found", 503: "Not ready" };
+const REASONS = {
+  0: "Not reachable",
+  400: "Not understood",
+  401: "Not allowed",
+  404: "Not found",
+  503: "Not ready",
+};
 
 // What the API says when it has no answer.
 class Failure {
@@ -436,6 +441,10 @@ function showOutOfReach() {
     since = new Date();
     say("pod-index cannot be reached");
   }
+  if (!drawn && asked.kind !== "nothing") {
+    show(new Failure());
+    drawn.fail({ status: 0, error: "pod-index does not answer; this page goes on asking" });
+  }
   tell("bad", `Not reachable since ${since.toLocaleTimeString()} · trying again`);
 }
 
@@ -458,6 +467,7 @@ function read() {
 function show(next) {
   drawn = next;
   $("result").replaceChildren(next.element);
+  $("result").ariaBusy = "false";
   if (!moved) return;
   moved = false;
   // What had the focus may be gone.
@@ -477,6 +487,7 @@ function begin() {
   drawn = null;
   settled = "";
   refused = false;
+  $("result").ariaBusy = String(asked.kind !== "nothing"); // it is the answer to another question still
   if (asked.kind === "nothing") {
     $("result").replaceChildren($("examples").content.cloneNode(true));
     document.title = "pod-index";
