@@ -5,9 +5,10 @@ import re
 from typing import Any
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Browser, Locator, Page, expect
 
 from tests.apiserver import ApiServer, make_pod
+from tests.conftest import StartOperator
 from tests.operator_process import OperatorProcess
 from tests.page.conftest import Tab, refuse
 from tests.polling import eventually
@@ -303,7 +304,7 @@ def test_json_is_indented_without_a_change_to_what_it_says(
 
 
 def test_a_service_that_is_away_is_said_to_be_and_comes_back(
-    tab: Tab, operator: OperatorProcess, server: ApiServer, web: dict[str, Any], start_operator: Any
+    tab: Tab, operator: OperatorProcess, server: ApiServer, web: dict[str, Any], start_operator: StartOperator
 ) -> None:
     tab.refusals = True
     page = tab.open("?id=shop/web")
@@ -399,3 +400,21 @@ def test_nobody_is_asked_for_a_tab_that_nobody_looks_at(tab: Tab, web: dict[str,
     assert asked == []
     with page.expect_response("**/ready"):
         page.evaluate(turn, "visible")
+
+
+def test_with_authentication_the_page_is_open_and_lookups_are_for_those_who_are_let_in(
+    chromium: Browser, server: ApiServer, start_operator: StartOperator
+) -> None:
+    server.pods.create(make_pod("web", "shop"))
+    operator = start_operator(server, BASIC_AUTH_USERNAME="ann", BASIC_AUTH_PASSWORD="s3cret")
+    operator.wait_until_ready()
+    url = f"http://127.0.0.1:{operator.port}/?id=shop/web"
+    with chromium.new_context(http_credentials={"username": "ann", "password": "guess"}) as stranger:
+        page = stranger.new_page()
+        page.goto(url)
+        expect(title(page)).to_have_text("Not allowed")
+        expect(page.locator("#status")).to_have_text("1 pod · lookups: Unauthorized")
+    with chromium.new_context(http_credentials={"username": "ann", "password": "s3cret"}) as known:
+        page = known.new_page()
+        page.goto(url)
+        expect(title(page)).to_have_text("shop/web")

@@ -1,10 +1,11 @@
 "use strict";
 
-// The page asks the API as any other client would. Pods are named by strangers: what comes from there is put in as
-// text, never as markup. What is on the screen is changed, not drawn anew, so that focus and selection stay.
+// Pods are named by strangers: what the API says is put in as text, never as markup. What is on the screen is changed,
+// not drawn anew, so that focus and selection stay.
 
 const EVERY = 3000; // milliseconds from one look to the next
 const PATIENCE = 10000; // milliseconds
+const LOGIN = 120000; // milliseconds: a request waits while the browser asks for a password
 const ROWS = 50; // pods of a list at a time
 const STALE = 150; // seconds; a watch that is silent for 130 is opened anew
 const LONG = 400; // characters
@@ -38,7 +39,7 @@ function plain(text) {
   return text.split(UNSEEN).filter((_, at) => at % 2 === 0).join("");
 }
 
-// Indent JSON, token by token: to parse it and write it anew would change long numbers and drop double keys.
+// Indent JSON by its tokens: to parse it and write it anew would change long numbers and drop double keys.
 function pretty(text) {
   if (!/^\s*[{[]/.test(text)) return text;
   try {
@@ -83,7 +84,7 @@ function moment(time) {
 
 const search = (parameters) => "?" + new URLSearchParams(parameters);
 
-// For those who hear the page; the text is the same for those who see it, at another place.
+// For those who hear the page.
 function say(text) {
   $("said").textContent = plain(text);
 }
@@ -400,10 +401,11 @@ let age = null;
 
 class OutOfReach extends Error {}
 
-async function ask(path, options) {
+async function ask(path, patience, options) {
   let response, body;
   try {
-    response = await fetch(path, { cache: "no-store", signal: AbortSignal.timeout(PATIENCE), ...options });
+    const signal = AbortSignal.any([requests.signal, AbortSignal.timeout(patience)]);
+    response = await fetch(path, { cache: "no-store", signal, ...options });
     body = await response.text();
   } catch (problem) {
     throw new OutOfReach(problem.message);
@@ -456,6 +458,7 @@ let settled = ""; // "missing" or "refused": an answer that need not be asked fo
 let moved = false; // whether a person has just gone elsewhere
 let turn = 0; // answers to earlier turns come too late
 let timer = 0;
+let requests = new AbortController(); // those of this turn
 
 function read() {
   const given = new URLSearchParams(location.search);
@@ -487,7 +490,7 @@ function begin() {
   drawn = null;
   settled = "";
   refused = false;
-  $("result").ariaBusy = String(asked.kind !== "nothing"); // it is the answer to another question still
+  $("result").ariaBusy = String(asked.kind !== "nothing");
   if (asked.kind === "nothing") {
     $("result").replaceChildren($("examples").content.cloneNode(true));
     document.title = "pod-index";
@@ -499,12 +502,14 @@ function begin() {
 
 function look() {
   clearTimeout(timer);
+  requests.abort();
+  requests = new AbortController();
   round(++turn);
 }
 
 async function round(mine) {
   try {
-    const [ready] = await Promise.all([ask("ready"), refused ? null : lookUp(mine)]);
+    const [ready] = await Promise.all([ask("ready", PATIENCE), refused ? null : lookUp(mine)]);
     if (mine === turn) showStatus(ready);
   } catch (problem) {
     if (!(problem instanceof OutOfReach)) throw problem;
@@ -520,14 +525,14 @@ async function lookUp(mine) {
     // One request that tells the age of the data, and whether the pod that was missing has come.
     const ids = settled === "missing" ? [asked.id] : [];
     const address = "api/v1/pods/lookup?includeDeleted=true";
-    const answer = await ask(address, { method: "POST", body: JSON.stringify({ ids }) });
+    const answer = await ask(address, LOGIN, { method: "POST", body: JSON.stringify({ ids }) });
     if (mine !== turn || !answer.body.results?.[0]?.pod) return;
   }
   const { id, node, namespace, after } = asked;
   const address = asked.kind === "pod"
     ? "api/v1/pod" + search({ id, includeDeleted: true })
     : "api/v1/pods" + search({ node, namespace, limit: ROWS, continue: after });
-  const answer = await ask(address);
+  const answer = await ask(address, LOGIN);
   if (mine !== turn) return;
   settled = answer.ok || answer.status >= 500 ? "" : answer.status === 404 ? "missing" : "refused";
   if (!answer.ok) {
