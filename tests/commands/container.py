@@ -40,7 +40,7 @@ PROXIES = ("HTTPS_PROXY", "NO_PROXY")
 HIDDEN = ("BASIC_AUTH_USERNAME", "BASIC_AUTH_PASSWORD", *PROXIES)
 """Those whose values, which may be or hold a password, are not shown: the engine takes them from its environment."""
 
-REPEAT_SECONDS = 1.0
+REPEAT_SECONDS = 2.0
 """A signal within this time after another is the same Ctrl-C: tox repeats the one of the terminal."""
 
 
