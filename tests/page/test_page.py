@@ -288,7 +288,9 @@ def test_json_is_indented_without_a_change_to_what_it_says(
     server.pods.create(make_pod("json", annotations=annotations))
     eventually(lambda: operator.pod_count() == 1)
     page = tab.open("?id=default/json")
-    deep, own, long, other = page.locator(".pairs .value").all()
+    values = page.locator(".pairs .value")
+    expect(values).to_have_count(4)
+    deep, own, long, other = values.all()
     expect(own).to_have_text("\n".join([*lines, "  ],", '  "a": null', "}"]), use_inner_text=True)
     expect(other).to_have_text('{"a":')
     assert len(long.inner_text().splitlines()) == 12
