@@ -45,21 +45,15 @@ async def start(settings: kopf.OperatorSettings, memo: kopf.Memo, **_: Any) -> N
         client = ApiClient(load_credentials, user_agent="pod-index")
         counts = Counts()
         memo.feed = Feed(client, memo.settings, counts)
-        memo.app = create_app(
-            memo.index,
-            memo.feed.age,
-            counts=counts,
-            max_staleness_seconds=memo.settings.max_staleness_seconds,
-            guard=Guard.from_settings(memo.settings),
-            page=memo.settings.page,
-        )
+        guard = Guard.from_settings(memo.settings)
+        memo.app = create_app(memo.index, memo.feed.age, memo.settings, counts=counts, guard=guard)
         tls = None
         if memo.settings.tls_cert_file:
             certificate = Certificate(memo.settings.tls_cert_file, memo.settings.tls_key_file)
             memo.certificate_watch = asyncio.create_task(certificate.watch(), name="certificate")
             tls = certificate.context
         served = AccessLog(memo.app) if memo.settings.access_log else memo.app
-        memo.server = Server(served, memo.settings.port, on_death=give_up, tls=tls)
+        memo.server = Server(served, memo.settings, give_up, tls=tls, counts=counts)
         await memo.server.start()
         await client.login()
     except (SettingsError, TlsError, ListenError, CredentialsError) as error:

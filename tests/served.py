@@ -11,6 +11,7 @@ from pod_index.api import create_app
 from pod_index.changes import Change, Page
 from pod_index.index import PodIndex
 from pod_index.pods import ContainerStatus, Pod, PodIP, PodMetadata, PodSpec, PodStatus
+from pod_index.settings import Settings
 
 UID = "1234abcd-5678-90ef-aaaa-bbbbccccdddd"
 CONTAINER_ID = "9d3f7c0a5e1b2d4f6a8c0e2b4d6f8a1c3e5b7d9f0a2c4e6b8d0f1a3c5e7b9d2f"
@@ -77,9 +78,11 @@ def synced_index(*pods: Pod, **options: Any) -> PodIndex:
 
 
 @contextlib.asynccontextmanager
-async def served(index: PodIndex, age: float | None = 0.0, **options: Any) -> AsyncIterator[httpx.AsyncClient]:
+async def served(
+    index: PodIndex, age: float | None = 0.0, settings: Settings | None = None, **options: Any
+) -> AsyncIterator[httpx.AsyncClient]:
     """A client of the API on the index, in this process; the options are those of the application."""
-    transport = httpx.ASGITransport(create_app(index, lambda: age, **options), raise_app_exceptions=False)
+    transport = httpx.ASGITransport(create_app(index, lambda: age, settings, **options), raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
         yield client
 

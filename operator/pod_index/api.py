@@ -20,6 +20,7 @@ from pod_index.index import PodIndex
 from pod_index.metrics import Metrics
 from pod_index.page import page_routes
 from pod_index.responses import NOT_SYNCED, error, respond
+from pod_index.settings import Settings
 from pod_index.waiting import WaitingRoom
 
 LOOKUP = "/api/v1/pod"
@@ -29,19 +30,17 @@ LOOKUP = "/api/v1/pod"
 def create_app(
     index: PodIndex,
     age: Callable[[], float | None],
+    settings: Settings | None = None,
     *,
     counts: Counts | None = None,
-    max_staleness_seconds: float = 0.0,
     guard: Guard | None = None,
-    page: bool = True,
 ) -> Starlette:
-    """Make the ASGI application that answers from ``index``.
+    """Make the ASGI application that answers from ``index``, with the default ``settings`` if there are no others.
 
     ``age`` tells how many seconds ago the API server last confirmed the data, and None before it has. ``counts`` is
-    what the requests are counted in, and what ``/metrics`` tells. ``/ready`` is 503 while the data is older than
-    ``max_staleness_seconds``, unless that is 0. Without a ``guard`` everybody may ask for everything.
-    ``page`` is whether there is a page for people.
+    what the requests are counted in, and what ``/metrics`` tells. Without a ``guard`` everybody may ask for everything.
     """
+    settings = settings or Settings()
     started = time.monotonic()
     counts = counts or Counts()
 
@@ -51,15 +50,15 @@ def create_app(
         return time.monotonic() - started if seconds is None else seconds
 
     waiting_room = WaitingRoom(index)
-    lookup = PodEndpoint(index, known_age, counts, waiting_room)
+    lookup = PodEndpoint(index, known_age, counts, settings, waiting_room)
     routes = [
         Route(LOOKUP, lookup, methods=["GET"]),
-        Route("/api/v1/pods", ListEndpoint(index, known_age, counts), methods=["GET"]),
-        Route("/api/v1/pods/lookup", LookupEndpoint(index, known_age, counts), methods=["POST"]),
+        Route("/api/v1/pods", ListEndpoint(index, known_age, counts, settings), methods=["GET"]),
+        Route("/api/v1/pods/lookup", LookupEndpoint(index, known_age, counts, settings), methods=["POST"]),
         Route("/health", HealthEndpoint(), methods=["GET"]),
-        Route("/ready", ReadyEndpoint(index, known_age, max_staleness_seconds), methods=["GET"]),
+        Route("/ready", ReadyEndpoint(index, known_age, settings.max_staleness_seconds), methods=["GET"]),
         Route("/metrics", MetricsEndpoint(Metrics(counts, index, age, waiting_room, LOOKUP)), methods=["GET"]),
-        *(page_routes() if page else ()),
+        *(page_routes() if settings.page else ()),
     ]
     paths = frozenset(route.path for route in routes)
     middleware = [

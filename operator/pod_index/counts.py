@@ -27,6 +27,10 @@ RESTARTS = ("ended", *TROUBLES)
 EVENTS = ("added", "modified", "deleted", "bookmark")
 """The types of the events of a watch."""
 
+CUTS = ("crowded", "handshake", "malformed", "oversized", "pipelined", "slow", "unread")
+"""Why a connection of a client was ended: there were too many; its TLS handshake failed; it sent what is no HTTP, too
+much, too many requests at once, or too slowly; or it did not read its answer."""
+
 OTHER_ROUTE = "other"
 """The route of all paths that are none."""
 
@@ -82,6 +86,10 @@ class Counts:
         """Events after a listing, by type."""
         self.event_lags = Durations(LAG_SECONDS)
         """From when an event was read from the connection until it was in the index."""
+        self.connections = 0
+        """Open connections of clients."""
+        self.connections_cut = dict.fromkeys(CUTS, 0)
+        """Those that were not ended by their client, nor for idleness, by reason."""
 
     def add_request(self, route: str, status: int, seconds: float) -> None:
         """Count a request that has been answered; CLIENT_GONE is the status of one that has not."""

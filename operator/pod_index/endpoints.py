@@ -12,13 +12,11 @@ from pod_index.counts import Counts
 from pod_index.identifiers import Identifier, IdentifierError, parse
 from pod_index.index import Match, PodIndex
 from pod_index.responses import RETRY_AFTER, Header, Refused, encode, error, respond, respond_in_parts
+from pod_index.settings import Settings
 from pod_index.waiting import ClientGone, WaitingRoom
 
 IDS_MAX = 1_000
 """How many pods can be asked for at once."""
-
-BODY_LIMIT = 256 * 1024
-"""The longest body that is read, in bytes."""
 
 IDS_AT_ONCE = 50
 """How many of them are looked up before others have their turn: about 0.5 ms."""
@@ -33,10 +31,11 @@ class Endpoint:
     https://www.rfc-editor.org/rfc/rfc9111#section-5.1
     """
 
-    def __init__(self, index: PodIndex, age: Callable[[], float], counts: Counts) -> None:
+    def __init__(self, index: PodIndex, age: Callable[[], float], counts: Counts, settings: Settings) -> None:
         self._index = index
         self._age = age
         self._counts = counts
+        self._settings = settings
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -53,6 +52,13 @@ class Endpoint:
         """Return the body of a success, in pieces, and its headers."""
         raise NotImplementedError
 
+    def _query(self, scope: Scope) -> bytes:
+        """Return the query string; raise Refused if it is too long."""
+        query: bytes = scope["query_string"]
+        if len(query) > self._settings.max_query_bytes:
+            raise Refused(414, f"query string is longer than {self._settings.max_query_bytes} bytes")
+        return query
+
     def _age_header(self) -> Header:
         return b"age", b"%d" % self._age()
 
@@ -64,8 +70,15 @@ class Endpoint:
 class PodEndpoint(Endpoint):
     """``GET /api/v1/pod``: the record of one pod."""
 
-    def __init__(self, index: PodIndex, age: Callable[[], float], counts: Counts, waiting_room: WaitingRoom) -> None:
-        super().__init__(index, age, counts)
+    def __init__(
+        self,
+        index: PodIndex,
+        age: Callable[[], float],
+        counts: Counts,
+        settings: Settings,
+        waiting_room: WaitingRoom,
+    ) -> None:
+        super().__init__(index, age, counts, settings)
         self._waiting_room = waiting_room
         self._count_plain = counts.plain_lookups.add
 
@@ -85,10 +98,10 @@ class PodEndpoint(Endpoint):
         return False
 
     async def _answer(self, scope: Scope, receive: Receive) -> tuple[Sequence[bytes], tuple[Header, ...]]:
-        result = "error"
-        query: bytes = scope["query_string"]
+        result, query = "error", b""
         lookup: queries.Lookup | None = None
         try:
+            query = self._query(scope)
             lookup = queries.lookup(query, self._index.kinds)
             match = await self._find(lookup, receive)
             if match is None:
@@ -132,14 +145,33 @@ class LookupEndpoint(Endpoint):
 
     async def _asked(self, scope: Scope, receive: Receive) -> tuple[list[str], bool]:
         """Return which pods are asked for, and whether those that are gone will do."""
-        deleted = queries.include_deleted(scope["query_string"])
+        deleted = queries.include_deleted(self._query(scope))
         try:
-            ids = self._decoder.decode(await _body(scope, receive)).ids
+            ids = self._decoder.decode(await self._body(receive)).ids
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as problem:
             raise Refused(400, f'body must be JSON such as {{"ids": ["..."]}}: {problem}') from problem
         if len(ids) > IDS_MAX:
             raise Refused(400, f"body has {len(ids)} ids, and at most {IDS_MAX} can be asked for at once")
         return ids, deleted
+
+    async def _body(self, receive: Receive) -> bytes:
+        """Read the body; raise Refused as soon as it is too long or too late, and ClientGone if it breaks off."""
+        body = bytearray()
+        try:
+            async with asyncio.timeout(self._settings.client_timeout_seconds):
+                while True:
+                    message = await receive()
+                    if message["type"] == "http.disconnect":
+                        raise ClientGone
+                    body += message.get("body", b"")
+                    if len(body) > self._settings.max_body_bytes:
+                        raise Refused(413, f"body is longer than {self._settings.max_body_bytes} bytes")
+                    if not message.get("more_body"):
+                        return bytes(body)
+        except TimeoutError as late:
+            # Nothing else on this connection can be told from the rest of the body.
+            text = f"request did not come within {self._settings.client_timeout_seconds:g} s"
+            raise Refused(408, text, (b"connection", b"close")) from late
 
     async def _look_up(self, ids: list[str], *, deleted: bool) -> list[bytes]:
         """Return the body, in pieces."""
@@ -187,7 +219,7 @@ class ListEndpoint(Endpoint):
 
     async def _page(self, scope: Scope) -> tuple[list[bytes], bytes]:
         """Return the records, with commas between them, and what tells how to go on."""
-        listing = queries.listing(scope["query_string"], self._index.kinds)
+        listing = queries.listing(self._query(scope), self._index.kinds)
         if not self._index.synced:
             raise self._not_found("")
         page: list[tuple[str, bytes]] = []
@@ -210,17 +242,3 @@ def _first(index: PodIndex, identifiers: tuple[Identifier, ...], *, deleted: boo
         if match is not None:
             return match
     return None
-
-
-async def _body(scope: Scope, receive: Receive) -> bytes:
-    """Read the body; raise Refused as soon as it is too long, and ClientGone if it breaks off."""
-    body = bytearray()
-    while True:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise ClientGone
-        body += message.get("body", b"")
-        if len(body) > BODY_LIMIT:
-            raise Refused(413, f"body is longer than {BODY_LIMIT} bytes")
-        if not message.get("more_body"):
-            return bytes(body)

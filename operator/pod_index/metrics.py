@@ -63,6 +63,7 @@ class Metrics(Collector):
         yield from self._state()
         yield from self._feed()
         yield from self._requests()
+        yield from self._clients()
 
     def _state(self) -> Iterator[Metric]:
         yield InfoMetricFamily(
@@ -130,6 +131,15 @@ class Metrics(Collector):
         )
         lag.add_metric([], *_cumulated(counts.event_lags))
         yield lag
+
+    def _clients(self) -> Iterator[Metric]:
+        yield GaugeMetricFamily("pod_index_connections", "Open connections of clients.", self._counts.connections)
+        yield _counter(
+            "pod_index_connections_cut",
+            "Connections that were ended for what their client did, by the reason.",
+            "reason",
+            self._counts.connections_cut,
+        )
 
     def _requests(self) -> Iterator[Metric]:
         counts, route = self._counts, self._lookup_route

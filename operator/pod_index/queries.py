@@ -10,9 +10,6 @@ from pod_index.identifiers import Identifier, IdentifierError, canonical_ip, par
 from pod_index.keys import Kind
 from pod_index.responses import Refused
 
-QUERY_LIMIT = 8 * 1024
-"""The longest query string that is read, in bytes; a UID has 36, the longest path of a cgroup some hundred."""
-
 WAIT_MAX_SECONDS = 10.0
 """How long a lookup may wait for its pod."""
 
@@ -73,10 +70,7 @@ def lookup(query: bytes, kinds: frozenset[Kind]) -> Lookup:
 
 def selector_of(query: bytes) -> str:
     """Return what the query string of a lookup selects by, even one that is refused: one of ``counts.SELECTORS``."""
-    try:
-        selectors = _given(read(query))
-    except Refused:
-        return "none"
+    selectors = _given(read(query))
     return selectors[0] if len(selectors) == 1 else "none"
 
 
@@ -95,9 +89,7 @@ def listing(query: bytes, kinds: frozenset[Kind]) -> Listing:
 
 
 def read(query: bytes) -> Mapping[str, str]:
-    """Read a query string; raise Refused if it is too long. Of several values the first counts, as in Go's net/url."""
-    if len(query) > QUERY_LIMIT:
-        raise Refused(414, f"query string is longer than {QUERY_LIMIT} bytes")
+    """Read a query string. Of several values the first counts, as in Go's net/url."""
     parameters = urllib.parse.parse_qs(query.decode("latin-1"), keep_blank_values=True)
     return {name: values[0] for name, values in parameters.items()}
 

@@ -12,7 +12,7 @@ Header = tuple[bytes, bytes]
 RETRY_AFTER = (b"retry-after", b"1")
 """Ask again in a second: https://www.rfc-editor.org/rfc/rfc9110#section-10.2.3"""
 
-PART = 64 * 1024
+PART = 16 * 1024
 """How many bytes of a long answer are sent at once; the next ones when the client has taken them."""
 
 NOT_SYNCED = b'{"error":"cache not synced"}'

@@ -1,14 +1,23 @@
-"""An ASGI application under uvicorn, in an event loop that runs already."""
+"""An ASGI application under uvicorn, in an event loop that runs already, for clients that keep within limits."""
 
 import asyncio
 import contextlib
 import errno
+import logging
+import math
+import resource
 import socket
 import ssl
-from collections.abc import Callable, Iterator
+import time
+from collections import deque
+from collections.abc import Callable, Coroutine, Iterator
 from typing import Any
 
 import uvicorn
+
+from pod_index.connections import LINGER_SECONDS, Connection, answer
+from pod_index.counts import Counts
+from pod_index.settings import Settings
 
 GRACE_SECONDS = 5.0
 """How long answers under way may take to reach their clients when the server stops."""
@@ -16,13 +25,37 @@ GRACE_SECONDS = 5.0
 BACKLOG = 2048
 """Connections that may wait to be accepted."""
 
+ACCEPTED_AT_ONCE = 8
+"""How many of them are accepted before those that are open have their turn."""
+
+CHECK_SECONDS = 1.0
+"""How often is looked for clients that are too slow; more often if they have less than ten times that."""
+
+CHECKED_AT_ONCE = 20
+"""How many of them are looked at before the others have their turn."""
+
+RECEIVE_BUFFER = 64 * 1024
+SEND_BUFFER = 64 * 1024
+"""What the kernel keeps for each connection, in bytes. By itself it keeps megabytes, which count as the container's
+memory: https://docs.kernel.org/admin-guide/cgroup-v2.html#memory"""
+
+REFUSED_MAX = 100
+"""How many clients that are too many may be reading so at the same time."""
+
+OTHER_FILES = REFUSED_MAX + 100
+"""How many files are open besides the connections of clients, at the most."""
+
+CROWDED = answer(503, "too many connections", [(b"retry-after", b"1")])
+
+logger = logging.getLogger("pod_index")
+
 
 class ListenError(Exception):
     """The port cannot be listened on; the message names the variable that sets it."""
 
 
 class Server:
-    """One application on one port, with TLS if there is a context for it.
+    """One application on the port of the settings, with TLS if there is a context for it.
 
     ``on_death`` is called, with a line that says why, if the server ends without having been stopped.
     """
@@ -30,59 +63,163 @@ class Server:
     def __init__(
         self,
         app: Callable[..., Any],
-        port: int,
+        settings: Settings,
         on_death: Callable[[str], None],
         *,
         tls: ssl.SSLContext | None = None,
+        counts: Counts | None = None,
     ) -> None:
-        self._app = app
-        self._port = port
+        self._settings = settings
         self._on_death = on_death
         self._tls = tls
+        self._counts = counts or Counts()
         self._listener: socket.socket | None = None
-        self._server: _Uvicorn | None = None
-        self._task: asyncio.Task[None] | None = None
-        self._stopping = False
-
-    async def start(self) -> None:
-        """Listen on the port and answer from now on; raise ListenError if the port is not to be had."""
-        self._listener = _listen(self._port)
-        # Connections inherit it. Without it, an answer in two parts waits for the client's delayed acknowledgement;
-        # asyncio sets it on sockets that name their protocol only, which those of create_server() do not.
-        self._listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        tls = self._tls
-        config = uvicorn.Config(
-            self._app,
+        self._config = uvicorn.Config(
+            app,
+            interface="asgi3",
+            http="httptools",
             log_config=None,
-            log_level="warning",
+            # Its warnings are of what clients do wrong, a line for each.
+            log_level="error",
             access_log=False,
             lifespan="off",
             ws="none",
             server_header=False,
             proxy_headers=False,
+            timeout_keep_alive=math.ceil(settings.idle_timeout_seconds),
             timeout_graceful_shutdown=int(GRACE_SECONDS),
-            ssl_context_factory=None if tls is None else lambda *_: tls,
         )
-        self._server = _Uvicorn(config)
-        self._task = asyncio.create_task(self._server.serve(sockets=[self._listener]), name="HTTP server")
-        while not self._server.started and not self._task.done():  # noqa: ASYNC110 - uvicorn has no event for it
+        self._server = _Uvicorn(self._config)
+        self._connections: set[Connection] = set()
+        """All that are open, those in a TLS handshake included."""
+        self._refused: deque[socket.socket] = deque()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._serving: asyncio.Task[None] | None = None
+        self._stopping = False
+
+    async def start(self) -> None:
+        """Listen on the port and answer from now on; raise ListenError if the port is not to be had."""
+        self._listener = _listen(self._settings.port)
+        _allow_open_files(self._settings.max_connections + OTHER_FILES)
+        # Connections are accepted here, not by uvicorn: it neither counts TLS handshakes, nor ends them after less
+        # than a minute, and it takes all that wait at once, while nobody else is answered.
+        self._config.load()
+        self._serving = asyncio.create_task(self._server.serve(sockets=[]), name="HTTP server")
+        while not self._server.started and not self._serving.done():  # noqa: ASYNC110 - uvicorn has no event for it
             await asyncio.sleep(0.001)
-        self._task.add_done_callback(self._ended)
+        self._serving.add_done_callback(self._ended)
+        self._start(self._look_after_clients(), "clients")
+        self._accept_from_now_on()
 
     async def stop(self) -> None:
         """Stop listening, let the answers under way reach their clients, and close all connections."""
         self._stopping = True
-        if self._server is not None and self._task is not None:
+        self._close_listener()
+        if self._serving is not None:
             self._server.should_exit = True
-            await asyncio.wait([self._task])
+            await asyncio.wait([self._serving])
+        for task in self._tasks:
+            task.cancel()
+        while self._refused:
+            self._refused.popleft().close()
 
     def _ended(self, task: asyncio.Task[None]) -> None:
-        if self._listener is not None:
-            self._listener.close()
+        self._close_listener()
         # Tasks are cancelled when the whole operator ends, for whatever reason of its own.
         if not self._stopping and not task.cancelled():
             error = task.exception()
             self._on_death(f"the HTTP server has ended unexpectedly ({error or 'no error'})")
+
+    def _close_listener(self) -> None:
+        if self._listener is not None:
+            asyncio.get_running_loop().remove_reader(self._listener)
+            self._listener.close()
+            self._listener = None
+
+    def _start(self, work: Coroutine[None, None, None], name: str) -> None:
+        task = asyncio.create_task(work, name=name)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def _accept_from_now_on(self) -> None:
+        if self._listener is not None:
+            asyncio.get_running_loop().add_reader(self._listener, self._accept)
+
+    def _accept(self) -> None:
+        """Take some of the clients that wait."""
+        loop = asyncio.get_running_loop()
+        for _ in range(ACCEPTED_AT_ONCE):
+            if self._listener is None:
+                return
+            try:
+                sock, _ = self._listener.accept()
+            except BlockingIOError:
+                return
+            except ConnectionError:
+                continue  # It has gone again: accept(2).
+            except OSError as error:
+                # No files or no memory are left: until there are, asking again and again is of no use.
+                logger.error("no connection can be accepted (%s)", error.strerror)
+                loop.remove_reader(self._listener)
+                loop.call_later(CHECK_SECONDS, self._accept_from_now_on)
+                return
+            sock.settimeout(0)
+            if len(self._connections) < self._settings.max_connections:
+                self._start(self._take(sock), "connection")
+            else:
+                self._refuse(sock)
+
+    async def _take(self, sock: socket.socket) -> None:
+        connection = Connection(self._config, self._server.server_state, self._settings, self._counts, self._forget)
+        self._connections.add(connection)
+        self._counts.connections = len(self._connections)
+        loop, patience = asyncio.get_running_loop(), self._settings.client_timeout_seconds
+        try:
+            if self._tls is None:
+                await loop.connect_accepted_socket(lambda: connection, sock)
+            else:
+                await loop.connect_accepted_socket(
+                    lambda: connection,
+                    sock,
+                    ssl=self._tls,
+                    ssl_handshake_timeout=patience,
+                    ssl_shutdown_timeout=patience,
+                )
+        except OSError:
+            self._counts.connections_cut["handshake"] += 1
+            self._forget(connection)
+
+    def _forget(self, connection: Connection) -> None:
+        self._connections.discard(connection)
+        self._counts.connections = len(self._connections)
+
+    def _refuse(self, sock: socket.socket) -> None:
+        """Tell one that is too many so, and give it the time to read it; with TLS there is no way to tell it."""
+        self._counts.connections_cut["crowded"] += 1
+        if self._tls is not None or len(self._refused) >= REFUSED_MAX:
+            sock.close()
+            return
+        with contextlib.suppress(OSError):
+            sock.send(CROWDED)
+            sock.shutdown(socket.SHUT_WR)
+        self._refused.append(sock)
+        asyncio.get_running_loop().call_later(LINGER_SECONDS, self._close_refused)
+
+    def _close_refused(self) -> None:
+        if self._refused:
+            self._refused.popleft().close()
+
+    async def _look_after_clients(self) -> None:
+        """End what clients do not go on with."""
+        patience = min(self._settings.client_timeout_seconds, self._settings.idle_timeout_seconds)
+        while True:
+            await asyncio.sleep(min(CHECK_SECONDS, patience / 10))
+            now = time.monotonic()
+            for number, connection in enumerate(list(self._server.server_state.connections), 1):
+                if isinstance(connection, Connection):
+                    connection.check(now)
+                if number % CHECKED_AT_ONCE == 0:
+                    await asyncio.sleep(0)
 
 
 class _Uvicorn(uvicorn.Server):
@@ -93,16 +230,9 @@ class _Uvicorn(uvicorn.Server):
 
 
 def _listen(port: int) -> socket.socket:
-    """Open a listening socket on all addresses, IPv6 and IPv4 where there is both."""
+    """Open a listening socket on all addresses, IPv6 and IPv4 where there is both; connections inherit its options."""
     try:
-        if socket.has_dualstack_ipv6():
-            try:
-                return socket.create_server(("", port), family=socket.AF_INET6, dualstack_ipv6=True, backlog=BACKLOG)
-            except OSError as error:
-                # The kernel may know IPv6 and have no address to listen on.
-                if error.errno not in (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT):
-                    raise
-        return socket.create_server(("", port), backlog=BACKLOG)
+        listener = _create_listener(port)
     except OSError as error:
         match error.errno:
             case errno.EADDRINUSE:
@@ -112,3 +242,31 @@ def _listen(port: int) -> socket.socket:
             case _:
                 reason = f"cannot be listened on ({error.strerror})"
         raise ListenError(f"PORT {port} {reason}") from error
+    listener.settimeout(0)
+    # Without it, an answer in two parts waits for the client's delayed acknowledgement; asyncio sets it on sockets that
+    # name their protocol only, which those of create_server() do not.
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
+    return listener
+
+
+def _create_listener(port: int) -> socket.socket:
+    if socket.has_dualstack_ipv6():
+        try:
+            return socket.create_server(("", port), family=socket.AF_INET6, dualstack_ipv6=True, backlog=BACKLOG)
+        except OSError as error:
+            # The kernel may know IPv6 and have no address to listen on.
+            if error.errno not in (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT):
+                raise
+    return socket.create_server(("", port), backlog=BACKLOG)
+
+
+def _allow_open_files(needed: int) -> None:
+    """Raise this process's limit of open files, as far as it may do so itself: getrlimit(2)."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    allowed = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
+    if soft != resource.RLIM_INFINITY and soft < allowed:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
+    if allowed < needed:
+        logger.warning("MAX_CONNECTIONS needs %d open files, but only %d are allowed: raise `ulimit -n`", needed, hard)

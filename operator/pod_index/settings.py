@@ -73,6 +73,31 @@ class Settings:
     page: bool = True
     """``PAGE``: serve a page for people at ``/``; ``false`` answers 404 there."""
 
+    max_connections: int = 2000
+    """``MAX_CONNECTIONS``: how many connections of clients may be open, 1 to 1000000. Each takes 10 KB of memory, and
+    up to 100 KB while its client does its worst."""
+
+    max_header_bytes: int = 16 * 1024
+    """``MAX_HEADER_BYTES``: the longest head of a request, its line included, 1024 to 1048576 bytes."""
+
+    max_query_bytes: int = 8 * 1024
+    """``MAX_QUERY_BYTES``: the longest query string below ``/api/v1/``, 100 to 1048576 bytes; a UID has 36, the longest
+    path of a cgroup some hundred."""
+
+    max_body_bytes: int = 256 * 1024
+    """``MAX_BODY_BYTES``: the longest body that is read, 1024 to 67108864 bytes."""
+
+    max_pipelined_requests: int = 16
+    """``MAX_PIPELINED_REQUESTS``: how many requests may be sent before the answer to the last one, 0 to 1000; the
+    others are not answered."""
+
+    client_timeout_seconds: float = 10.0
+    """``CLIENT_TIMEOUT_SECONDS``: how long a client may take for a request's head, for its body, for a TLS handshake,
+    and to read 16 KiB of an answer, 0.1 to 3600."""
+
+    idle_timeout_seconds: float = 5.0
+    """``IDLE_TIMEOUT_SECONDS``: how long a connection may be idle between two requests, 0.1 to 3600."""
+
     @classmethod
     def from_environ(cls, environ: Mapping[str, str]) -> "Settings":
         """Read the settings from ``environ``; raise SettingsError for a value out of its range.
@@ -82,7 +107,7 @@ class Settings:
         tls_cert_file, tls_key_file = _both(environ, "TLS_CERT_FILE", "TLS_KEY_FILE")
         username, password = _login(environ)
         return cls(
-            port=int(_number(environ, "PORT", cls.port, 1, 65535, whole=True)),
+            port=_whole(environ, "PORT", cls.port, 1, 65535),
             shutdown_drain_seconds=_number(environ, "SHUTDOWN_DRAIN_SECONDS", cls.shutdown_drain_seconds, 0, 300),
             streaming_list=_flag(environ, "STREAMING_LIST", cls.streaming_list),
             retry_max_seconds=_number(environ, "RETRY_MAX_SECONDS", cls.retry_max_seconds, 0.01, 3600),
@@ -91,9 +116,7 @@ class Settings:
             deleted_retention_seconds=_number(
                 environ, "DELETED_RETENTION_SECONDS", cls.deleted_retention_seconds, 0, 86400
             ),
-            deleted_retention_max=int(
-                _number(environ, "DELETED_RETENTION_MAX", cls.deleted_retention_max, 0, 1_000_000, whole=True)
-            ),
+            deleted_retention_max=_whole(environ, "DELETED_RETENTION_MAX", cls.deleted_retention_max, 0, 1_000_000),
             tls_cert_file=tls_cert_file.strip(),
             tls_key_file=tls_key_file.strip(),
             max_staleness_seconds=_number(environ, "MAX_STALENESS_SECONDS", cls.max_staleness_seconds, 0, 86400),
@@ -103,7 +126,18 @@ class Settings:
             auth_metrics=_flag(environ, "AUTH_METRICS", cls.auth_metrics),
             access_log=_flag(environ, "ACCESS_LOG", cls.access_log),
             page=_flag(environ, "PAGE", cls.page),
+            max_connections=_whole(environ, "MAX_CONNECTIONS", cls.max_connections, 1, 1_000_000),
+            max_header_bytes=_whole(environ, "MAX_HEADER_BYTES", cls.max_header_bytes, 1024, 1024 * 1024),
+            max_query_bytes=_whole(environ, "MAX_QUERY_BYTES", cls.max_query_bytes, 100, 1024 * 1024),
+            max_body_bytes=_whole(environ, "MAX_BODY_BYTES", cls.max_body_bytes, 1024, 64 * 1024 * 1024),
+            max_pipelined_requests=_whole(environ, "MAX_PIPELINED_REQUESTS", cls.max_pipelined_requests, 0, 1000),
+            client_timeout_seconds=_number(environ, "CLIENT_TIMEOUT_SECONDS", cls.client_timeout_seconds, 0.1, 3600),
+            idle_timeout_seconds=_number(environ, "IDLE_TIMEOUT_SECONDS", cls.idle_timeout_seconds, 0.1, 3600),
         )
+
+
+def _whole(environ: Mapping[str, str], name: str, default: int, low: int, high: int) -> int:
+    return int(_number(environ, name, default, low, high, whole=True))
 
 
 def _number(

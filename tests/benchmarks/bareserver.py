@@ -1,17 +1,17 @@
-"""The least that a lookup could cost: one constant answer, by the operator's own HTTP server and event loop.
+"""The least that a lookup could cost: one constant answer, by the HTTP server and the event loop that the operator has,
+without anything around them.
 
 The arguments are the status and the body. A line of JSON tells the port; it ends with its stdin.
 """
 
 import asyncio
 import json
+import socket
 import sys
 from typing import Any
 
+import uvicorn
 import uvloop
-
-from pod_index.server import Server
-from tests.operator_process import free_port
 
 
 def constant(status: int, body: bytes) -> Any:
@@ -29,12 +29,25 @@ def constant(status: int, body: bytes) -> Any:
 
 async def serve(status: int, body: bytes) -> None:
     """Serve until stdin ends."""
-    port = free_port()
-    server = Server(constant(status, body), port, on_death=sys.exit)
-    await server.start()
-    print(json.dumps({"port": port}), flush=True)
-    await asyncio.to_thread(sys.stdin.read)
-    await server.stop()
+    with socket.create_server(("127.0.0.1", 0), backlog=2048) as listener:
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        config = uvicorn.Config(
+            constant(status, body),
+            interface="asgi3",
+            log_config=None,
+            log_level="error",
+            access_log=False,
+            lifespan="off",
+            ws="none",
+            server_header=False,
+            proxy_headers=False,
+        )
+        server = uvicorn.Server(config)
+        serving = asyncio.create_task(server.serve(sockets=[listener]))
+        print(json.dumps({"port": listener.getsockname()[1]}), flush=True)
+        await asyncio.to_thread(sys.stdin.read)
+        server.should_exit = True
+        await serving
 
 
 if __name__ == "__main__":

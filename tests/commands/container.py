@@ -31,6 +31,13 @@ SETTINGS = (
     "AUTH_METRICS",
     "ACCESS_LOG",
     "PAGE",
+    "MAX_CONNECTIONS",
+    "MAX_HEADER_BYTES",
+    "MAX_QUERY_BYTES",
+    "MAX_BODY_BYTES",
+    "MAX_PIPELINED_REQUESTS",
+    "CLIENT_TIMEOUT_SECONDS",
+    "IDLE_TIMEOUT_SECONDS",
 )
 """The environment variables that configure pod-index."""
 

@@ -76,7 +76,6 @@ def test_a_line_for_every_event_in_its_life_and_none_for_a_pod(
         ("warn", rf"the connection to \S+ broke off \(.*\); attempt 1 failed, the next is in {seconds} s"),
         ("warn", rf"cannot connect to \S+ \(.*\); .*; attempt 2 failed, the next is in {seconds} s"),
         ("info", rf"The API server is back after {seconds} s"),
-        ("warn", r"Invalid HTTP request received\."),
         ("info", r"Signal SIGTERM is received\. Operator is stopping\."),
         ("info", rf"Stopped in {seconds} s"),
     )

@@ -14,6 +14,7 @@ from pod_index.api import create_app
 from pod_index.index import PodIndex
 from pod_index.pods import encode_record
 from pod_index.server import Server
+from pod_index.settings import Settings
 from tests.apiserver import ApiServer, Fault, make_pod
 from tests.conftest import StartOperator
 from tests.operator_process import OperatorProcess, free_port
@@ -36,7 +37,7 @@ def app(index: PodIndex) -> Starlette:
 @pytest.fixture
 async def port(app: Starlette) -> AsyncIterator[int]:
     port = free_port()
-    server = Server(app, port, pytest.fail)
+    server = Server(app, Settings(port=port), pytest.fail)
     await server.start()
     yield port
     await server.stop()

@@ -1,12 +1,25 @@
-"""A small API server that asks for no token, and a client of it."""
+"""A small API server that asks for no token, and a client of it; event loops to serve in."""
 
-from collections.abc import AsyncIterator, Iterator
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 
 import pytest
+import uvloop
 
 from pod_index.client import ApiClient
 from pod_index.credentials import Credentials
 from tests.apiserver import ApiServer
+
+SERVING = ("test_connections.py", "test_server.py", "test_tls.py")
+"""What is tested in both event loops: Kopf takes uvloop where it is, else the one of the standard library."""
+
+
+def pytest_asyncio_loop_factories(item: pytest.Item) -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
+    """Make the loops for one test."""
+    factories: dict[str, Callable[[], asyncio.AbstractEventLoop]] = {"asyncio": asyncio.new_event_loop}
+    if item.path.name in SERVING:
+        factories["uvloop"] = uvloop.new_event_loop
+    return factories
 
 
 def credentials(server: str, token: str | None = None) -> Credentials:

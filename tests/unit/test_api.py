@@ -15,6 +15,7 @@ from pod_index.changes import Page
 from pod_index.index import PodIndex
 from pod_index.pods import Pod, PodMetadata
 from pod_index.responses import error
+from pod_index.settings import Settings
 
 UID = "1234abcd-5678-90ef-aaaa-bbbbccccdddd"
 
@@ -148,7 +149,7 @@ async def test_ready_is_503_during_the_drain_and_lookups_are_answered(
 async def test_ready_is_503_while_the_data_is_too_old_and_lookups_are_answered(index: PodIndex) -> None:
     index.apply_page(listing(UID))
     age = 300.0
-    app = create_app(index, lambda: age, max_staleness_seconds=300.0)
+    app = create_app(index, lambda: age, Settings(max_staleness_seconds=300.0))
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as client:
         assert (await client.get("/ready")).status_code == 200
         age = 300.1
@@ -163,7 +164,7 @@ async def test_ready_is_503_while_the_data_is_too_old_and_lookups_are_answered(i
 
 
 async def test_what_is_not_synced_is_not_called_stale(index: PodIndex) -> None:
-    app = create_app(index, lambda: 1_000.0, max_staleness_seconds=300.0)
+    app = create_app(index, lambda: 1_000.0, Settings(max_staleness_seconds=300.0))
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as client:
         assert (await client.get("/ready")).content == b'{"error":"cache not synced"}'
 

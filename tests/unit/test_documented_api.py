@@ -15,11 +15,14 @@ from starlette.types import ASGIApp
 
 from pod_index.api import begin_shutdown, create_app
 from pod_index.authentication import Guard, Login
-from pod_index.endpoints import BODY_LIMIT, IDS_MAX
+from pod_index.connections import BODY_FACTOR, HEADERS_MAX
+from pod_index.endpoints import IDS_MAX
 from pod_index.index import PodIndex
 from pod_index.pods import encode_record
-from pod_index.queries import LIST_DEFAULT, LIST_MAX, QUERY_LIMIT, WAIT_MAX_SECONDS
+from pod_index.queries import LIST_DEFAULT, LIST_MAX, WAIT_MAX_SECONDS
 from pod_index.responses import error
+from pod_index.server import CROWDED
+from pod_index.settings import Settings
 from pod_index.waiting import WAITERS_MAX
 from tests.readme import README, table
 from tests.served import UID, change, example_pod, served, simple_pod, synced_index
@@ -122,13 +125,20 @@ def requests_that_fail() -> Iterator[tuple[ASGIApp, str, str, bytes]]:
         return create_app(index, lambda: 0.0)
 
     synced = app(synced_index())
-    for path in ("pod", "pods", "pod?uid=U", "pod?uid=U&id=U", "pods?node=" + "x" * QUERY_LIMIT, "nothing"):
+    for path in (
+        "pod",
+        "pods",
+        "pod?uid=U",
+        "pod?uid=U&id=U",
+        "pods?node=" + "x" * Settings.max_query_bytes,
+        "nothing",
+    ):
         yield synced, "GET", f"/api/v1/{path}", b""
     yield synced, "DELETE", "/api/v1/pod", b""
-    yield synced, "POST", "/api/v1/pods/lookup", b"x" * (BODY_LIMIT + 1)
+    yield synced, "POST", "/api/v1/pods/lookup", b"x" * (Settings.max_body_bytes + 1)
     yield app(synced_index(kinds=frozenset())), "GET", "/api/v1/pod?ip=10.0.0.1", b""
     yield app(PodIndex()), "GET", "/ready", b""
-    yield create_app(synced_index(), lambda: 312.0, max_staleness_seconds=300.0), "GET", "/ready", b""
+    yield create_app(synced_index(), lambda: 312.0, Settings(max_staleness_seconds=300.0)), "GET", "/ready", b""
     yield app(PodIndex()), "GET", "/api/v1/pod?uid=U", b""
     guard = Guard(Login("ann", "s3cret"), None)
     yield create_app(synced_index(), lambda: 0.0, guard=guard), "GET", "/api/v1/pod?uid=U", b""
@@ -142,7 +152,17 @@ def requests_that_fail() -> Iterator[tuple[ASGIApp, str, str, bytes]]:
 
 
 async def test_every_error_is_answered_as_documented() -> None:
-    answered = {(503, error(f"{WAITERS_MAX} lookups wait already").decode())}  # tests/unit/test_waiting.py asks for it.
+    answered = {
+        # tests/unit/test_waiting.py and test_connections.py ask for these.
+        (503, error(f"{WAITERS_MAX} lookups wait already").decode()),
+        (400, error("not a valid HTTP request").decode()),
+        (408, error(f"request did not come within {Settings.client_timeout_seconds:g} s").decode()),
+        (413, error(f"request is longer than {BODY_FACTOR * Settings.max_body_bytes} bytes").decode()),
+        (414, error(f"request target is longer than {Settings.max_header_bytes // 2} bytes").decode()),
+        (431, error(f"header is longer than {Settings.max_header_bytes} bytes").decode()),
+        (431, error(f"more than {HEADERS_MAX} header fields").decode()),
+        (503, CROWDED.partition(b"\r\n\r\n")[2].decode()),
+    }
     for app, method, path, body in requests_that_fail():
         transport = httpx.ASGITransport(app, raise_app_exceptions=False)
         async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
@@ -151,7 +171,7 @@ async def test_every_error_is_answered_as_documented() -> None:
     documented = {
         (int(row[0][:3]), text) for row in table("error") for text in re.findall(r'`(\{"error":"[^`]*"\})`', row[1])
     }
-    assert {status for status, _ in documented} == {400, 401, 404, 405, 413, 414, 500, 503}
+    assert {status for status, _ in documented} == {400, 401, 404, 405, 408, 413, 414, 431, 500, 503}
     assert documented == answered
 
 
@@ -160,9 +180,9 @@ async def test_every_error_is_answered_as_documented() -> None:
     [
         ("up to {} pods, by whatever is at hand", IDS_MAX),
         ("takes at most {} `ids`", IDS_MAX),
-        ("`ids` and {} KiB", BODY_LIMIT // 1024),
-        ("body is longer than {:d} bytes", BODY_LIMIT),
-        ("query string is longer than {:d} bytes", QUERY_LIMIT),
+        ("`ids` and {} KiB", Settings.max_body_bytes // 1024),
+        ("body is longer than {:d} bytes", Settings.max_body_bytes),
+        ("query string is longer than {:d} bytes", Settings.max_query_bytes),
         ("at\nmost {:g} s (`2s`", WAIT_MAX_SECONDS),
         ("Up to {} requests may wait", WAITERS_MAX),
         ("{:d} lookups wait already", WAITERS_MAX),

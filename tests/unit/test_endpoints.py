@@ -1,16 +1,23 @@
 """The endpoints of pods: what finds a pod, what its answer says, and which headers it has."""
 
-import pytest
+import asyncio
 
+import pytest
+from starlette.types import Message
+
+from pod_index.api import create_app
 from pod_index.changes import Change, Page
+from pod_index.counts import Counts
 from pod_index.index import PodIndex
 from pod_index.pods import encode_record
+from pod_index.settings import Settings
 from tests.served import (
     CONFIG_HASH,
     CONTAINER_ID,
     UID,
     change,
     example_pod,
+    http_scope,
     listing,
     served,
     simple_pod,
@@ -239,3 +246,43 @@ async def test_what_a_pod_has_in_it_is_told_as_it_is() -> None:
         assert (await client.get("/api/v1/pod?uid=s")).json()["annotations"] == {text: text}
         index.remove(change(simple_pod("s", 2_000, annotations={text: text})))
         assert (await client.get("/api/v1/pod?uid=s&includeDeleted=true")).json()["annotations"] == {text: text}
+
+
+@pytest.mark.parametrize(
+    ("method", "path"), [("GET", "/api/v1/pod"), ("GET", "/api/v1/pods"), ("POST", "/api/v1/pods/lookup")]
+)
+async def test_a_query_of_8192_bytes_is_read_and_a_longer_one_is_not(method: str, path: str) -> None:
+    longest = f"namespace=default&name=example-pod&x={'x' * 8192}"[:8192]
+    counts = Counts()
+    async with served(synced_index(example_pod()), counts=counts) as client:
+        answer = await client.request(method, f"{path}?{longest}", content=b'{"ids": []}')
+        assert answer.status_code == 200
+        answer = await client.request(method, f"{path}?{longest}x", content=b'{"ids": []}')
+    assert (answer.status_code, answer.json()) == (414, {"error": "query string is longer than 8192 bytes"})
+    errors = [selector for (selector, result), count in counts.lookups.items() if result == "error" and count]
+    assert errors == [{"/api/v1/pod": "none", "/api/v1/pods": "list", "/api/v1/pods/lookup": "many"}[path]]
+
+
+async def test_the_longest_query_and_body_are_settings() -> None:
+    settings = Settings(max_query_bytes=100, max_body_bytes=1024)
+    async with served(synced_index(example_pod()), settings=settings) as client:
+        answer = await client.get(f"/api/v1/pod?uid={'x' * 97}")
+        assert (answer.status_code, answer.json()) == (414, {"error": "query string is longer than 100 bytes"})
+        answer = await client.post("/api/v1/pods/lookup", content=b" " * 1025)
+        assert (answer.status_code, answer.json()) == (413, {"error": "body is longer than 1024 bytes"})
+
+
+async def test_a_body_that_does_not_come_is_too_late_and_the_connection_of_no_more_use() -> None:
+    sent: list[Message] = []
+
+    async def receive() -> Message:
+        await asyncio.sleep(0.04)
+        return {"type": "http.request", "body": b" ", "more_body": True}
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    app = create_app(synced_index(), lambda: 0.0, Settings(client_timeout_seconds=0.1))
+    await app(http_scope("/api/v1/pods/lookup", method="POST"), receive, send)
+    assert (sent[0]["status"], sent[1]["body"]) == (408, b'{"error":"request did not come within 0.1 s"}')
+    assert (b"connection", b"close") in sent[0]["headers"]

@@ -10,9 +10,10 @@ from starlette.types import Message
 
 from pod_index.api import create_app
 from pod_index.changes import Page
-from pod_index.endpoints import BODY_LIMIT, IDS_AT_ONCE, IDS_MAX
+from pod_index.endpoints import IDS_AT_ONCE, IDS_MAX
 from pod_index.index import PodIndex
 from pod_index.responses import PART
+from pod_index.settings import Settings
 from tests.served import (
     CONFIG_HASH,
     CONTAINER_ID,
@@ -192,7 +193,7 @@ async def test_a_body_may_come_in_parts() -> None:
 
 async def test_a_body_without_end_is_413_as_soon_as_it_is_too_long() -> None:
     part = b"x" * 1024
-    start, _ = await answers([*parts(*[part] * (BODY_LIMIT // 1024), b"x")])
+    start, _ = await answers([*parts(*[part] * (Settings.max_body_bytes // 1024), b"x")])
     assert start["status"] == 413
 
 

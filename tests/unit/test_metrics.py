@@ -67,6 +67,17 @@ async def client(index: PodIndex) -> AsyncIterator[httpx.AsyncClient]:
         yield client
 
 
+async def test_connections_are_told_and_why_they_were_cut() -> None:
+    counts = Counts()
+    counts.connections = 3
+    counts.connections_cut["slow"] += 2
+    async with served(synced_index(), counts=counts) as client:
+        samples = await scrape(client)
+    assert value(samples, "connections") == 3
+    assert value(samples, "connections_cut_total", "slow") == 2
+    assert value(samples, "connections_cut_total", "unread") == 0
+
+
 # ---- the state
 
 

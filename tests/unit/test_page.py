@@ -10,6 +10,7 @@ import pytest
 from pod_index.api import create_app
 from pod_index.index import PodIndex
 from pod_index.page import FILES
+from pod_index.settings import Settings
 
 PATHS = list(FILES)
 SMALL = 30_000
@@ -17,7 +18,7 @@ SMALL = 30_000
 
 @contextlib.asynccontextmanager
 async def browser(*, page: bool = True) -> AsyncIterator[httpx.AsyncClient]:
-    transport = httpx.ASGITransport(create_app(PodIndex(), lambda: None, page=page))
+    transport = httpx.ASGITransport(create_app(PodIndex(), lambda: None, Settings(page=page)))
     async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
         yield client
 

@@ -259,12 +259,3 @@ def test_a_list_by_node_is_refused_where_nodes_are_switched_off_and_one_by_names
     with pytest.raises(Refused, match=r"^lookups by node are switched off by LOOKUP_KEYS$"):
         listing("node=n&namespace=a", kinds)
     assert listing("namespace=a", frozenset()) == Listing("", "a", 500, "")
-
-
-def test_a_query_of_8192_bytes_is_read_and_a_longer_one_is_not() -> None:
-    longest = "uid=" + "x" * (8192 - 4)
-    assert lookup(longest).identifiers == (Identifier("uid", "x" * 8188),)
-    for read in (lookup, listing):
-        with pytest.raises(Refused, match=r"^query string is longer than 8192 bytes$") as caught:
-            read(longest + "x")
-        assert caught.value.status == 414

@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 from pod_index.server import ListenError, Server
+from pod_index.settings import Settings
 from tests.operator_process import free_port
 
 Died = list[str]
@@ -22,7 +23,7 @@ async def hello(scope: Any, receive: Callable[..., Any], send: Callable[..., Any
 
 async def test_it_answers_as_soon_as_start_returns_and_refuses_after_stop() -> None:
     port, died = free_port(), Died()
-    server = Server(hello, port, died.append)
+    server = Server(hello, Settings(port=port), died.append)
     await server.start()
     async with httpx.AsyncClient() as client:
         assert (await client.get(f"http://127.0.0.1:{port}/")).text == "hello"
@@ -36,7 +37,7 @@ async def test_it_answers_as_soon_as_start_returns_and_refuses_after_stop() -> N
 @pytest.mark.skipif(not socket.has_dualstack_ipv6(), reason="this machine has no IPv6")
 async def test_it_answers_on_ipv6_too() -> None:
     port = free_port()
-    server = Server(hello, port, pytest.fail)
+    server = Server(hello, Settings(port=port), pytest.fail)
     await server.start()
     async with httpx.AsyncClient() as client:
         assert (await client.get(f"http://[::1]:{port}/")).text == "hello"
@@ -55,7 +56,7 @@ async def test_it_answers_on_a_machine_without_ipv6(dualstack: bool, monkeypatch
     monkeypatch.setattr(socket, "create_server", without_ipv6)
     monkeypatch.setattr(socket, "has_dualstack_ipv6", lambda: dualstack)
     port = free_port()
-    server = Server(hello, port, pytest.fail)
+    server = Server(hello, Settings(port=port), pytest.fail)
     await server.start()
     async with httpx.AsyncClient() as client:
         assert (await client.get(f"http://127.0.0.1:{port}/")).text == "hello"
@@ -66,7 +67,7 @@ async def test_a_port_in_use_is_an_error_that_names_the_variable() -> None:
     with socket.create_server(("", 0)) as taken:
         port = taken.getsockname()[1]
         with pytest.raises(ListenError, match=f"^PORT {port} is in use; "):
-            await Server(hello, port, pytest.fail).start()
+            await Server(hello, Settings(port=port), pytest.fail).start()
 
 
 async def test_another_reason_not_to_listen_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -75,14 +76,14 @@ async def test_another_reason_not_to_listen_is_told(monkeypatch: pytest.MonkeyPa
 
     monkeypatch.setattr(socket, "create_server", refuse)
     with pytest.raises(ListenError, match=r"^PORT 80 needs privileges; set PORT to one above 1023$"):
-        await Server(hello, 80, pytest.fail).start()
+        await Server(hello, Settings(port=80), pytest.fail).start()
 
     def fail(*_: object, **__: object) -> None:
         raise OSError(105, "No buffer space available")
 
     monkeypatch.setattr(socket, "create_server", fail)
     with pytest.raises(ListenError, match=r"^PORT 80 cannot be listened on \(No buffer space available\)$"):
-        await Server(hello, 80, pytest.fail).start()
+        await Server(hello, Settings(port=80), pytest.fail).start()
 
 
 async def test_a_request_under_way_is_answered_before_stop_returns() -> None:
@@ -94,7 +95,7 @@ async def test_a_request_under_way_is_answered_before_stop_returns() -> None:
         await hello(scope, receive, send)
 
     port = free_port()
-    server = Server(slow, port, pytest.fail)
+    server = Server(slow, Settings(port=port), pytest.fail)
     await server.start()
     async with httpx.AsyncClient() as client:
         request = asyncio.create_task(client.get(f"http://127.0.0.1:{port}/"))
@@ -109,15 +110,15 @@ async def test_a_request_under_way_is_answered_before_stop_returns() -> None:
 
 async def test_a_server_that_ends_by_itself_is_reported_and_one_that_is_cancelled_is_not() -> None:
     died = Died()
-    for end in (lambda server: setattr(server._server, "should_exit", True), lambda server: server._task.cancel()):
-        server = Server(hello, free_port(), died.append)
+    for end in (lambda server: setattr(server._server, "should_exit", True), lambda server: server._serving.cancel()):
+        server = Server(hello, Settings(port=free_port()), died.append)
         await server.start()
-        assert server._task is not None
+        assert server._serving is not None
         end(server)
-        await asyncio.wait([server._task])
+        await asyncio.wait([server._serving])
         await asyncio.sleep(0)
     assert died == ["the HTTP server has ended unexpectedly (no error)"]
 
 
 async def test_stopping_what_was_never_started_is_no_error() -> None:
-    await Server(hello, free_port(), pytest.fail).stop()
+    await Server(hello, Settings(port=free_port()), pytest.fail).stop()

@@ -37,6 +37,13 @@ def test_every_variable_is_read() -> None:
         "AUTH_METRICS": "yes",
         "ACCESS_LOG": "true",
         "PAGE": "off",
+        "MAX_CONNECTIONS": "5000",
+        "MAX_HEADER_BYTES": "4096",
+        "MAX_QUERY_BYTES": "2048",
+        "MAX_BODY_BYTES": "1024",
+        "MAX_PIPELINED_REQUESTS": "0",
+        "CLIENT_TIMEOUT_SECONDS": "2.5",
+        "IDLE_TIMEOUT_SECONDS": "60",
     }
     assert environ.keys() == {field.name.upper() for field in dataclasses.fields(Settings)}
     assert Settings.from_environ(environ) == Settings(
@@ -57,6 +64,13 @@ def test_every_variable_is_read() -> None:
         auth_metrics=True,
         access_log=True,
         page=False,
+        max_connections=5000,
+        max_header_bytes=4096,
+        max_query_bytes=2048,
+        max_body_bytes=1024,
+        max_pipelined_requests=0,
+        client_timeout_seconds=2.5,
+        idle_timeout_seconds=60,
     )
 
 

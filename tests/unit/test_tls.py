@@ -13,6 +13,7 @@ import pytest
 import trustme
 
 from pod_index.server import Server
+from pod_index.settings import Settings
 from pod_index.tls import Certificate, TlsError
 from tests.certificates import HOST, MountedSecret, encrypted
 from tests.operator_process import free_port
@@ -49,7 +50,7 @@ async def port(secret: MountedSecret) -> AsyncIterator[int]:
     """The port of a server that shows the certificate and watches its files."""
     certificate = load(secret)
     port = free_port()
-    server = Server(hello, port, pytest.fail, tls=certificate.context)
+    server = Server(hello, Settings(port=port), pytest.fail, tls=certificate.context)
     await server.start()
     watch = asyncio.create_task(certificate.watch(POLL))
     yield port
@@ -188,7 +189,7 @@ async def test_tls_on_a_plain_port_ends_without_a_traceback(
     trusting: ssl.SSLContext, caplog: pytest.LogCaptureFixture
 ) -> None:
     port = free_port()
-    server = Server(hello, port, pytest.fail)
+    server = Server(hello, Settings(port=port), pytest.fail)
     await server.start()
     with pytest.raises((ssl.SSLError, ConnectionError)):
         await connect(port, trusting)

@@ -14,6 +14,7 @@ from pod_index.counts import Counts
 from pod_index.endpoints import PodEndpoint
 from pod_index.index import PodIndex
 from pod_index.pods import Pod, encode_record
+from pod_index.settings import Settings
 from pod_index.waiting import WAITERS_MAX, WaitingRoom
 from tests.polling import eventually_true
 from tests.served import (
@@ -212,7 +213,7 @@ async def test_a_thousand_wait_at_a_time_one_more_is_refused_and_one_page_wakes_
 async def test_a_hit_needs_no_place_and_a_place_that_is_left_is_free_again() -> None:
     index = synced_index(example_pod())
     room = WaitingRoom(index, limit=1)
-    endpoint = PodEndpoint(index, lambda: 0.0, Counts(), room)
+    endpoint = PodEndpoint(index, lambda: 0.0, Counts(), Settings(), room)
     async with httpx.AsyncClient(transport=httpx.ASGITransport(endpoint), base_url="http://test") as client:
         for uid in ("first", "second"):
             request = await ask(client, f"uid={uid}&wait=10s", room)
