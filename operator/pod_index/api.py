@@ -18,6 +18,7 @@ from pod_index.counts import CLIENT_GONE, OTHER_ROUTE, Counts
 from pod_index.endpoints import ListEndpoint, LookupEndpoint, PodEndpoint
 from pod_index.index import PodIndex
 from pod_index.metrics import Metrics
+from pod_index.openapi import openapi_route
 from pod_index.page import page_routes
 from pod_index.responses import NOT_SYNCED, error, respond
 from pod_index.settings import Settings
@@ -58,6 +59,7 @@ def create_app(
         Route("/health", HealthEndpoint(), methods=["GET"]),
         Route("/ready", ReadyEndpoint(index, known_age, settings.max_staleness_seconds), methods=["GET"]),
         Route("/metrics", MetricsEndpoint(Metrics(counts, index, age, waiting_room, LOOKUP)), methods=["GET"]),
+        openapi_route(),
         *(page_routes() if settings.page else ()),
     ]
     paths = frozenset(route.path for route in routes)

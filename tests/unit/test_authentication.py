@@ -12,6 +12,7 @@ from starlette.routing import Route
 from pod_index.api import create_app
 from pod_index.authentication import HEADER_LIMIT, METRICS, PROTECTED, Guard, Login
 from pod_index.index import PodIndex
+from pod_index.openapi import PATH as OPENAPI
 from pod_index.page import FILES
 from pod_index.settings import Settings
 from pod_index.tokens import TokenFile
@@ -169,10 +170,16 @@ async def test_metrics_are_protected_by_a_setting(setting: str, status: int) -> 
     assert (await ask(guard, basic("ann:s3cret"), path="/metrics")).status_code == 200
 
 
-def test_every_route_is_protected_but_the_probes_the_metrics_and_the_page_which_holds_nothing() -> None:
+def test_every_route_is_protected_but_the_probes_the_metrics_and_files_which_hold_nothing() -> None:
     """A new one has to be decided on: here, and in PROTECTED."""
     routes = {route.path for route in create_app(PodIndex(), lambda: None).routes if isinstance(route, Route)}
-    assert {path for path in routes if not path.startswith(PROTECTED)} == {"/health", "/ready", METRICS, *FILES}
+    assert {path for path in routes if not path.startswith(PROTECTED)} == {
+        "/health",
+        "/ready",
+        METRICS,
+        OPENAPI,
+        *FILES,
+    }
 
 
 async def test_before_the_first_sync_it_is_401_too(guard: Guard) -> None:
