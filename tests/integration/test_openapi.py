@@ -1,0 +1,91 @@
+"""The service answers as its OpenAPI document says, whatever schemathesis makes of the document to ask."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.apiserver import ApiServer, make_pod, realistic_pod
+from tests.conftest import StartOperator
+from tests.operator_process import OperatorProcess
+from tests.polling import eventually
+from tests.served import CONTAINER_ID, UID
+
+ROOT = Path(__file__).parents[2]
+SCHEMATHESIS = Path(sys.executable).with_name("schemathesis")
+
+LOGIN = {"BASIC_AUTH_USERNAME": "ann", "BASIC_AUTH_PASSWORD": "s3cret", "AUTH_METRICS": "true"}
+
+EXAMPLES = 20
+"""Of each operation, in each phase that makes them up: about a thousand requests in all."""
+
+
+def fill(server: ApiServer) -> None:
+    """The pod of the document's examples, some more, and one that is gone."""
+    example = make_pod(
+        "example-pod", node="node-1", ip="10.244.1.5", phase="Running", container_id=f"containerd://{CONTAINER_ID}"
+    )
+    example["metadata"]["uid"] = UID
+    server.pods.load([example, make_pod("gone"), *(realistic_pod(number) for number in range(20))])
+
+
+def start(server: ApiServer, start_operator: StartOperator, **environ: str) -> OperatorProcess:
+    fill(server)
+    operator = start_operator(server, **environ)
+    operator.wait_until_ready()
+    server.pods.delete("default", "gone")
+    eventually(lambda: operator.pod_count() == 21)
+    return operator
+
+
+def run(operator: OperatorProcess, folder: Path, *arguments: str, always: bool = False) -> str:
+    """Let schemathesis ask; return what it says.
+
+    ``always`` is whether authentication is not left to the client, as in the document: here it is configured.
+    """
+    status, _, body = operator.get("/openapi.json")
+    assert status == 200
+    document = json.loads(body)
+    if always:
+        for operations in document["paths"].values():
+            for operation in operations.values():
+                operation["security"] = [way for way in operation["security"] if way]
+    path = folder / "openapi.json"
+    path.write_text(json.dumps(document))
+    ended = subprocess.run(
+        [
+            *(SCHEMATHESIS, "run", path, f"--url=http://127.0.0.1:{operator.port}"),
+            *("--checks=all", "--phases=examples,coverage,fuzzing,stateful", f"--max-examples={EXAMPLES}"),
+            # Several workers would not be deterministic.
+            *("--generation-deterministic", "--workers=1", "--continue-on-failure", "--no-color"),
+            *arguments,
+        ],
+        cwd=folder,
+        env={
+            **os.environ,
+            "SCHEMATHESIS_HOOKS": "tests.schemathesis_hooks",
+            "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'operator'}",
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    assert "21 selected / 21 total" in ended.stdout
+    # It begins with requests that are none, of which there may be a line, but not a traceback.
+    assert "Traceback" not in operator.log
+    return ended.stdout
+
+
+def test_whatever_is_asked_is_answered_as_documented(
+    server: ApiServer, start_operator: StartOperator, tmp_path: Path
+) -> None:
+    run(start(server, start_operator), tmp_path)
+
+
+def test_with_authentication_it_is_answered_as_documented_and_to_nobody_else(
+    server: ApiServer, start_operator: StartOperator, tmp_path: Path
+) -> None:
+    operator = start(server, start_operator, **LOGIN)
+    run(operator, tmp_path, "--auth=ann:s3cret", always=True)
