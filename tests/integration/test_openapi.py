@@ -24,7 +24,13 @@ EXAMPLES = 20
 def fill(server: ApiServer) -> None:
     """The pod of the document's examples, some more, and one that is gone."""
     example = make_pod(
-        "example-pod", node="node-1", ip="10.244.1.5", phase="Running", container_id=f"containerd://{CONTAINER_ID}"
+        "example-pod",
+        node="node-1",
+        ip="10.244.1.5",
+        phase="Running",
+        labels={"app": "example"},
+        annotations={"kubernetes.io/created-by": "..."},
+        container_id=f"containerd://{CONTAINER_ID}",
     )
     example["metadata"]["uid"] = UID
     server.pods.load([example, make_pod("gone"), *(realistic_pod(number) for number in range(20))])
@@ -70,6 +76,7 @@ def run(operator: OperatorProcess, folder: Path, *arguments: str, always: bool =
         capture_output=True,
         text=True,
         check=False,
+        timeout=100,
     )
     assert ended.returncode == 0, ended.stdout + ended.stderr
     assert "21 selected / 21 total" in ended.stdout
@@ -89,3 +96,9 @@ def test_with_authentication_it_is_answered_as_documented_and_to_nobody_else(
 ) -> None:
     operator = start(server, start_operator, **LOGIN)
     run(operator, tmp_path, "--auth=ann:s3cret", always=True)
+
+
+def test_who_is_not_let_in_is_answered_as_documented(
+    server: ApiServer, start_operator: StartOperator, tmp_path: Path
+) -> None:
+    run(start(server, start_operator, **LOGIN), tmp_path, "--phases=examples,coverage")
