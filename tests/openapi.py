@@ -19,7 +19,10 @@ OPERATIONS: list[tuple[str, str, JSON]] = [
     (path, method, operation) for path, methods in DOCUMENT["paths"].items() for method, operation in methods.items()
 ]
 
-BELOW_THE_APPLICATION = {"notHttp", "timeout", "queryTooLong", "headerTooLong", "tooManyConnections"}
+BELOW_THE_APPLICATION = {
+    *("notHttp", "timeout", "queryTooLong", "targetTooLong", "headerTooLong", "tooManyFields"),
+    "tooManyConnections",
+}
 """The examples of what the server answers to any request, without asking the application."""
 
 

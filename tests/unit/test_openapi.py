@@ -18,14 +18,16 @@ from starlette.routing import Route
 from pod_index import __version__, queries
 from pod_index.api import create_app
 from pod_index.authentication import METRICS, PROTECTED, Guard, Login
-from pod_index.endpoints import BODY_LIMIT, IDS_MAX
+from pod_index.connections import BODY_FACTOR, HEADERS_MAX
+from pod_index.endpoints import IDS_MAX
 from pod_index.index import PodIndex
 from pod_index.keys import KINDS
 from pod_index.openapi import PATH
 from pod_index.page import FILES
 from pod_index.pods import PodRecord
-from pod_index.queries import LIST_DEFAULT, LIST_MAX, QUERY_LIMIT
+from pod_index.queries import LIST_DEFAULT, LIST_MAX
 from pod_index.responses import Refused
+from pod_index.settings import Settings
 from pod_index.tokens import TokenFile
 from pod_index.waiting import WAITERS_MAX
 from tests.openapi import (
@@ -220,9 +222,15 @@ def test_every_limit_is_that_of_the_code() -> None:
     limit = PARAMETERS["limit"]["schema"]
     assert (limit["maximum"], limit["default"]) == (LIST_MAX, LIST_DEFAULT)
     texts = error_examples()
-    assert (413, f"body is longer than {BODY_LIMIT} bytes") in texts
-    assert (414, f"query string is longer than {QUERY_LIMIT} bytes") in texts
+    assert (413, f"body is longer than {Settings.max_body_bytes} bytes") in texts
+    assert (414, f"query string is longer than {Settings.max_query_bytes} bytes") in texts
     assert (503, f"{WAITERS_MAX} lookups wait already") in texts
+    # What the server answers below the application is asked for in tests/unit/test_connections.py.
+    assert (408, f"request did not come within {Settings.client_timeout_seconds:g} s") in texts
+    assert (413, f"request is longer than {BODY_FACTOR * Settings.max_body_bytes} bytes") in texts
+    assert (414, f"request target is longer than {Settings.max_header_bytes // 2} bytes") in texts
+    assert (431, f"header is longer than {Settings.max_header_bytes} bytes") in texts
+    assert (431, f"more than {HEADERS_MAX} header fields") in texts
 
 
 @given(text=st.from_regex(r"[0-9]{0,10}(\.[0-9]{0,10})?(ms|s|m)?", fullmatch=True) | st.text(max_size=5))
