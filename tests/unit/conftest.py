@@ -10,7 +10,7 @@ from pod_index.client import ApiClient
 from pod_index.credentials import Credentials
 from tests.apiserver import ApiServer
 
-SERVING = ("test_connections.py", "test_server.py", "test_tls.py")
+SERVING = ("test_connections.py", "test_server.py", "test_tls.py", "test_tls_connections.py")
 """What is tested in both event loops: Kopf takes uvloop where it is, else the one of the standard library."""
 
 
