@@ -90,8 +90,10 @@ class Certificate:
     def _reason(self, certificate: bytes, error: ssl.SSLError) -> str:
         if error.reason == "KEY_VALUES_MISMATCH":
             return f"TLS_KEY_FILE {self._key_file} is not the key of TLS_CERT_FILE {self._cert_file}"
+        # Only ASCII is taken as PEM; what is not, such as an umlaut in a comment, must not be what fails.
+        text = certificate.decode("ascii", "backslashreplace")
         try:
-            ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cadata=certificate.decode("ascii", "replace"))
+            ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cadata=text)
         except ssl.SSLError as broken:
             return f"TLS_CERT_FILE {self._cert_file} holds no valid certificate ({broken.reason or broken.args[-1]})"
         return f"TLS_KEY_FILE {self._key_file} holds no key that fits TLS_CERT_FILE ({error.reason or error.args[-1]})"

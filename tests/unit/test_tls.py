@@ -158,7 +158,9 @@ async def test_files_that_are_renamed_one_after_the_other_are_taken_when_both_ar
     assert await shown(port, trusting) == _der(certificate)
 
 
-@pytest.mark.parametrize("half", [b"", b"-----BEGIN CERTIFICATE-----\nMIIB"])
+@pytest.mark.parametrize(
+    "half", [b"", b"-----BEGIN CERTIFICATE-----\nMIIB", b"-----BEGIN CERTIFICATE-----\n\xff\0\xc3"]
+)
 async def test_a_half_written_file_keeps_the_old_certificate_and_is_told_once(
     half: bytes, port: int, secret: MountedSecret, trusting: ssl.SSLContext, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -219,6 +221,7 @@ def test_what_is_no_certificate_or_no_key_is_named(secret: MountedSecret) -> Non
         ((key, certificate), r"^TLS_CERT_FILE \S+ holds no certificate in PEM$"),
         ((certificate, b"hello"), r"^TLS_KEY_FILE \S+ holds no private key in PEM$"),
         ((broken % (b"CERTIFICATE", b"CERTIFICATE"), key), r"^TLS_CERT_FILE \S+ holds no valid certificate \(.+\)$"),
+        (("# für Köln\n".encode() + certificate[:300], key), r"^TLS_CERT_FILE \S+ holds no valid certificate \(.+\)$"),
         ((certificate, broken % (b"PRIVATE KEY", b"PRIVATE KEY")), r"^TLS_KEY_FILE \S+ holds no key that fits .+\)$"),
         ((certificate, secret.issue()[1]), r"^TLS_KEY_FILE \S+ is not the key of TLS_CERT_FILE \S+$"),
         ((certificate, encrypted(key)), r"^TLS_KEY_FILE \S+ is encrypted; decrypt it, .+$"),
