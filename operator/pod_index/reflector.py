@@ -247,7 +247,7 @@ class Reflector:
         self.confirmed_at = asyncio.get_running_loop().time()
         self._retries.reset()
         if self._trouble_since is not None:
-            logger.info("The API server is back after %.1f s", self.confirmed_at - self._trouble_since)
+            logger.info("The API server is back: recovered after %.1f s", self.confirmed_at - self._trouble_since)
             self._trouble_since = None
 
     def _count_end(self, reason: str) -> None:
@@ -278,7 +278,8 @@ class Reflector:
         pause = max(self._retries.next_pause(), trouble.retry_after)
         attempt = self._retries.attempts
         # The first, second, fourth, ... attempt: visible, but a long outage does not fill the log.
-        if attempt & (attempt - 1) == 0:
+        is_told = attempt & (attempt - 1) == 0
+        if is_told:
             logger.warning("%s; attempt %d failed, the next is in %.1f s", trouble, attempt, pause)
         refused = self._client.credentials
         await asyncio.sleep(pause)
@@ -286,4 +287,5 @@ class Reflector:
             try:
                 await self._client.renew_login(refused)
             except ApiError as error:
-                logger.warning("%s", error)
+                if is_told:
+                    logger.warning("%s", error)

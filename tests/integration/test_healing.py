@@ -167,7 +167,7 @@ def test_an_outage_is_answered_from_what_is_known_and_does_not_make_a_hot_loop(
     assert_equal(operator, server.pods.pods())
     # Pauses are at least half of 0.2 s.
     assert len(server.requests) - before < 2.0 / 0.1 + 20
-    assert "The API server is back after" in operator.log
+    assert "The API server is back: recovered after" in operator.log
 
 
 def test_credentials_that_are_gone_for_a_while_are_taken_when_they_are_back(
@@ -180,7 +180,9 @@ def test_credentials_that_are_gone_for_a_while_are_taken_when_they_are_back(
     operator.kubeconfig.unlink()
     server.access.revoke_token(token)
     server.faults.cut_watches()
-    operator.wait_until_log_says("cannot log in")
+    operator.wait_until_log_says("attempt 8 failed")
+    # Told with the first attempts and then ever less often, as the trouble itself is.
+    assert 1 <= operator.log.count("cannot log in") <= operator.log.count("refuses the credentials")
     assert_equal(operator, pods)
     operator.kubeconfig.write_text(server.kubeconfig(server.access.issue_token("pod-index")))
     server.pods.create(make_pod("new"))

@@ -75,7 +75,7 @@ def test_a_line_for_every_event_in_its_life_and_none_for_a_pod(
         ("info", rf"Listed 71 pods in {seconds}\d s, by a streaming list"),
         ("warn", rf"the connection to \S+ broke off \(.*\); attempt 1 failed, the next is in {seconds} s"),
         ("warn", rf"cannot connect to \S+ \(.*\); .*; attempt 2 failed, the next is in {seconds} s"),
-        ("info", rf"The API server is back after {seconds} s"),
+        ("info", rf"The API server is back: recovered after {seconds} s"),
         ("info", r"Signal SIGTERM is received\. Operator is stopping\."),
         ("info", rf"Stopped in {seconds} s"),
     )
