@@ -29,11 +29,13 @@ from pod_index.tls import Certificate, TlsError
 
 logger = logging.getLogger("pod_index")
 
+# Now, as Kopf has set its logs up before it loads this, and warns before it calls any handler.
+kopf_settings.configure_logs()
+
 
 @kopf.on.startup(id="start")
 async def start(settings: kopf.OperatorSettings, memo: kopf.Memo, **_: Any) -> None:
     """Make what lives as long as the operator, and listen: /health is 200 before the first sync."""
-    kopf_settings.configure_logs()
     await asyncio.sleep(0)  # Kopf's other tasks have to begin before they can be cancelled without a warning.
     try:
         memo.settings = Settings.from_environ(os.environ)

@@ -10,6 +10,9 @@ import kopf
 
 from pod_index.changes import Change
 
+if os.environ["SABOTAGE"] == "warning":
+    warnings.warn("sabotage before the start", stacklevel=1)
+
 
 @kopf.on.startup(id="sabotage")
 async def sabotage(memo: kopf.Memo, **_: Any) -> None:
