@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from tests.benchmarks import keys, lookups, memory, real, report, sync, tail, updates
+from tests.benchmarks import counting, keys, lookups, memory, real, report, sync, tail, updates
 from tests.benchmarks.figures import Figure, Plan
 from tests.benchmarks.processes import OUR_CORE
 from tests.operator_process import MAIN
@@ -22,6 +22,7 @@ SECTIONS: dict[str, Section] = {
     "memory": memory.measure,
     "keys": keys.measure,
     "lookups": lookups.measure,
+    "counting": counting.measure,
     "updates": updates.measure,
     "tail": tail.measure,
 }
@@ -61,9 +62,11 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="smaller and shorter, in less than two minutes")
     parser.add_argument("--pods", type=int, nargs="+", help="sizes of sync and memory: 1000 10000 50000")
     parser.add_argument("--real", action="store_true", help="only a sync with a real kube-apiserver, built if need be")
-    parser.add_argument("--index-pods", type=int, help="size of lookups and updates: 10000")
+    parser.add_argument("--index-pods", type=int, help="size of lookups, counting and updates: 10000")
     parser.add_argument("--runs", type=int, help="how often everything is measured: 5")
-    parser.add_argument("--seconds", type=float, help="how long a measurement of lookups, updates or the tail is: 3")
+    parser.add_argument(
+        "--seconds", type=float, help="how long a measurement of lookups, counting, updates or the tail is: 3"
+    )
     parser.add_argument("--changes", type=int, help="how many changes are sent as fast as they are taken: 20000")
     parser.add_argument("--relists", type=int, help="how often memory lets the operator list anew: 10")
     parser.add_argument("--no-wrk", action="store_true", help="do not use wrk, even if it is there")

@@ -1,0 +1,167 @@
+"""What a lookup costs in the application alone, with and without what is done beside answering it.
+
+The argument is the number of pods. A line of JSON tells the port at which the application is served too; then come
+commands: ``["measure", {"seconds": ...}]`` tells the CPU of a lookup by variant, ``["cpu", {}]`` that of the process.
+It ends with its stdin.
+"""
+
+import asyncio
+import base64
+import itertools
+import json
+import operator
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import uvloop
+from starlette.types import ASGIApp, Message, Scope, Send
+
+from pod_index.api import LOOKUP, create_app
+from pod_index.authentication import Guard
+from pod_index.counts import Counts
+from pod_index.endpoints import PodEndpoint
+from pod_index.index import PodIndex
+from pod_index.pods import Pod, decode_list
+from pod_index.responses import respond
+from pod_index.server import Server
+from pod_index.settings import Settings
+from pod_index.waiting import WaitingRoom
+from tests.apiserver import realistic_pod
+from tests.operator_process import free_port
+from tests.served import listing
+
+UNCOUNTED, COUNTED, LOGIN, TOKEN = VARIANTS = ("uncounted", "counted", "login", "token")
+"""``counted`` is the application as it is by default; ``login`` and ``token`` have authentication besides."""
+
+ROUND = 500
+"""How many lookups of one variant there are before it is the next one's turn: about 2 ms."""
+
+NAME, PASSWORD, SECRET = "ann", "correct horse battery staple", "0123456789abcdef" * 4
+
+_BY_UID = (b"matched-by", b"uid")
+
+Variant = tuple[ASGIApp, Sequence[Scope]]
+
+
+class Uncounted(PodEndpoint):
+    """Answers plain lookups as its base does, and counts none."""
+
+    async def answer_plain(self, scope: Scope, send: Send) -> bool:
+        """Do all that the base does but for the lines that count."""
+        query: bytes = scope["query_string"]
+        if query.startswith(b"uid=") and query.isascii():
+            record = self._index.lookup(query[4:].decode())
+            if record is not None:
+                await respond(send, 200, record, (b"age", b"%d" % self._age()), _BY_UID)
+                return True
+        return False
+
+
+def variants(index: PodIndex, uids: Sequence[str], token_file: Path, counts: Counts) -> dict[str, Variant]:
+    """The applications, and the lookups for each, which all find their pod."""
+    token_file.write_text(f"{SECRET}\n")
+    login = Settings(basic_auth_username=NAME, basic_auth_password=PASSWORD)
+    token = Settings(auth_token_file=str(token_file))
+    basic = b"Basic " + base64.b64encode(f"{NAME}:{PASSWORD}".encode())
+    return {
+        UNCOUNTED: (_uncounted(index), _scopes(uids)),
+        COUNTED: (_application(index, counts, Settings()), _scopes(uids)),
+        LOGIN: (_application(index, counts, login), _scopes(uids, basic)),
+        TOKEN: (_application(index, counts, token), _scopes(uids, f"Bearer {SECRET}".encode())),
+    }
+
+
+async def measure(subjects: Mapping[str, Variant], seconds: float) -> dict[str, float]:
+    """Call the applications in turns for so long; return the CPU of a lookup by variant, in seconds.
+
+    That is the median of the counted one, and for the others the median difference in one round is added: a machine
+    that is slow for a while is so for the whole round.
+    """
+    until = time.monotonic() + seconds
+    rounds: dict[str, list[float]] = {name: [] for name in subjects}
+    lookups = {name: itertools.cycle(scopes) for name, (_, scopes) in subjects.items()}
+    while not rounds[COUNTED] or time.monotonic() < until:
+        for name, (application, _) in subjects.items():
+            chosen = list(itertools.islice(lookups[name], ROUND))
+            began = time.process_time()
+            for scope in chosen:
+                await application(scope, _receive, _send)
+            rounds[name].append((time.process_time() - began) / ROUND)
+    counted = rounds[COUNTED]
+    return {
+        name: statistics.median(counted) + statistics.median(map(operator.sub, taken, counted))
+        for name, taken in rounds.items()
+    }
+
+
+async def serve(pods: int) -> None:
+    """Serve and measure until stdin ends."""
+    index = PodIndex()
+    made = [_pod(number) for number in range(pods)]
+    index.apply_page(listing(*made))
+    uids = [pod.metadata.uid for pod in made]
+    with tempfile.TemporaryDirectory() as folder:
+        subjects = variants(index, uids, Path(folder) / "tokens", Counts())
+        port = free_port()
+        application, _ = subjects[COUNTED]
+        server = Server(application, port, on_death=sys.exit)
+        await server.start()
+        print(json.dumps({"port": port, "uids": uids}), flush=True)
+        while line := await asyncio.to_thread(sys.stdin.readline):
+            match json.loads(line):
+                case "measure", {"seconds": seconds}:
+                    print(json.dumps(await measure(subjects, seconds)), flush=True)
+                case "cpu", {}:
+                    print(json.dumps({"cpu": time.process_time()}), flush=True)
+        await server.stop()
+
+
+def _application(index: PodIndex, counts: Counts, settings: Settings) -> ASGIApp:
+    return create_app(index, _age, counts=counts, guard=Guard.from_settings(settings))
+
+
+def _uncounted(index: PodIndex) -> ASGIApp:
+    application = create_app(index, _age)
+    (middleware,) = (found for found in application.user_middleware if "lookup" in found.kwargs)
+    middleware.kwargs["lookup"] = Uncounted(index, _known_age, Counts(), WaitingRoom(index))
+    return application
+
+
+def _scopes(uids: Sequence[str], authorization: bytes | None = None) -> list[Scope]:
+    headers = [(b"host", b"localhost:8080"), (b"user-agent", b"curl/8.14.1"), (b"accept", b"*/*")]
+    if authorization is not None:
+        headers.append((b"authorization", authorization))
+    asked = {"type": "http", "method": "GET", "path": LOOKUP, "root_path": "", "headers": headers}
+    return [{**asked, "query_string": b"uid=%b" % uid.encode()} for uid in uids]
+
+
+def _pod(number: int) -> Pod:
+    made = realistic_pod(number)
+    made["metadata"]["resourceVersion"] = "1"
+    page = {"metadata": {"resourceVersion": "1"}, "items": [made]}
+    (pod,) = decode_list(json.dumps(page).encode()).items or []
+    return pod
+
+
+def _age() -> float | None:
+    return 0.0
+
+
+def _known_age() -> float:
+    return 0.0
+
+
+async def _receive() -> Message:
+    raise AssertionError("nobody reads the body of a lookup")
+
+
+async def _send(message: Message) -> None:
+    pass
+
+
+if __name__ == "__main__":
+    uvloop.run(serve(int(sys.argv[1])))

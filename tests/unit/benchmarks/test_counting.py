@@ -1,0 +1,71 @@
+"""What the benchmark of counting measures: the same answers, with and without what it is about."""
+
+import inspect
+from pathlib import Path
+
+import pytest
+from starlette.types import Message
+
+from pod_index.counts import Counts
+from pod_index.endpoints import PodEndpoint
+from tests.benchmarks import lookupcost
+from tests.benchmarks.lookupcost import COUNTED, LOGIN, TOKEN, UNCOUNTED, VARIANTS, Uncounted, Variant, variants
+from tests.served import UID, example_pod, synced_index
+
+
+@pytest.fixture
+def counts() -> Counts:
+    return Counts()
+
+
+@pytest.fixture
+def subjects(tmp_path: Path, counts: Counts) -> dict[str, Variant]:
+    return variants(synced_index(example_pod()), [UID], tmp_path / "tokens", counts)
+
+
+async def answer(subjects: dict[str, Variant], variant: str, scopes_of: str) -> list[Message]:
+    application, _ = subjects[variant]
+    _, (scope,) = subjects[scopes_of]
+    sent: list[Message] = []
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    async def receive() -> Message:
+        raise AssertionError("nobody reads the body")
+
+    await application(scope, receive, send)
+    return sent
+
+
+async def test_all_variants_give_the_same_answer(subjects: dict[str, Variant]) -> None:
+    expected = await answer(subjects, COUNTED, COUNTED)
+    assert expected[0]["status"] == 200
+    for variant in VARIANTS:
+        assert await answer(subjects, variant, variant) == expected
+
+
+async def test_all_are_counted_but_the_one_that_is_not(subjects: dict[str, Variant], counts: Counts) -> None:
+    for variant, counted in ((UNCOUNTED, 0), (COUNTED, 1), (LOGIN, 2), (TOKEN, 3)):
+        await answer(subjects, variant, variant)
+        assert sum(counts.plain_lookups.buckets) == counted
+
+
+@pytest.mark.parametrize("variant", [LOGIN, TOKEN])
+async def test_who_has_neither_login_nor_token_is_refused(variant: str, subjects: dict[str, Variant]) -> None:
+    start, _ = await answer(subjects, variant, COUNTED)
+    assert start["status"] == 401
+
+
+def test_the_one_that_is_not_counted_lacks_the_lines_that_count_and_no_others() -> None:
+    def code(endpoint: type[PodEndpoint]) -> list[str]:
+        _, _, body = inspect.getsource(endpoint.answer_plain).rpartition('"""')
+        return [line for line in body.splitlines() if "perf_counter()" not in line]
+
+    assert code(Uncounted) == code(PodEndpoint)
+
+
+async def test_the_cost_of_every_variant_is_told(subjects: dict[str, Variant]) -> None:
+    told = await lookupcost.measure(subjects, seconds=0)
+    assert set(told) == set(VARIANTS)
+    assert min(told.values()) > 0
