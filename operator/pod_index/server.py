@@ -22,6 +22,9 @@ from pod_index.settings import Settings
 GRACE_SECONDS = 5.0
 """How long answers under way may take to reach their clients when the server stops."""
 
+FAREWELL_SECONDS = 0.5
+"""How long clients may take then to close an encrypted connection from their side too."""
+
 BACKLOG = 2048
 """Connections that may wait to be accepted."""
 
@@ -227,6 +230,27 @@ class _Uvicorn(uvicorn.Server):
     def capture_signals(self) -> Iterator[None]:
         """Leave the signals to Kopf, which ends the operator on them and stops this server then."""
         yield
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Shut down as uvicorn does, but wait no longer than needed for clients that say nothing."""
+        parting = asyncio.create_task(self._part(), name="parting")
+        try:
+            await super().shutdown(sockets)
+        finally:
+            parting.cancel()
+
+    async def _part(self) -> None:
+        """Drop connections that are closed but for the client's farewell, which TLS waits for 30 s.
+
+        A client that looks at a connection only when it needs it again does not send any; uvicorn would wait for it
+        as for a request, and log an error.
+        """
+        while True:
+            await asyncio.sleep(FAREWELL_SECONDS)
+            for connection in list(self.server_state.connections):
+                transport = connection.transport
+                if transport.is_closing() and not transport.get_write_buffer_size():
+                    transport.abort()
 
 
 def _listen(port: int) -> socket.socket:

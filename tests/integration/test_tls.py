@@ -78,6 +78,19 @@ def test_a_renewed_certificate_is_served_and_open_connections_go_on(
     assert "Traceback" not in operator.log
 
 
+def test_a_stop_waits_for_no_client_that_has_its_answer_and_says_nothing_more(
+    server: ApiServer, start_operator: StartOperator, secret: MountedSecret, ca: trustme.CA
+) -> None:
+    operator = start_operator(server, **secret.environ)
+    operator.wait_until_log_says("Listed ")
+    kept = connect(operator, ca)
+    assert health(kept) == 200
+    assert operator.stop() == 0
+    # The connection is closed without a word from here, which uvicorn would miss until it gives up with an error.
+    assert operator.warnings() == []
+    kept.close()
+
+
 def test_tls_on_the_plain_port_leaves_no_traceback(operator: OperatorProcess, ca: trustme.CA) -> None:
     with pytest.raises(OSError):  # noqa: PT011 - what it says depends on the version of OpenSSL
         connect(operator, ca)
