@@ -11,6 +11,9 @@ logger = logging.getLogger("pod_index.access")
 SHOWN_CHARACTERS = 1000
 """How much of a path and its query a line shows."""
 
+_TOKEN = re.compile(rb"(\baccess_token=)[^&]*", re.IGNORECASE)
+"""Where some send a token, though it lets nobody in here: https://www.rfc-editor.org/rfc/rfc6750#section-2.3"""
+
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
@@ -64,7 +67,7 @@ def _target(scope: Scope) -> str:
     """The path and the query as they were sent, in characters that cannot break or forge a line."""
     sent: bytes = scope.get("raw_path") or scope["path"].encode("utf-8", "backslashreplace")
     if scope["query_string"]:
-        sent += b"?" + scope["query_string"]
+        sent += b"?" + _TOKEN.sub(rb"\1...", scope["query_string"])
     shown = sent[: SHOWN_CHARACTERS + 1].decode("ascii", "backslashreplace")
     shown = _CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", shown)
     return shown if len(sent) <= SHOWN_CHARACTERS else f"{shown[:SHOWN_CHARACTERS]}..."

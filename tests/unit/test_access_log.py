@@ -102,3 +102,10 @@ async def test_a_long_query_is_cut(caplog: pytest.LogCaptureFixture) -> None:
     await ask(_answer, query_string=b"x" * 9000)
     assert len(caplog.messages[0]) < SHOWN_CHARACTERS + 100
     assert "xxx... 404 in " in caplog.messages[0]
+
+
+@pytest.mark.parametrize("query", [b"access_token=t0ken", b"uid=U&Access_Token=t0ken", b"access_token=t0ken&wait=1s"])
+async def test_a_token_that_is_sent_in_the_query_is_not_shown(query: bytes, caplog: pytest.LogCaptureFixture) -> None:
+    await ask(_answer, query_string=query)
+    shown = query.decode().replace("t0ken", "...")
+    assert caplog.messages[0].startswith(f"GET /api/v1/pod?{shown} 404 in ")
