@@ -108,7 +108,7 @@ async def serve(pods: int) -> None:
         subjects = variants(index, uids, Path(folder) / "tokens", Counts())
         port = free_port()
         application, _ = subjects[COUNTED]
-        server = Server(application, port, on_death=sys.exit)
+        server = Server(application, Settings(port=port), on_death=sys.exit)
         await server.start()
         print(json.dumps({"port": port, "uids": uids}), flush=True)
         while line := await asyncio.to_thread(sys.stdin.readline):
@@ -121,13 +121,13 @@ async def serve(pods: int) -> None:
 
 
 def _application(index: PodIndex, counts: Counts, settings: Settings) -> ASGIApp:
-    return create_app(index, _age, counts=counts, guard=Guard.from_settings(settings))
+    return create_app(index, _age, settings, counts=counts, guard=Guard.from_settings(settings))
 
 
 def _uncounted(index: PodIndex) -> ASGIApp:
     application = create_app(index, _age)
     (middleware,) = (found for found in application.user_middleware if "lookup" in found.kwargs)
-    middleware.kwargs["lookup"] = Uncounted(index, _known_age, Counts(), WaitingRoom(index))
+    middleware.kwargs["lookup"] = Uncounted(index, _known_age, Counts(), Settings(), WaitingRoom(index))
     return application
 
 
