@@ -23,7 +23,8 @@ from pod_index.counts import Counts
 from pod_index.credentials import CredentialsError, load_credentials
 from pod_index.feed import Feed
 from pod_index.index import PodIndex
-from pod_index.server import ListenError, Server
+from pod_index.listening import ListenError
+from pod_index.server import Server
 from pod_index.settings import Settings, SettingsError
 from pod_index.tls import Certificate, TlsError
 
@@ -53,6 +54,7 @@ async def start(settings: kopf.OperatorSettings, memo: kopf.Memo, **_: Any) -> N
         if memo.settings.tls_cert_file:
             certificate = Certificate(memo.settings.tls_cert_file, memo.settings.tls_key_file)
             memo.certificate_watch = asyncio.create_task(certificate.watch(), name="certificate")
+            memo.certificate_watch.add_done_callback(certificate_watch_ended)
             tls = certificate.context
         served = AccessLog(memo.app) if memo.settings.access_log else memo.app
         memo.server = Server(served, memo.settings, give_up, tls=tls, counts=counts)
@@ -121,6 +123,12 @@ async def probe_age(memo: kopf.Memo, **_: Any) -> float | None:
     """Tell how many seconds ago the API server last confirmed the data."""
     age = cast(float | None, memo.feed.age())
     return None if age is None else round(age, 1)
+
+
+def certificate_watch_ended(watch: asyncio.Task[None]) -> None:
+    """End the operator before it shows a certificate that has expired: Kubernetes starts it again with the new one."""
+    if not watch.cancelled():
+        give_up(f"TLS_CERT_FILE is not watched any more ({watch.exception()!r})")
 
 
 def give_up(reason: str) -> NoReturn:

@@ -240,7 +240,8 @@ class Reflector:
         self._reason = "reopened"
         self._confirm()
         where = f" of namespace {self._scope}" if self._scope else ""
-        logger.info("Listed %d pods%s in %.2f s, %s", self._listed, where, self._listed_at - self._began, HOW[mode])
+        pods = "1 pod" if self._listed == 1 else f"{self._listed} pods"
+        logger.info("Listed %s%s in %.2f s, %s", pods, where, self._listed_at - self._began, HOW[mode])
 
     def _confirm(self) -> None:
         """Note that the API server has just confirmed the state."""

@@ -2,10 +2,8 @@
 
 import asyncio
 import contextlib
-import errno
 import logging
 import math
-import resource
 import socket
 import ssl
 import time
@@ -17,6 +15,7 @@ import uvicorn
 
 from pod_index.connections import LINGER_SECONDS, Connection, answer
 from pod_index.counts import Counts
+from pod_index.listening import allow_open_files, listen
 from pod_index.settings import Settings
 
 GRACE_SECONDS = 5.0
@@ -24,9 +23,6 @@ GRACE_SECONDS = 5.0
 
 FAREWELL_SECONDS = 0.5
 """How long clients may take then to close an encrypted connection from their side too."""
-
-BACKLOG = 2048
-"""Connections that may wait to be accepted."""
 
 ACCEPTED_AT_ONCE = 8
 """How many of them are accepted before those that are open have their turn."""
@@ -37,11 +33,6 @@ CHECK_SECONDS = 1.0
 CHECKED_AT_ONCE = 20
 """How many of them are looked at before the others have their turn."""
 
-RECEIVE_BUFFER = 64 * 1024
-SEND_BUFFER = 64 * 1024
-"""What the kernel keeps for each connection, in bytes. By itself it keeps megabytes, which count as the container's
-memory: https://docs.kernel.org/admin-guide/cgroup-v2.html#memory"""
-
 REFUSED_MAX = 100
 """How many clients that are too many may be reading so at the same time."""
 
@@ -51,10 +42,6 @@ OTHER_FILES = REFUSED_MAX + 100
 CROWDED = answer(503, "too many connections", [(b"retry-after", b"1")])
 
 logger = logging.getLogger("pod_index")
-
-
-class ListenError(Exception):
-    """The port cannot be listened on; the message names the variable that sets it."""
 
 
 class Server:
@@ -102,8 +89,8 @@ class Server:
 
     async def start(self) -> None:
         """Listen on the port and answer from now on; raise ListenError if the port is not to be had."""
-        self._listener = _listen(self._settings.port)
-        _allow_open_files(self._settings.max_connections + OTHER_FILES)
+        self._listener = listen(self._settings.port)
+        allow_open_files(self._settings.max_connections + OTHER_FILES)
         # Connections are accepted here, not by uvicorn: it neither counts TLS handshakes, nor ends them after less
         # than a minute, and it takes all that wait at once, while nobody else is answered.
         self._config.load()
@@ -111,7 +98,7 @@ class Server:
         while not self._server.started and not self._serving.done():  # noqa: ASYNC110 - uvicorn has no event for it
             await asyncio.sleep(0.001)
         self._serving.add_done_callback(self._ended)
-        self._start(self._look_after_clients(), "clients")
+        self._start(self._look_after_clients(), "clients").add_done_callback(self._ended)
         self._accept_from_now_on()
 
     async def stop(self) -> None:
@@ -139,10 +126,11 @@ class Server:
             self._listener.close()
             self._listener = None
 
-    def _start(self, work: Coroutine[None, None, None], name: str) -> None:
+    def _start(self, work: Coroutine[None, None, None], name: str) -> asyncio.Task[None]:
         task = asyncio.create_task(work, name=name)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        return task
 
     def _accept_from_now_on(self) -> None:
         if self._listener is not None:
@@ -168,14 +156,17 @@ class Server:
                 return
             sock.settimeout(0)
             if len(self._connections) < self._settings.max_connections:
-                self._start(self._take(sock), "connection")
+                self._take(sock)
             else:
                 self._refuse(sock)
 
-    async def _take(self, sock: socket.socket) -> None:
+    def _take(self, sock: socket.socket) -> None:
         connection = Connection(self._config, self._server.server_state, self._settings, self._counts, self._forget)
         self._connections.add(connection)
         self._counts.connections = len(self._connections)
+        self._start(self._connect(connection, sock), "connection")
+
+    async def _connect(self, connection: Connection, sock: socket.socket) -> None:
         loop, patience = asyncio.get_running_loop(), self._settings.client_timeout_seconds
         try:
             if self._tls is None:
@@ -251,46 +242,3 @@ class _Uvicorn(uvicorn.Server):
                 transport = connection.transport
                 if transport.is_closing() and not transport.get_write_buffer_size():
                     transport.abort()
-
-
-def _listen(port: int) -> socket.socket:
-    """Open a listening socket on all addresses, IPv6 and IPv4 where there is both; connections inherit its options."""
-    try:
-        listener = _create_listener(port)
-    except OSError as error:
-        match error.errno:
-            case errno.EADDRINUSE:
-                reason = "is in use; stop what listens there, or set PORT to a free one"
-            case errno.EACCES:
-                reason = "needs privileges; set PORT to one above 1023"
-            case _:
-                reason = f"cannot be listened on ({error.strerror})"
-        raise ListenError(f"PORT {port} {reason}") from error
-    listener.settimeout(0)
-    # Without it, an answer in two parts waits for the client's delayed acknowledgement; asyncio sets it on sockets that
-    # name their protocol only, which those of create_server() do not.
-    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
-    return listener
-
-
-def _create_listener(port: int) -> socket.socket:
-    if socket.has_dualstack_ipv6():
-        try:
-            return socket.create_server(("", port), family=socket.AF_INET6, dualstack_ipv6=True, backlog=BACKLOG)
-        except OSError as error:
-            # The kernel may know IPv6 and have no address to listen on.
-            if error.errno not in (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT):
-                raise
-    return socket.create_server(("", port), backlog=BACKLOG)
-
-
-def _allow_open_files(needed: int) -> None:
-    """Raise this process's limit of open files, as far as it may do so itself: getrlimit(2)."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    allowed = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
-    if soft != resource.RLIM_INFINITY and soft < allowed:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
-    if allowed < needed:
-        logger.warning("MAX_CONNECTIONS needs %d open files, but only %d are allowed: raise `ulimit -n`", needed, hard)

@@ -68,7 +68,7 @@ class Settings:
     """``ACCESS_LOG``: a line for every request, of which there may be tens of thousands a second."""
 
     auth_metrics: bool = False
-    """``AUTH_METRICS``: ask for the login or a token at ``/metrics`` as well."""
+    """``AUTH_METRICS``: ask for the login or a token, one of which there must be, at ``/metrics`` as well."""
 
     page: bool = True
     """``PAGE``: serve a page for people at ``/``; ``false`` answers 404 there."""
@@ -106,6 +106,13 @@ class Settings:
         """
         tls_cert_file, tls_key_file = _both(environ, "TLS_CERT_FILE", "TLS_KEY_FILE")
         username, password = _login(environ)
+        auth_token_file = environ.get("AUTH_TOKEN_FILE", "").strip()
+        auth_metrics = _flag(environ, "AUTH_METRICS", cls.auth_metrics)
+        if auth_metrics and not (username or auth_token_file):
+            raise SettingsError(
+                "AUTH_METRICS asks for a login or a token, of which there is none:"
+                " set BASIC_AUTH_USERNAME and BASIC_AUTH_PASSWORD, or AUTH_TOKEN_FILE"
+            )
         return cls(
             port=_whole(environ, "PORT", cls.port, 1, 65535),
             shutdown_drain_seconds=_number(environ, "SHUTDOWN_DRAIN_SECONDS", cls.shutdown_drain_seconds, 0, 300),
@@ -122,8 +129,8 @@ class Settings:
             max_staleness_seconds=_number(environ, "MAX_STALENESS_SECONDS", cls.max_staleness_seconds, 0, 86400),
             basic_auth_username=username,
             basic_auth_password=password,
-            auth_token_file=environ.get("AUTH_TOKEN_FILE", "").strip(),
-            auth_metrics=_flag(environ, "AUTH_METRICS", cls.auth_metrics),
+            auth_token_file=auth_token_file,
+            auth_metrics=auth_metrics,
             access_log=_flag(environ, "ACCESS_LOG", cls.access_log),
             page=_flag(environ, "PAGE", cls.page),
             max_connections=_whole(environ, "MAX_CONNECTIONS", cls.max_connections, 1, 1_000_000),

@@ -99,7 +99,7 @@ async def test_the_log_tells_how_many_pods_there_are_when_a_listing_is_complete(
     )
     await take(reflector(client), 6)
     listed = [message for message in caplog.messages if message.startswith("Listed ")]
-    assert [message.partition(" in ")[0] for message in listed] == ["Listed 1 pods"]
+    assert [message.partition(" in ")[0] for message in listed] == ["Listed 1 pod"]
 
 
 async def test_a_streaming_list_that_ends_before_its_end_begins_anew(server: ApiServer, client: ApiClient) -> None:

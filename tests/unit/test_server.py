@@ -2,6 +2,7 @@
 
 import asyncio
 import errno
+import resource
 import socket
 from collections.abc import Callable
 from typing import Any
@@ -9,9 +10,12 @@ from typing import Any
 import httpx
 import pytest
 
-from pod_index.server import ListenError, Server
+from pod_index.connections import Connection
+from pod_index.listening import ListenError, allow_open_files
+from pod_index.server import Server
 from pod_index.settings import Settings
 from tests.operator_process import free_port
+from tests.polling import eventually_true
 
 Died = list[str]
 
@@ -122,3 +126,60 @@ async def test_a_server_that_ends_by_itself_is_reported_and_one_that_is_cancelle
 
 async def test_stopping_what_was_never_started_is_no_error() -> None:
     await Server(hello, Settings(port=free_port()), pytest.fail).stop()
+
+
+async def test_while_no_connection_can_be_accepted_those_that_are_open_are_served(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    failures = [OSError(errno.EMFILE, "Too many open files"), ConnectionAbortedError()]
+    accept = socket.socket.accept
+
+    def fail_first(listener: socket.socket) -> tuple[socket.socket, Any]:
+        if failures:
+            raise failures.pop(0)
+        return accept(listener)
+
+    port = free_port()
+    server = Server(hello, Settings(port=port), pytest.fail)
+    await server.start()
+    async with httpx.AsyncClient() as open_client, httpx.AsyncClient() as late_client:
+        assert (await open_client.get(f"http://127.0.0.1:{port}/")).text == "hello"
+        monkeypatch.setattr(socket.socket, "accept", fail_first)
+        late = asyncio.create_task(late_client.get(f"http://127.0.0.1:{port}/"))
+        assert (await open_client.get(f"http://127.0.0.1:{port}/")).text == "hello"
+        assert (await late).text == "hello"
+    assert caplog.messages == ["no connection can be accepted (Too many open files)"]
+    await server.stop()
+
+
+async def test_a_server_that_does_not_look_after_its_clients_any_more_is_reported(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fail(*_: object) -> None:
+        raise ZeroDivisionError("a fault of ours")
+
+    monkeypatch.setattr(Connection, "check", fail)
+    died, port = Died(), free_port()
+    server = Server(hello, Settings(port=port, client_timeout_seconds=0.1), died.append)
+    await server.start()
+    async with httpx.AsyncClient() as client:
+        await client.get(f"http://127.0.0.1:{port}/")
+        await eventually_true(lambda: died)
+    assert died == ["the HTTP server has ended unexpectedly (a fault of ours)"]
+    await server.stop()
+
+
+@pytest.mark.parametrize(
+    ("soft", "hard", "raised_to"),
+    [(256, 4096, 1000), (256, 512, 512), (1000, 4096, None), (256, resource.RLIM_INFINITY, 1000)],
+)
+def test_as_many_files_may_be_open_as_connections_need(
+    soft: int, hard: int, raised_to: int | None, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    raised: list[tuple[int, int]] = []
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (soft, hard))
+    monkeypatch.setattr(resource, "setrlimit", lambda _, limits: raised.append(limits))
+    allow_open_files(1000)
+    assert raised == ([] if raised_to is None else [(raised_to, hard)])
+    too_few = "MAX_CONNECTIONS needs 1000 open files, but only 512 are allowed: raise `ulimit -n`"
+    assert caplog.messages == ([too_few] if hard == 512 else [])

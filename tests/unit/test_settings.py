@@ -90,6 +90,12 @@ def test_a_login_that_cannot_be_is_an_error_that_does_not_show_it(username: str,
     assert str(caught.value) == message
 
 
+def test_metrics_cannot_ask_for_what_there_is_not() -> None:
+    with pytest.raises(SettingsError, match=r"^AUTH_METRICS asks for a login or a token, of which there is none: set "):
+        Settings.from_environ({"AUTH_METRICS": "true"})
+    assert Settings.from_environ({"AUTH_METRICS": "true", "AUTH_TOKEN_FILE": "/tokens"}).auth_metrics
+
+
 def test_the_login_is_not_in_the_repr() -> None:
     settings = Settings.from_environ({"BASIC_AUTH_USERNAME": "ann", "BASIC_AUTH_PASSWORD": "s3cret"})
     assert "ann" not in repr(settings)
