@@ -17,6 +17,7 @@ from pod_index.authentication import Authentication, Guard
 from pod_index.counts import CLIENT_GONE, OTHER_ROUTE, Counts
 from pod_index.endpoints import ListEndpoint, LookupEndpoint, PodEndpoint
 from pod_index.index import PodIndex
+from pod_index.long_answers import LongAnswers
 from pod_index.metrics import Metrics
 from pod_index.openapi import openapi_route
 from pod_index.page import page_routes
@@ -51,11 +52,13 @@ def create_app(
         return time.monotonic() - started if seconds is None else seconds
 
     waiting_room = WaitingRoom(index)
-    lookup = PodEndpoint(index, known_age, counts, settings, waiting_room)
+    long_answers = LongAnswers(settings.client_timeout_seconds)
+    common = (index, known_age, counts, settings)
+    lookup = PodEndpoint(*common, waiting_room)
     routes = [
         Route(LOOKUP, lookup, methods=["GET"]),
-        Route("/api/v1/pods", ListEndpoint(index, known_age, counts, settings), methods=["GET"]),
-        Route("/api/v1/pods/lookup", LookupEndpoint(index, known_age, counts, settings), methods=["POST"]),
+        Route("/api/v1/pods", ListEndpoint(*common, long_answers), methods=["GET"]),
+        Route("/api/v1/pods/lookup", LookupEndpoint(*common, long_answers), methods=["POST"]),
         Route("/health", HealthEndpoint(), methods=["GET"]),
         Route("/ready", ReadyEndpoint(index, known_age, settings.max_staleness_seconds), methods=["GET"]),
         Route("/metrics", MetricsEndpoint(Metrics(counts, index, age, waiting_room, LOOKUP)), methods=["GET"]),

@@ -11,6 +11,7 @@ from pod_index import queries
 from pod_index.counts import Counts
 from pod_index.identifiers import Identifier, IdentifierError, parse
 from pod_index.index import Match, PodIndex
+from pod_index.long_answers import LongAnswers
 from pod_index.responses import RETRY_AFTER, Header, Refused, encode, error, respond, respond_in_parts
 from pod_index.settings import Settings
 from pod_index.waiting import ClientGone, WaitingRoom
@@ -18,8 +19,8 @@ from pod_index.waiting import ClientGone, WaitingRoom
 IDS_MAX = 1_000
 """How many pods can be asked for at once."""
 
-IDS_AT_ONCE = 50
-"""How many of them are looked up before others have their turn: about 0.5 ms."""
+IDS_AT_ONCE = 25
+"""How many of them are looked up before others have their turn: up to 0.5 ms."""
 
 _BY_UID = (b"matched-by", b"uid")
 
@@ -46,11 +47,17 @@ class Endpoint:
         except ClientGone:
             pass
         else:
-            await respond_in_parts(send, pieces, self._age_header(), *headers)
+            try:
+                await respond_in_parts(send, pieces, self._age_header(), *headers)
+            finally:
+                self._done()
 
     async def _answer(self, scope: Scope, receive: Receive) -> tuple[Sequence[bytes], tuple[Header, ...]]:
         """Return the body of a success, in pieces, and its headers."""
         raise NotImplementedError
+
+    def _done(self) -> None:
+        """Be told that what was answered has been sent, or that the client has gone."""
 
     def _query(self, scope: Scope) -> bytes:
         """Return the query string; raise Refused if it is too long."""
@@ -130,7 +137,25 @@ class Ids(msgspec.Struct):
     ids: list[str]
 
 
-class LookupEndpoint(Endpoint):
+class LongEndpoint(Endpoint):
+    """What has answers that may be long."""
+
+    def __init__(
+        self,
+        index: PodIndex,
+        age: Callable[[], float],
+        counts: Counts,
+        settings: Settings,
+        long_answers: LongAnswers,
+    ) -> None:
+        super().__init__(index, age, counts, settings)
+        self._long_answers = long_answers
+
+    def _done(self) -> None:
+        self._long_answers.done()
+
+
+class LookupEndpoint(LongEndpoint):
     """``POST /api/v1/pods/lookup``: the records of many pods, in the order asked."""
 
     _decoder = msgspec.json.Decoder(Ids)
@@ -138,7 +163,8 @@ class LookupEndpoint(Endpoint):
     async def _answer(self, scope: Scope, receive: Receive) -> tuple[Sequence[bytes], tuple[Header, ...]]:
         try:
             ids, deleted = await self._asked(scope, receive)
-            return await self._look_up(ids, deleted=deleted), ()
+            async with self._long_answers.turn():
+                return await self._look_up(ids, deleted=deleted), ()
         except (Refused, ClientGone):
             self._counts.lookups["many", "error"] += 1
             raise
@@ -201,7 +227,7 @@ class LookupEndpoint(Endpoint):
         return match.record, "deleted" if match.deleted else "hit"
 
 
-class ListEndpoint(Endpoint):
+class ListEndpoint(LongEndpoint):
     """``GET /api/v1/pods``: the pods of a node, or of a namespace, page by page.
 
     They come in the order of their UIDs, which never change and are the same everywhere: so no pod that is there from
@@ -211,17 +237,18 @@ class ListEndpoint(Endpoint):
     async def _answer(self, scope: Scope, receive: Receive) -> tuple[Sequence[bytes], tuple[Header, ...]]:
         result = "error"
         try:
-            pods, more = await self._page(scope)
+            listing = queries.listing(self._query(scope), self._index.kinds)
+            if not self._index.synced:
+                raise self._not_found("")
+            async with self._long_answers.turn():
+                pods, more = await self._page(listing)
             result = "hit" if pods else "miss"
             return [b'{"pods":[', *pods, b"]", more, b"}"], ()
         finally:
             self._counts.lookups["list", result] += 1
 
-    async def _page(self, scope: Scope) -> tuple[list[bytes], bytes]:
+    async def _page(self, listing: queries.Listing) -> tuple[list[bytes], bytes]:
         """Return the records, with commas between them, and what tells how to go on."""
-        listing = queries.listing(self._query(scope), self._index.kinds)
-        if not self._index.synced:
-            raise self._not_found("")
         page: list[tuple[str, bytes]] = []
         for pods in self._index.select(node=listing.node, namespace=listing.namespace):
             # One more than asked for tells that there are more.

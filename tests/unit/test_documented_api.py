@@ -18,6 +18,7 @@ from pod_index.authentication import Guard, Login
 from pod_index.connections import BODY_FACTOR, HEADERS_MAX
 from pod_index.endpoints import IDS_MAX
 from pod_index.index import PodIndex
+from pod_index.long_answers import LONG_ANSWERS_MAX
 from pod_index.pods import encode_record
 from pod_index.queries import LIST_DEFAULT, LIST_MAX, WAIT_MAX_SECONDS
 from pod_index.responses import error
@@ -153,7 +154,8 @@ def requests_that_fail() -> Iterator[tuple[ASGIApp, str, str, bytes]]:
 
 async def test_every_error_is_answered_as_documented() -> None:
     answered = {
-        # tests/unit/test_waiting.py and test_connections.py ask for these.
+        # tests/unit/test_waiting.py, test_long_answers.py and test_connections.py ask for these.
+        (503, error(f"{LONG_ANSWERS_MAX} lists and lookups of many are under way").decode()),
         (503, error(f"{WAITERS_MAX} lookups wait already").decode()),
         (400, error("not a valid HTTP request").decode()),
         (408, error(f"request did not come within {Settings.client_timeout_seconds:g} s").decode()),
