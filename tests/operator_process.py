@@ -120,9 +120,13 @@ class OperatorProcess:
 
     @property
     def peak_bytes(self) -> int:
-        """The most memory that it ever held (VmHWM), in bytes."""
+        """The most memory that it ever held, or since forget_peak() (VmHWM), in bytes."""
         status = Path(f"/proc/{self.process.pid}/status").read_text()
         return int(status.partition("VmHWM:")[2].split()[0]) * 1024
+
+    def forget_peak(self) -> None:
+        """Let the peak be what it holds now: proc(5) on clear_refs."""
+        Path(f"/proc/{self.process.pid}/clear_refs").write_text("5")
 
     def get(
         self, path: str, method: str = "GET", body: bytes | None = None, *, accept: str = "*/*"

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from tests.benchmarks import counting, keys, lookups, memory, real, report, sync, tail, updates
+from tests.benchmarks import counting, hostile, keys, lookups, memory, real, report, sync, tail, updates
 from tests.benchmarks.figures import Figure, Plan
 from tests.benchmarks.processes import OUR_CORE
 from tests.operator_process import MAIN
@@ -25,6 +25,7 @@ SECTIONS: dict[str, Section] = {
     "counting": counting.measure,
     "updates": updates.measure,
     "tail": tail.measure,
+    "hostile": hostile.measure,
 }
 REAL = "real"
 
@@ -69,6 +70,8 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     )
     parser.add_argument("--changes", type=int, help="how many changes are sent as fast as they are taken: 20000")
     parser.add_argument("--relists", type=int, help="how often memory lets the operator list anew: 10")
+    parser.add_argument("--hostile", type=int, help="how many hostile clients there are at a time: 1000")
+    parser.add_argument("--hostile-seconds", type=float, help="how long a normal client asks beside them: 25")
     parser.add_argument("--no-wrk", action="store_true", help="do not use wrk, even if it is there")
     parser.add_argument("--operator", type=Path, default=MAIN, help="the operator/main.py of another checkout")
     parser.add_argument("--json", type=Path, help="the file to write all figures to")
@@ -94,6 +97,9 @@ def make_plan(options: argparse.Namespace) -> Plan:
         relists=options.relists or (3 if quick else 10),
         memory_runs=1 if quick else min(runs, 2),
         real_pods=min(10_000, max(pods)),
+        hostile_connections=options.hostile or (300 if quick else 1000),
+        hostile_seconds=options.hostile_seconds or (5 if quick else 25),
+        hostile_runs=1 if quick else min(runs, 3),
         wrk=not options.no_wrk,
     )
 

@@ -60,6 +60,12 @@ class Plan:
     """How often memory is measured with pods: it varies little."""
     real_pods: int = 10_000
     """The size that a sync with a real kube-apiserver is measured with."""
+    hostile_connections: int = 1000
+    """How many hostile clients there are at a time."""
+    hostile_seconds: float = 25.0
+    """How long a normal client asks without them, and with them: so long that they are thrown out and come again."""
+    hostile_runs: int = 3
+    """How often that is measured."""
     wrk: bool = True
     """Whether wrk is used if it is there."""
 

@@ -2,12 +2,13 @@
 
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from tests.benchmarks.figures import Figure, Plan, Runs, interleaved
 from tests.benchmarks.lookups import lookup, start_floor
 from tests.benchmarks.memory import relist
+from tests.benchmarks.probe import Told
 from tests.benchmarks.processes import OUR_CORE, FeederProcess, Helper, Subject
 
 SECTION = "tail"
@@ -75,8 +76,15 @@ def measure(plan: Plan, main: Path) -> tuple[list[Figure], list[str]]:
 
 
 def _probe(runs: Runs, subject: str, port: int, paths: list[str], meanwhile: Callable[[], None]) -> None:
-    with Helper("probe", str(port), str(LOOKUPS_A_SECOND), *paths, on=OUR_CORE) as probe:
+    told = probed(port, LOOKUPS_A_SECOND, paths, meanwhile)
+    if told["failed"]:
+        raise RuntimeError(f"{told['failed']:.0f} of {told['asked']:.0f} lookups have failed")
+    runs.add(subject, **{name: told[name] * 1000 for name in ("p50", "p99", "max")})
+
+
+def probed(port: int, rate: float, paths: Sequence[str], meanwhile: Callable[[], None]) -> Told:
+    """What a probe tells that asks for the paths at this rate while ``meanwhile()`` lasts."""
+    with Helper("probe", str(port), str(rate), *paths, on=OUR_CORE) as probe:
         probe.read()
         meanwhile()
-        told = probe.ask("end")
-    runs.add(subject, **{name: seconds * 1000 for name, seconds in told.items()})
+        return probe.ask("end")

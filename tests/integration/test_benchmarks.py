@@ -21,6 +21,7 @@ def bench(*arguments: str) -> subprocess.CompletedProcess[str]:
 def test_every_section_has_figures_and_floors(tmp_path: Path) -> None:
     path = tmp_path / "figures.json"
     sizes = ["--pods", "200", "--changes", "300", "--seconds", "0.2", "--runs", "1", "--relists", "1"]
+    sizes += ["--hostile", "10", "--hostile-seconds", "0.5"]
     done = bench("--quick", "--no-wrk", "--json", str(path), *sizes)
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""

@@ -1,6 +1,7 @@
 """Load on an HTTP server, and its figures."""
 
 import os
+import socket
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -11,6 +12,7 @@ import pytest
 from tests.benchmarks.load import RESULT, SCRIPT, Load, parse_wrk
 from tests.benchmarks.probe import probe
 from tests.benchmarks.processes import Client
+from tests.operator_process import free_port
 
 FAKE_WRK = f"""#!/bin/sh
 echo 'Running 1s test'
@@ -92,11 +94,36 @@ def test_the_generator_in_python_counts_the_answers(port: int, keep_alive: bool)
 
 def test_a_probe_goes_on_until_it_is_told_to_stop(port: int) -> None:
     turns = iter([True, True, False])
-    with Client(port) as client:
-        told = probe(client, 1000.0, ["/found"], lambda: next(turns))
+    told = probe(lambda: Client(port), 1000.0, ["/found"], lambda: next(turns))
     assert 0 < told["p50"] <= told["p99"] <= told["max"]
+    assert (told["asked"], told["failed"]) == (3, 0)
 
 
-def test_a_probe_takes_nothing_but_a_hit(port: int) -> None:
-    with Client(port) as client, pytest.raises(RuntimeError, match="the answer to /lost is 404"):
-        probe(client, 1000.0, ["/lost"], lambda: True)
+def test_a_probe_takes_nothing_but_a_hit_for_an_answer_and_goes_on(port: int) -> None:
+    turns = iter([True] * 5 + [False])
+    told = probe(lambda: Client(port), 1000.0, ["/found", "/lost"], lambda: next(turns))
+    assert (told["asked"], told["failed"]) == (6, 3)
+
+
+def test_a_probe_connects_again_where_its_connection_was_closed() -> None:
+    answers = [b"", b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"]
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def serve() -> None:
+            for answer in answers:
+                connection, _ = listener.accept()
+                with connection:
+                    connection.recv(1000)
+                    connection.sendall(answer)
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        turns = iter([True, False])
+        told = probe(lambda: Client(listener.getsockname()[1]), 1000.0, ["/found"], lambda: next(turns))
+        thread.join()
+    assert (told["asked"], told["failed"]) == (2, 1)
+
+
+def test_a_probe_that_cannot_connect_has_failed() -> None:
+    told = probe(lambda: Client(free_port()), 1000.0, ["/found"], lambda: False)
+    assert (told["asked"], told["failed"]) == (1, 1)
