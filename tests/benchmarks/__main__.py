@@ -60,7 +60,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument(
         "sections", nargs="*", metavar="SECTION", help=f"of {', '.join(SECTIONS)}; all if none is named"
     )
-    parser.add_argument("--quick", action="store_true", help="smaller and shorter, in less than two minutes")
+    parser.add_argument("--quick", action="store_true", help="smaller and shorter, in about two minutes")
     parser.add_argument("--pods", type=int, nargs="+", help="sizes of sync and memory: 1000 10000 50000")
     parser.add_argument("--real", action="store_true", help="only a sync with a real kube-apiserver, built if need be")
     parser.add_argument("--index-pods", type=int, help="size of lookups, counting and updates: 10000")
@@ -98,7 +98,7 @@ def make_plan(options: argparse.Namespace) -> Plan:
         memory_runs=1 if quick else min(runs, 2),
         real_pods=min(10_000, max(pods)),
         hostile_connections=options.hostile or (300 if quick else 1000),
-        hostile_seconds=options.hostile_seconds or (5 if quick else 25),
+        hostile_seconds=options.hostile_seconds or (3 if quick else 25),
         hostile_runs=1 if quick else min(runs, 3),
         wrk=not options.no_wrk,
     )

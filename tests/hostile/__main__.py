@@ -36,7 +36,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--uid", default="", help="a pod that there is, for those that ask for long answers")
     parser.add_argument("--tls", action="store_true", help="the server is one with TLS")
     options = parser.parse_args(arguments)
-    options.counts = mixed(options.connections)
+    options.counts = mixed(options.connections, tls=options.tls)
     if options.only:
         each, rest = divmod(options.connections, len(options.only))
         options.counts = {name: each + (number < rest) for number, name in enumerate(options.only)}

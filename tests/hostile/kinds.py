@@ -26,6 +26,8 @@ CHUNK_BYTES = 64 * KIB
 LOOKUP = b"POST /api/v1/pods/lookup HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
 CHUNKED = LOOKUP + b"Transfer-Encoding: chunked\r\n\r\n"
 
+HANDSHAKE = "half a handshake"
+
 Step = bytes | float
 
 
@@ -131,15 +133,19 @@ KINDS: dict[str, Kind] = {
     # Modest, since what they ask for is work, and work is not what the limits are about.
     "unread answer": Kind(steps=unread_answer, share=120, reads=False, burst=48 * KIB, rate=512 * KIB),
     "pipelining": Kind(steps=pipelining, share=30, reads=False, burst=192 * KIB, rate=512 * KIB),
-    "nonsense": Kind(steps=nonsense, share=50, speaks_tls=False),
-    "half a handshake": Kind(steps=half_a_handshake, share=50, speaks_tls=False),
+    # Few, since they are refused at once, and to connect again is what costs a client most.
+    "nonsense": Kind(steps=nonsense, share=30, speaks_tls=False),
+    HANDSHAKE: Kind(steps=half_a_handshake, share=70, speaks_tls=False),
 }
 
 
-def mixed(connections: int) -> dict[str, int]:
-    """So many connections of all kinds, by their shares: how many of each."""
-    counts = {name: connections * kind.share // 1000 for name, kind in KINDS.items()}
-    names = list(counts)
+def mixed(connections: int, *, tls: bool = False) -> dict[str, int]:
+    """So many connections of all kinds that fit the server, by their shares: how many of each."""
+    shares = {name: kind.share for name, kind in KINDS.items()}
+    if not tls:
+        shares["silent"] += shares.pop(HANDSHAKE)  # which would be nonsense
+    counts = {name: connections * share // 1000 for name, share in shares.items()}
+    names = sorted(counts, key=lambda name: counts[name])
     for number in range(connections - sum(counts.values())):
         counts[names[number % len(names)]] += 1
     return counts
