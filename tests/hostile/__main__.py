@@ -6,6 +6,7 @@ each line on stdin is answered by one of JSON that tells what has become of them
 
 import argparse
 import asyncio
+import contextlib
 import json
 import os
 import sys
@@ -17,6 +18,8 @@ from tests.hostile.crowd import Crowd
 from tests.hostile.kinds import KINDS, Requests, mixed
 
 NICENESS = 19
+SPARE_SECONDS = 60.0
+"""How long whoever has started them may ask what has become of them when their time is over."""
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -54,9 +57,11 @@ async def run(options: argparse.Namespace) -> None:
     try:
         async with crowd:
             announcing = asyncio.create_task(_announce(crowd))
-            while await commands.readline():
-                await announcing
-                _tell(crowd)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(options.seconds + SPARE_SECONDS):
+                    while await commands.readline():
+                        await announcing
+                        _tell(crowd)
             announcing.cancel()
     finally:
         transport.close()
