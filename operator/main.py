@@ -100,6 +100,8 @@ async def pod_event(event: kopf.RawEvent, memo: kopf.Memo, **_: Any) -> None:
         match event["type"]:
             case None:
                 memo.index.apply_page(said)
+                if said.complete_at is not None:
+                    gc.freeze()  # So are the pods: there are no cycles among them.
             case "ADDED" | "MODIFIED":
                 memo.index.apply(said)
             case "DELETED":

@@ -27,8 +27,8 @@ PIECE = 4096
 """How many bytes are parsed at once of everything else."""
 
 HEADERS_MAX = 100
-"""How many header fields may have come before a head is complete. Each takes more than a hundred bytes of memory,
-however short it is."""
+"""How many header fields a request may have, trailers included. Each takes more than a hundred bytes of memory, however
+short it is."""
 
 WRITE_BUFFER = 16 * 1024
 """How many bytes of an answer may wait for its client to read on before the application waits, too."""
@@ -177,7 +177,7 @@ class Connection(HttpToolsProtocol):
                 self._parsed = len(piece) if in_head else 0
             else:
                 self._parsed += len(piece)
-            if self._head_is_open() and len(self.headers) > HEADERS_MAX:
+            if len(self.headers or ()) > HEADERS_MAX:
                 self._refuse("oversized", 431, f"more than {HEADERS_MAX} header fields")
         self._whole = not (self._deaf or self._parsed)
         if self._deaf and not self._lingers:

@@ -8,7 +8,7 @@ import socket
 BACKLOG = 2048
 """Connections that may wait to be accepted."""
 
-RECEIVE_BUFFER = 64 * 1024
+RECEIVE_BUFFER = 32 * 1024
 SEND_BUFFER = 64 * 1024
 """What the kernel keeps for each connection, in bytes. By itself it keeps megabytes, which count as the container's
 memory: https://docs.kernel.org/admin-guide/cgroup-v2.html#memory"""

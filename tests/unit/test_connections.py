@@ -148,11 +148,19 @@ async def test_a_target_that_is_too_long_is_told_as_such() -> None:
         assert await client.answer() == (414, error("request target is longer than 1024 bytes"))
 
 
-async def test_a_body_whose_trailers_never_end_is_refused() -> None:
+@pytest.mark.parametrize(
+    ("content", "answer"),
+    [
+        (b"0\r\n" + b"x:\r\n" * 20_000, (431, error("more than 100 header fields"))),
+        (b"0\r\n" + b"x: %b\r\n" % (b"x" * 1000) * 90, (413, error("request is longer than 65536 bytes"))),
+        (b"1\r\nx\r\n" * 20_000, (413, error("request is longer than 65536 bytes"))),
+    ],
+)
+async def test_a_body_whose_chunks_or_trailers_never_end_is_refused(content: bytes, answer: tuple[int, bytes]) -> None:
     async with serving(PATIENT) as served:
         client = await served.connect()
-        client.send(POST + b"Transfer-Encoding: chunked\r\n\r\n0\r\n" + b"x: x\r\n" * 20_000)
-        assert await client.answer() == (413, error("request is longer than 65536 bytes"))
+        client.send(POST + b"Transfer-Encoding: chunked\r\n\r\n" + content)
+        assert await client.answer() == answer
         await client.rest()
         await eventually_true(lambda: served.application.hung_up == ["/body"])
     assert served.cuts() == {"oversized": 1}

@@ -154,7 +154,8 @@ def requests_that_fail() -> Iterator[tuple[ASGIApp, str, str, bytes]]:
 
 async def test_every_error_is_answered_as_documented() -> None:
     answered = {
-        # tests/unit/test_waiting.py, test_long_answers.py and test_connections.py ask for these.
+        # tests/unit/test_waiting.py, test_long_answers.py, test_endpoints.py and test_connections.py ask for these.
+        (503, error("too many bodies are being read").decode()),
         (503, error(f"{LONG_ANSWERS_MAX} lists and lookups of many are under way").decode()),
         (503, error(f"{WAITERS_MAX} lookups wait already").decode()),
         (400, error("not a valid HTTP request").decode()),

@@ -2,15 +2,18 @@
 
 import asyncio
 
+import httpx
 import pytest
-from starlette.types import Message
+from starlette.types import Message, Receive
 
 from pod_index.api import create_app
 from pod_index.changes import Change, Page
 from pod_index.counts import Counts
+from pod_index.endpoints import BODIES_MAX
 from pod_index.index import PodIndex
 from pod_index.pods import encode_record
 from pod_index.settings import Settings
+from tests.polling import eventually_true
 from tests.served import (
     CONFIG_HASH,
     CONTAINER_ID,
@@ -286,3 +289,37 @@ async def test_a_body_that_does_not_come_is_too_late_and_the_connection_of_no_mo
     await app(http_scope("/api/v1/pods/lookup", method="POST"), receive, send)
     assert (sent[0]["status"], sent[1]["body"]) == (408, b'{"error":"request did not come within 0.1 s"}')
     assert (b"connection", b"close") in sent[0]["headers"]
+
+
+async def test_bodies_that_are_being_read_are_bounded_together() -> None:
+    app = create_app(synced_index(), lambda: 0.0, Settings(max_body_bytes=1024))
+    go_on = asyncio.Event()
+    waiting: list[Receive] = []
+
+    def half_a_body() -> Receive:
+        sent = False
+
+        async def receive() -> Message:
+            nonlocal sent
+            if not sent:
+                sent = True
+                return {"type": "http.request", "body": b" " * 1024, "more_body": True}
+            waiting.append(receive)
+            await go_on.wait()
+            return {"type": "http.disconnect"}
+
+        return receive
+
+    async def ignore(_: Message) -> None:
+        raise AssertionError("nobody is there to answer")
+
+    scope = http_scope("/api/v1/pods/lookup", method="POST")
+    readers = [asyncio.create_task(app(scope, half_a_body(), ignore)) for _ in range(BODIES_MAX)]
+    await eventually_true(lambda: len(waiting) == BODIES_MAX)
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as client:
+        answer = await client.post("/api/v1/pods/lookup", content=b'{"ids": []}')
+        assert (answer.status_code, answer.json()) == (503, {"error": "too many bodies are being read"})
+        assert answer.headers["retry-after"] == "1"
+        go_on.set()
+        await asyncio.gather(*readers)
+        assert (await client.post("/api/v1/pods/lookup", content=b'{"ids": []}')).status_code == 200
