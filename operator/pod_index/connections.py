@@ -30,6 +30,9 @@ HEADERS_MAX = 100
 """How many header fields a request may have, trailers included. Each takes more than a hundred bytes of memory, however
 short it is."""
 
+ANSWER_FACTOR = 30
+"""How many times as long as for a part of an answer a client may take for all of it, however it spreads its reading."""
+
 WRITE_BUFFER = 16 * 1024
 """How many bytes of an answer may wait for its client to read on before the application waits, too."""
 
@@ -78,7 +81,9 @@ class Connection(HttpToolsProtocol):
         self._overtaken: RequestResponseCycle | None = None
         """The request that is answered, if another one has been parsed meanwhile: behind a body, in one piece."""
         self._message: object = None
-        """The last message that has begun, when the client was looked at last."""
+        """The last message that had begun when the client was looked at."""
+        self._message_seen = 0.0
+        """When it was seen first."""
         self._waited_since: float | None = None
         """Since when it is the client's turn, as far as was seen."""
 
@@ -122,12 +127,18 @@ class Connection(HttpToolsProtocol):
     def check(self, now: float) -> None:
         """End what the client has not gone on with for too long; ``now`` is in seconds, by a clock that never jumps."""
         unread = self.transport.get_write_buffer_size() > 0
+        if self.scope is not self._message:
+            self._message, self._message_seen, self._waited_since = self.scope, now, None
         if self._answers() and not unread:
             self._waited_since = None
-        elif self._waited_since is None or self.scope is not self._message:
-            self._waited_since, self._message = now, self.scope
+        elif self._waited_since is None:
+            self._waited_since = now
         elif now - self._waited_since >= self._patience(unread=unread):
             self._end(unread=unread)
+            return
+        longest = ANSWER_FACTOR * self._settings.client_timeout_seconds
+        if unread and now - self._message_seen >= longest:
+            self._end(unread=True)
 
     def _patience(self, *, unread: bool) -> float:
         """Return for how long the client may do nothing."""

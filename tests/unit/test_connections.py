@@ -1,12 +1,13 @@
 """Clients that send too much, too slowly, too early or nonsense, and those that do not read, on real connections."""
 
 import asyncio
+import contextlib
 import dataclasses
 
 import pytest
 
 from pod_index.server import CROWDED
-from tests.connections import PATIENT, error, get, serving
+from tests.connections import PATIENT, QUICK, error, get, serving
 from tests.polling import eventually_true
 
 POST = b"POST /body HTTP/1.1\r\nHost: x\r\n"
@@ -329,6 +330,20 @@ async def test_an_answer_that_is_read_slowly_but_steadily_is_sent() -> None:
         while left:
             left -= len(await client.reader.read(1024 * 1024))
     assert served.cuts() == {}
+
+
+async def test_an_answer_that_is_read_for_ever_is_given_up() -> None:
+    async with serving(dataclasses.replace(QUICK, client_timeout_seconds=0.1)) as served:
+        client = await served.connect(limit=1024)
+        client.send(get("/long"))
+        read = 0
+        # Steadily, but so that all of it would take more than ten seconds: three are what it may.
+        with contextlib.suppress(ConnectionError):
+            while part := await client.reader.read(16 * 1024):
+                read += len(part)
+                await asyncio.sleep(0.005)
+        assert read < 32 * 1024 * 1024
+    assert served.cuts() == {"unread": 1}
 
 
 async def test_an_application_may_take_its_time() -> None:
