@@ -15,7 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from pod_index.authentication import Authentication, Guard
 from pod_index.counts import CLIENT_GONE, OTHER_ROUTE, Counts
-from pod_index.endpoints import ListEndpoint, LookupEndpoint, PodEndpoint
+from pod_index.endpoints import ListEndpoint, LookupEndpoint, PodEndpoint, Sources
 from pod_index.index import PodIndex
 from pod_index.long_answers import LongAnswers
 from pod_index.metrics import Metrics
@@ -53,12 +53,12 @@ def create_app(
 
     waiting_room = WaitingRoom(index)
     long_answers = LongAnswers(settings.client_timeout_seconds)
-    common = (index, known_age, counts, settings)
-    lookup = PodEndpoint(*common, waiting_room)
+    sources = Sources(index=index, age=known_age, counts=counts, settings=settings)
+    lookup = PodEndpoint(sources, waiting_room)
     routes = [
         Route(LOOKUP, lookup, methods=["GET"]),
-        Route("/api/v1/pods", ListEndpoint(*common, long_answers), methods=["GET"]),
-        Route("/api/v1/pods/lookup", LookupEndpoint(*common, long_answers), methods=["POST"]),
+        Route("/api/v1/pods", ListEndpoint(sources, long_answers), methods=["GET"]),
+        Route("/api/v1/pods/lookup", LookupEndpoint(sources, long_answers), methods=["POST"]),
         Route("/health", HealthEndpoint(), methods=["GET"]),
         Route("/ready", ReadyEndpoint(index, known_age, settings.max_staleness_seconds), methods=["GET"]),
         Route("/metrics", MetricsEndpoint(Metrics(counts, index, age, waiting_room, LOOKUP)), methods=["GET"]),

@@ -1,6 +1,7 @@
 """The endpoints below /api/v1: one pod, many at once, and lists."""
 
 import asyncio
+import dataclasses
 from collections.abc import Callable
 from time import perf_counter
 
@@ -28,18 +29,27 @@ BODIES_MAX = 64
 _BY_UID = (b"matched-by", b"uid")
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Sources:
+    """What all endpoints have in common."""
+
+    index: PodIndex
+    """What they answer from."""
+    age: Callable[[], float]
+    """How many seconds ago the API server last confirmed it: https://www.rfc-editor.org/rfc/rfc9111#section-5.1"""
+    counts: Counts
+    """What they count in."""
+    settings: Settings
+
+
 class Endpoint:
-    """What the endpoints have in common: they answer from the index, errors included, and tell the age of the data.
+    """Answers from the index, errors included, and tells the age of the data."""
 
-    ``age`` is how many seconds ago the API server last confirmed it:
-    https://www.rfc-editor.org/rfc/rfc9111#section-5.1
-    """
-
-    def __init__(self, index: PodIndex, age: Callable[[], float], counts: Counts, settings: Settings) -> None:
-        self._index = index
-        self._age = age
-        self._counts = counts
-        self._settings = settings
+    def __init__(self, sources: Sources) -> None:
+        self._index = sources.index
+        self._age = sources.age
+        self._counts = sources.counts
+        self._settings = sources.settings
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -84,17 +94,10 @@ class Endpoint:
 class PodEndpoint(Endpoint):
     """``GET /api/v1/pod``: the record of one pod."""
 
-    def __init__(
-        self,
-        index: PodIndex,
-        age: Callable[[], float],
-        counts: Counts,
-        settings: Settings,
-        waiting_room: WaitingRoom,
-    ) -> None:
-        super().__init__(index, age, counts, settings)
+    def __init__(self, sources: Sources, waiting_room: WaitingRoom) -> None:
+        super().__init__(sources)
         self._waiting_room = waiting_room
-        self._count_plain = counts.plain_lookups.add
+        self._count_plain = sources.counts.plain_lookups.add
 
     async def answer_plain(self, scope: Scope, send: Send) -> bool:
         """Answer 200 if the query is a UID and nothing else, and the pod is there; else return False.
@@ -147,15 +150,8 @@ class Ids(msgspec.Struct):
 class LongEndpoint(Endpoint):
     """What has answers that may be long."""
 
-    def __init__(
-        self,
-        index: PodIndex,
-        age: Callable[[], float],
-        counts: Counts,
-        settings: Settings,
-        long_answers: LongAnswers,
-    ) -> None:
-        super().__init__(index, age, counts, settings)
+    def __init__(self, sources: Sources, long_answers: LongAnswers) -> None:
+        super().__init__(sources)
         self._long_answers = long_answers
 
     def _done(self) -> None:

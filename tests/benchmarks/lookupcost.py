@@ -23,7 +23,7 @@ from starlette.types import ASGIApp, Message, Scope, Send
 from pod_index.api import LOOKUP, create_app
 from pod_index.authentication import Guard
 from pod_index.counts import Counts
-from pod_index.endpoints import PodEndpoint
+from pod_index.endpoints import PodEndpoint, Sources
 from pod_index.index import PodIndex
 from pod_index.pods import Pod, decode_list
 from pod_index.responses import respond
@@ -127,7 +127,8 @@ def _application(index: PodIndex, counts: Counts, settings: Settings) -> ASGIApp
 def _uncounted(index: PodIndex) -> ASGIApp:
     application = create_app(index, _age)
     (middleware,) = (found for found in application.user_middleware if "lookup" in found.kwargs)
-    middleware.kwargs["lookup"] = Uncounted(index, _known_age, Counts(), Settings(), WaitingRoom(index))
+    sources = Sources(index=index, age=_known_age, counts=Counts(), settings=Settings())
+    middleware.kwargs["lookup"] = Uncounted(sources, WaitingRoom(index))
     return application
 
 

@@ -11,7 +11,7 @@ from starlette.types import Message
 from pod_index.api import begin_shutdown, create_app
 from pod_index.changes import Page
 from pod_index.counts import Counts
-from pod_index.endpoints import PodEndpoint
+from pod_index.endpoints import PodEndpoint, Sources
 from pod_index.index import PodIndex
 from pod_index.pods import Pod, encode_record
 from pod_index.settings import Settings
@@ -213,7 +213,7 @@ async def test_a_thousand_wait_at_a_time_one_more_is_refused_and_one_page_wakes_
 async def test_a_hit_needs_no_place_and_a_place_that_is_left_is_free_again() -> None:
     index = synced_index(example_pod())
     room = WaitingRoom(index, limit=1)
-    endpoint = PodEndpoint(index, lambda: 0.0, Counts(), Settings(), room)
+    endpoint = PodEndpoint(Sources(index=index, age=lambda: 0.0, counts=Counts(), settings=Settings()), room)
     async with httpx.AsyncClient(transport=httpx.ASGITransport(endpoint), base_url="http://test") as client:
         for uid in ("first", "second"):
             request = await ask(client, f"uid={uid}&wait=10s", room)
