@@ -49,6 +49,8 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
 async def run(options: argparse.Namespace) -> None:
     """Send them until the time is over or stdin ends."""
     loop = asyncio.get_running_loop()
+    # uvloop tells of every connection that the server resets in the middle of TLS.
+    loop.set_exception_handler(lambda *_: None)
     commands = asyncio.StreamReader()
     transport, _ = await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(commands), sys.stdin)
     crowd = Crowd(
