@@ -99,9 +99,10 @@ async def pod_event(event: kopf.RawEvent, memo: kopf.Memo, **_: Any) -> None:
     with memo.feed.delivery(event) as said:
         match event["type"]:
             case None:
+                was_synced = memo.index.synced
                 memo.index.apply_page(said)
-                if said.complete_at is not None:
-                    gc.freeze()  # So are the pods: there are no cycles among them.
+                if memo.index.synced and not was_synced:
+                    gc.freeze()  # Most pods stay, too.
             case "ADDED" | "MODIFIED":
                 memo.index.apply(said)
             case "DELETED":

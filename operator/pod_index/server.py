@@ -77,7 +77,8 @@ class Server:
             server_header=False,
             proxy_headers=False,
             timeout_keep_alive=math.ceil(settings.idle_timeout_seconds),
-            timeout_graceful_shutdown=int(GRACE_SECONDS),
+            # What is under way then has had its time: see _part.
+            timeout_graceful_shutdown=math.ceil(2 * GRACE_SECONDS),
         )
         self._server = _Uvicorn(self._config)
         self._connections: set[Connection] = set()
@@ -231,14 +232,16 @@ class _Uvicorn(uvicorn.Server):
             parting.cancel()
 
     async def _part(self) -> None:
-        """Drop connections that are closed but for the client's farewell, which TLS waits for 30 s.
+        """Drop connections that are closed but for the client's farewell, which TLS waits for; in the end all others.
 
         A client that looks at a connection only when it needs it again does not send any; uvicorn would wait for it
-        as for a request, and log an error.
+        as for a request, and log an error, as it does if an answer is not read.
         """
+        patient_until = time.monotonic() + GRACE_SECONDS
         while True:
             await asyncio.sleep(FAREWELL_SECONDS)
+            patient = time.monotonic() < patient_until
             for connection in list(self.server_state.connections):
                 transport = connection.transport
-                if transport.is_closing() and not transport.get_write_buffer_size():
+                if not patient or (transport.is_closing() and not transport.get_write_buffer_size()):
                     transport.abort()

@@ -25,6 +25,7 @@ async def sabotage(memo: kopf.Memo, **_: Any) -> None:
         case "warning":
             warnings.warn("sabotage", stacklevel=1)
             logging.getLogger("aiohttp.client").warning("sabotage of aiohttp")
+            logging.getLogger("uvicorn.error").error("sabotage of uvicorn")
 
 
 def _fail_once(apply: Any) -> Any:

@@ -99,6 +99,7 @@ def test_warnings_and_other_libraries_are_json_too(server: ApiServer, tmp_path: 
     with OperatorProcess(tmp_path, server.kubeconfig(), *arguments, environ={"SABOTAGE": "warning"}) as operator:
         operator.wait_until_ready()
         assert operator.stop() == 0
+    assert ("error", "sabotage of uvicorn") in lines(operator)
     said = [message for level, message in lines(operator) if level == "warn"]
     assert len(said) == 4
     assert "UserWarning: sabotage before the start" in said[0]

@@ -6,6 +6,7 @@ import dataclasses
 
 import pytest
 
+from pod_index import server
 from pod_index.server import CROWDED
 from tests.connections import PATIENT, QUICK, error, get, serving
 from tests.polling import eventually_true
@@ -384,6 +385,19 @@ async def test_who_hangs_up_is_not_answered(content: bytes, caplog: pytest.LogCa
         await eventually_true(lambda: served.application.hung_up == ["/wait"])
         await eventually_true(lambda: served.counts.connections == 0)
         assert served.application.asked == ["/wait"]
+    assert caplog.messages == []
+
+
+async def test_an_answer_that_nobody_reads_holds_up_the_stop_only_so_long(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(server, "GRACE_SECONDS", 1.0)
+    async with serving(PATIENT) as served:
+        client = await served.connect(limit=1024)
+        client.send(get("/long"))
+        await eventually_true(lambda: served.application.asked)
+        await served.server.stop()
+        assert served.counts.connections == 0
     assert caplog.messages == []
 
 
