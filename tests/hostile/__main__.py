@@ -17,7 +17,6 @@ import uvloop
 from tests.hostile.crowd import Crowd
 from tests.hostile.kinds import KINDS, Requests, mixed
 
-NICENESS = 19
 SPARE_SECONDS = 60.0
 """How long whoever has started them may ask what has become of them when their time is over."""
 
@@ -25,7 +24,7 @@ SPARE_SECONDS = 60.0
 def main(arguments: Sequence[str]) -> None:
     """Send them and wait."""
     options = parse(arguments)
-    os.nice(NICENESS)
+    os.nice(options.nice)
     uvloop.run(run(options))
 
 
@@ -37,6 +36,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--only", action="append", choices=list(KINDS), help="this kind instead of all; repeatable")
     parser.add_argument("--seconds", type=float, default=60.0, help="when they go at the latest: 60")
     parser.add_argument("--uid", default="", help="a pod that there is, for those that ask for long answers")
+    parser.add_argument("--nice", type=int, default=19, help="how willingly they leave the processor to others: 19")
     parser.add_argument("--tls", action="store_true", help="the server is one with TLS")
     options = parser.parse_args(arguments)
     options.counts = mixed(options.connections, tls=options.tls)
