@@ -1,7 +1,6 @@
 """The socket that is listened on, and what the kernel has to allow for its connections."""
 
 import errno
-import logging
 import resource
 import socket
 
@@ -12,8 +11,6 @@ RECEIVE_BUFFER = 32 * 1024
 SEND_BUFFER = 64 * 1024
 """What the kernel keeps for each connection, in bytes. By itself it keeps megabytes, which count as the container's
 memory: https://docs.kernel.org/admin-guide/cgroup-v2.html#memory"""
-
-logger = logging.getLogger("pod_index")
 
 
 class ListenError(Exception):
@@ -62,5 +59,3 @@ def allow_open_files(needed: int) -> None:
     allowed = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
     if soft != resource.RLIM_INFINITY and soft < allowed:
         resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
-    if allowed < needed:
-        logger.warning("MAX_CONNECTIONS needs %d open files, but only %d are allowed: raise `ulimit -n`", needed, hard)

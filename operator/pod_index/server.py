@@ -151,7 +151,7 @@ class Server:
                 continue  # It has gone again: accept(2).
             except OSError as error:
                 # No files or no memory are left: until there are, asking again and again is of no use.
-                logger.error("no connection can be accepted (%s)", error.strerror)
+                logger.error("no connection can be accepted (%s); MAX_CONNECTIONS may be lower", error.strerror)
                 loop.remove_reader(self._listener)
                 loop.call_later(CHECK_SECONDS, self._accept_from_now_on)
                 return

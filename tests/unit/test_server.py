@@ -148,7 +148,7 @@ async def test_while_no_connection_can_be_accepted_those_that_are_open_are_serve
         late = asyncio.create_task(late_client.get(f"http://127.0.0.1:{port}/"))
         assert (await open_client.get(f"http://127.0.0.1:{port}/")).text == "hello"
         assert (await late).text == "hello"
-    assert caplog.messages == ["no connection can be accepted (Too many open files)"]
+    assert caplog.messages == ["no connection can be accepted (Too many open files); MAX_CONNECTIONS may be lower"]
     await server.stop()
 
 
@@ -174,12 +174,10 @@ async def test_a_server_that_does_not_look_after_its_clients_any_more_is_reporte
     [(256, 4096, 1000), (256, 512, 512), (1000, 4096, None), (256, resource.RLIM_INFINITY, 1000)],
 )
 def test_as_many_files_may_be_open_as_connections_need(
-    soft: int, hard: int, raised_to: int | None, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    soft: int, hard: int, raised_to: int | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     raised: list[tuple[int, int]] = []
     monkeypatch.setattr(resource, "getrlimit", lambda _: (soft, hard))
     monkeypatch.setattr(resource, "setrlimit", lambda _, limits: raised.append(limits))
     allow_open_files(1000)
     assert raised == ([] if raised_to is None else [(raised_to, hard)])
-    too_few = "MAX_CONNECTIONS needs 1000 open files, but only 512 are allowed: raise `ulimit -n`"
-    assert caplog.messages == ([too_few] if hard == 512 else [])
