@@ -14,19 +14,19 @@ from typing import Any, NoReturn, cast
 import aiohttp
 import kopf
 
-from pod_index import kopf_settings
-from pod_index.access_log import AccessLog
-from pod_index.api import begin_shutdown, create_app
-from pod_index.authentication import Guard
-from pod_index.client import ApiClient
-from pod_index.counts import Counts
-from pod_index.credentials import CredentialsError, load_credentials
-from pod_index.feed import Feed
-from pod_index.index import PodIndex
-from pod_index.listening import ListenError
-from pod_index.server import Server
+from pod_index.api.access_log import AccessLog
+from pod_index.api.app import begin_shutdown, create_app
+from pod_index.api.authentication import Authenticator
+from pod_index.informer import kopf_settings
+from pod_index.informer.client import ApiClient
+from pod_index.informer.credentials import CredentialsError, load_credentials
+from pod_index.informer.kopf_session import KopfSession
+from pod_index.server.certificate import Certificate, CertificateError
+from pod_index.server.listener import ListenError
+from pod_index.server.server import Server
 from pod_index.settings import Settings, SettingsError
-from pod_index.tls import Certificate, TlsError
+from pod_index.stats import Stats
+from pod_index.store.index import PodIndex
 
 logger = logging.getLogger("pod_index")
 
@@ -41,15 +41,15 @@ async def start(settings: kopf.OperatorSettings, memo: kopf.Memo, **_: Any) -> N
     try:
         memo.settings = Settings.from_environ(os.environ)
         memo.index = PodIndex(
-            kinds=memo.settings.lookup_keys,
+            index_names=memo.settings.lookup_keys,
             retention_seconds=memo.settings.deleted_retention_seconds,
             retention_max=memo.settings.deleted_retention_max,
         )
         client = ApiClient(load_credentials, user_agent="pod-index")
-        counts = Counts()
-        memo.feed = Feed(client, memo.settings, counts)
-        guard = Guard.from_settings(memo.settings)
-        memo.app = create_app(memo.index, memo.feed.age, memo.settings, counts=counts, guard=guard)
+        stats = Stats()
+        memo.feed = KopfSession(client, memo.settings, stats)
+        authenticator = Authenticator.from_settings(memo.settings)
+        memo.app = create_app(memo.index, memo.feed.age, memo.settings, stats=stats, authenticator=authenticator)
         tls = None
         if memo.settings.tls_cert_file:
             certificate = Certificate(memo.settings.tls_cert_file, memo.settings.tls_key_file)
@@ -57,10 +57,10 @@ async def start(settings: kopf.OperatorSettings, memo: kopf.Memo, **_: Any) -> N
             memo.certificate_watch.add_done_callback(certificate_watch_ended)
             tls = certificate.context
         served = AccessLog(memo.app) if memo.settings.access_log else memo.app
-        memo.server = Server(served, memo.settings, give_up, tls=tls, counts=counts)
+        memo.server = Server(served, memo.settings, give_up, tls=tls, stats=stats)
         await memo.server.start()
         await client.login()
-    except (SettingsError, TlsError, ListenError, CredentialsError) as error:
+    except (SettingsError, CertificateError, ListenError, CredentialsError) as error:
         give_up(str(error))
     kopf_settings.configure(settings)
     # What has been imported stays. Every full collection would look through it: 26 ms without an answer.
@@ -96,17 +96,17 @@ async def login(memo: kopf.Memo, **_: Any) -> kopf.AiohttpSession:
 @kopf.on.event("", "v1", "pods", id="pod")
 async def pod_event(event: kopf.RawEvent, memo: kopf.Memo, **_: Any) -> None:
     """Write the index: resume (a page of a listing), create, update and delete."""
-    with memo.feed.delivery(event) as said:
+    with memo.feed.ticket(event) as said:
         match event["type"]:
             case None:
                 was_synced = memo.index.synced
-                memo.index.apply_page(said)
+                memo.index.replace_page(said)
                 if memo.index.synced and not was_synced:
                     gc.freeze()  # Most pods stay, too.
             case "ADDED" | "MODIFIED":
-                memo.index.apply(said)
+                memo.index.update(said)
             case "DELETED":
-                memo.index.remove(said)
+                memo.index.delete(said)
 
 
 @kopf.on.probe(id="pods")

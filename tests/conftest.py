@@ -10,7 +10,7 @@ import hypothesis
 import pytest
 
 from tests.kubernetes import Binaries, KubernetesApiServer, Unavailable, provide
-from tests.operator_process import OperatorProcess
+from tests.support.operator_process import OperatorProcess
 
 E2E = Path(__file__).parent / "e2e"
 CONFORMANCE = Path(__file__).parent / "conformance"

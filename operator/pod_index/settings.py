@@ -5,7 +5,7 @@ import math
 import unicodedata
 from collections.abc import Mapping
 
-from pod_index.keys import KINDS, Kind
+from pod_index.store.indexers import INDEX_NAMES, IndexName
 
 
 class SettingsError(ValueError):
@@ -34,7 +34,7 @@ class Settings:
     """``WATCH_IDLE_SECONDS``: a watch that is silent for so long is dead and opened anew, 0.1 to 3600. The API
     server sends a bookmark every minute, the first one after a streaming list only after two."""
 
-    lookup_keys: frozenset[Kind] = KINDS
+    lookup_keys: frozenset[IndexName] = INDEX_NAMES
     """``LOOKUP_KEYS``: what pods are found by besides their UID, separated by commas; what is not among them takes no
     memory. ``uid`` is always on, and may stand alone."""
 
@@ -196,13 +196,13 @@ def _login(environ: Mapping[str, str]) -> tuple[str, str]:
     return username, password
 
 
-def _kinds(environ: Mapping[str, str], name: str, default: frozenset[Kind]) -> frozenset[Kind]:
+def _kinds(environ: Mapping[str, str], name: str, default: frozenset[IndexName]) -> frozenset[IndexName]:
     text = environ.get(name, "").strip()
     if not text:
         return default
     named = {part.strip() for part in text.split(",")}
-    unknown = named - KINDS - {"uid"}
+    unknown = named - INDEX_NAMES - {"uid"}
     if unknown:
-        known = ", ".join(["uid", *sorted(KINDS)])
+        known = ", ".join(["uid", *sorted(INDEX_NAMES)])
         raise SettingsError(f"{name} must be some of {known}, with commas between them, not {text!r}")
-    return frozenset(kind for kind in KINDS if kind in named)
+    return frozenset(kind for kind in INDEX_NAMES if kind in named)

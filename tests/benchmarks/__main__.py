@@ -13,7 +13,7 @@ from pathlib import Path
 from tests.benchmarks import counting, hostile, keys, lookups, memory, real, report, sync, tail, updates
 from tests.benchmarks.figures import Figure, Plan
 from tests.benchmarks.processes import OUR_CORE
-from tests.operator_process import MAIN
+from tests.support.operator_process import MAIN
 
 Section = Callable[[Plan, Path], tuple[list[Figure], list[str]]]
 

@@ -20,19 +20,19 @@ from pathlib import Path
 import uvloop
 from starlette.types import ASGIApp, Message, Scope, Send
 
-from pod_index.api import LOOKUP, create_app
-from pod_index.authentication import Guard
-from pod_index.counts import Counts
-from pod_index.endpoints import PodEndpoint, Sources
-from pod_index.index import PodIndex
+from pod_index.api.app import POD_PATH, create_app
+from pod_index.api.authentication import Authenticator
+from pod_index.api.endpoints import EndpointContext, PodEndpoint
+from pod_index.api.responses import respond
+from pod_index.api.waiting import LookupWaiters
 from pod_index.pods import Pod, decode_list
-from pod_index.responses import respond
-from pod_index.server import Server
+from pod_index.server.server import Server
 from pod_index.settings import Settings
-from pod_index.waiting import WaitingRoom
+from pod_index.stats import Stats
+from pod_index.store.index import PodIndex
 from tests.apiserver import realistic_pod
-from tests.operator_process import free_port
-from tests.served import listing
+from tests.support.operator_process import free_port
+from tests.support.served import listing
 
 UNCOUNTED, COUNTED, LOGIN, TOKEN = VARIANTS = ("uncounted", "counted", "login", "token")
 """``counted`` is the application as it is by default; ``login`` and ``token`` have authentication besides."""
@@ -61,7 +61,7 @@ class Uncounted(PodEndpoint):
         return False
 
 
-def variants(index: PodIndex, uids: Sequence[str], token_file: Path, counts: Counts) -> dict[str, Variant]:
+def variants(index: PodIndex, uids: Sequence[str], token_file: Path, stats: Stats) -> dict[str, Variant]:
     """The applications, and the lookups for each, which all find their pod."""
     token_file.write_text(f"{SECRET}\n")
     login = Settings(basic_auth_username=NAME, basic_auth_password=PASSWORD)
@@ -69,9 +69,9 @@ def variants(index: PodIndex, uids: Sequence[str], token_file: Path, counts: Cou
     basic = b"Basic " + base64.b64encode(f"{NAME}:{PASSWORD}".encode())
     return {
         UNCOUNTED: (_uncounted(index), _scopes(uids)),
-        COUNTED: (_application(index, counts, Settings()), _scopes(uids)),
-        LOGIN: (_application(index, counts, login), _scopes(uids, basic)),
-        TOKEN: (_application(index, counts, token), _scopes(uids, f"Bearer {SECRET}".encode())),
+        COUNTED: (_application(index, stats, Settings()), _scopes(uids)),
+        LOGIN: (_application(index, stats, login), _scopes(uids, basic)),
+        TOKEN: (_application(index, stats, token), _scopes(uids, f"Bearer {SECRET}".encode())),
     }
 
 
@@ -102,10 +102,10 @@ async def serve(pods: int) -> None:
     """Serve and measure until stdin ends."""
     index = PodIndex()
     made = [_pod(number) for number in range(pods)]
-    index.apply_page(listing(*made))
+    index.replace_page(listing(*made))
     uids = [pod.metadata.uid for pod in made]
     with tempfile.TemporaryDirectory() as folder:
-        subjects = variants(index, uids, Path(folder) / "tokens", Counts())
+        subjects = variants(index, uids, Path(folder) / "tokens", Stats())
         port = free_port()
         application, _ = subjects[COUNTED]
         server = Server(application, Settings(port=port), on_death=sys.exit)
@@ -120,15 +120,15 @@ async def serve(pods: int) -> None:
         await server.stop()
 
 
-def _application(index: PodIndex, counts: Counts, settings: Settings) -> ASGIApp:
-    return create_app(index, _age, settings, counts=counts, guard=Guard.from_settings(settings))
+def _application(index: PodIndex, stats: Stats, settings: Settings) -> ASGIApp:
+    return create_app(index, _age, settings, stats=stats, authenticator=Authenticator.from_settings(settings))
 
 
 def _uncounted(index: PodIndex) -> ASGIApp:
     application = create_app(index, _age)
     (middleware,) = (found for found in application.user_middleware if "lookup" in found.kwargs)
-    sources = Sources(index=index, age=_known_age, counts=Counts(), settings=Settings())
-    middleware.kwargs["lookup"] = Uncounted(sources, WaitingRoom(index))
+    context = EndpointContext(index=index, age=_known_age, stats=Stats(), settings=Settings())
+    middleware.kwargs["lookup"] = Uncounted(context, LookupWaiters(index))
     return application
 
 
@@ -136,7 +136,7 @@ def _scopes(uids: Sequence[str], authorization: bytes | None = None) -> list[Sco
     headers = [(b"host", b"localhost:8080"), (b"user-agent", b"curl/8.14.1"), (b"accept", b"*/*")]
     if authorization is not None:
         headers.append((b"authorization", authorization))
-    asked = {"type": "http", "method": "GET", "path": LOOKUP, "root_path": "", "headers": headers}
+    asked = {"type": "http", "method": "GET", "path": POD_PATH, "root_path": "", "headers": headers}
     return [{**asked, "query_string": b"uid=%b" % uid.encode()} for uid in uids]
 
 

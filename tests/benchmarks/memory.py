@@ -7,7 +7,7 @@ from pathlib import Path
 from tests.benchmarks.figures import Figure, Plan, Runs, interleaved
 from tests.benchmarks.lookups import start_floor
 from tests.benchmarks.processes import FeederProcess, Subject
-from tests.operator_process import resident_bytes
+from tests.support.operator_process import resident_bytes
 
 SECTION = "memory"
 MIB = 1024 * 1024

@@ -9,7 +9,7 @@ import msgspec
 
 from tests.apiserver import realistic_pod
 from tests.apiserver.stored import StoredPod
-from tests.operator_process import expected_record
+from tests.support.operator_process import expected_record
 
 FIRST_VERSION = 1_000_000_000
 """Versions have ten digits, all of them, so that one can be written over another."""

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from tests.benchmarks.podbytes import marker_of
-from tests.operator_process import MAIN, OperatorProcess
+from tests.support.operator_process import MAIN, OperatorProcess
 
 ROOT = Path(__file__).parents[2]
 ANSWER_SECONDS = 300.0

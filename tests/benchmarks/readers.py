@@ -125,12 +125,12 @@ async def read_aiohttp(port: int, streaming: bool, follow: bool, *, login: bool)
     # Here, as the other reader starts without them.
     import aiohttp
 
-    from pod_index.pod_api import read_lines
+    from pod_index.informer.listwatch import read_lines
 
     server, headers = f"http://127.0.0.1:{port}", {"Accept": "application/json", "Accept-Encoding": "identity"}
     connector: aiohttp.TCPConnector | None = None
     if login:
-        from pod_index.credentials import load_credentials
+        from pod_index.informer.credentials import load_credentials
 
         credentials = load_credentials()
         server = credentials.server

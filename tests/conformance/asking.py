@@ -13,8 +13,8 @@ from uuid import uuid4
 
 from tests.apiserver import make_pod
 from tests.conformance.cluster import Cluster
-from tests.operator_process import OperatorProcess, expected_record
-from tests.polling import eventually
+from tests.support.operator_process import OperatorProcess, expected_record
+from tests.support.polling import eventually
 
 HELD_SECONDS = 0.2
 """How long an answer must not come for its request to count as held."""

@@ -7,10 +7,10 @@ from typing import Any, Protocol
 
 import pytest
 
-from tests import churn
 from tests.apiserver import ApiServer as SmallApiServer
 from tests.apiserver import Rule
 from tests.kubernetes import KubernetesApiServer, TcpProxy
+from tests.support import churn
 
 READER = (Rule(["get", "list", "watch"], ["pods"]),)
 """The rights of pod-index: those of manifests/rbac.yaml."""

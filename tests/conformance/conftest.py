@@ -8,7 +8,7 @@ from tests.apiserver import ApiServer as SmallApiServer
 from tests.conformance.cluster import READER, ApiServer, Cluster
 from tests.conftest import StartOperator
 from tests.kubernetes import ExistingCluster, TcpProxy
-from tests.operator_process import OperatorProcess
+from tests.support.operator_process import OperatorProcess
 
 
 @pytest.fixture(scope="session")

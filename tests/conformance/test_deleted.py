@@ -9,8 +9,8 @@ from tests.apiserver import make_pod
 from tests.conformance.asking import address, ask, catch_up, container_id, create, found, running
 from tests.conformance.cluster import Cluster
 from tests.conftest import StartOperator
-from tests.operator_process import OperatorProcess, expected_record
-from tests.polling import eventually
+from tests.support.operator_process import OperatorProcess, expected_record
+from tests.support.polling import eventually
 
 
 def deleted(operator: OperatorProcess, **parameters: str) -> dict[str, Any]:

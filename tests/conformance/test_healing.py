@@ -9,11 +9,11 @@ import trustme
 import yaml
 
 from tests.apiserver import make_pod
-from tests.churn import Churn, relabel
 from tests.conformance.cluster import READER, Cluster
 from tests.conftest import StartOperator
-from tests.operator_process import OperatorProcess, assert_equal
-from tests.polling import eventually
+from tests.support.churn import Churn, relabel
+from tests.support.operator_process import OperatorProcess, assert_equal
+from tests.support.polling import eventually
 
 
 @pytest.fixture(autouse=True)

@@ -10,8 +10,8 @@ from tests.apiserver import container_status, make_pod
 from tests.conformance.asking import address, ask, catch_up, container_id, create, found, running
 from tests.conformance.cluster import Cluster
 from tests.conftest import StartOperator
-from tests.operator_process import OperatorProcess
-from tests.polling import eventually
+from tests.support.operator_process import OperatorProcess
+from tests.support.polling import eventually
 
 # ---- UIDs
 

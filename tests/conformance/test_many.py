@@ -5,7 +5,7 @@ from uuid import uuid4
 from tests.apiserver import make_pod
 from tests.conformance.asking import address, catch_up, container_id, create, listed, lookup_many, pages, running
 from tests.conformance.cluster import Cluster
-from tests.operator_process import OperatorProcess, expected_record
+from tests.support.operator_process import OperatorProcess, expected_record
 
 
 def test_many_are_found_by_whatever_is_at_hand_in_the_order_asked(

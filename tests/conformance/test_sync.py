@@ -9,11 +9,11 @@ from kubernetes.client import CoreV1Api
 from kubernetes.config import new_client_from_config_dict
 
 from tests.apiserver import make_pod
-from tests.churn import relabel
 from tests.conformance.cluster import Cluster
 from tests.conftest import StartOperator
-from tests.operator_process import OperatorProcess, assert_equal, expected_record
-from tests.polling import eventually
+from tests.support.churn import relabel
+from tests.support.operator_process import OperatorProcess, assert_equal, expected_record
+from tests.support.polling import eventually
 
 
 @pytest.mark.parametrize("streaming_list", ["true", "false"])

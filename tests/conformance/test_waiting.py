@@ -9,7 +9,7 @@ from tests.apiserver import make_pod
 from tests.conformance.asking import address, catch_up, container_id, create, found, held_lookup, running
 from tests.conformance.cluster import Cluster
 from tests.conftest import StartOperator
-from tests.operator_process import OperatorProcess
+from tests.support.operator_process import OperatorProcess
 
 
 @pytest.mark.parametrize(

@@ -12,9 +12,9 @@ from tests.conformance.cluster import Cluster
 from tests.conftest import StartOperator
 from tests.e2e.deployed import Deployed, Kustomize
 from tests.kubernetes import Binaries, KubernetesApiServer, TcpProxy
-from tests.manifests import FOLDER, overlay
-from tests.monitoring import custom_resource_definitions
-from tests.operator_process import OperatorProcess
+from tests.support.manifests import FOLDER, overlay
+from tests.support.monitoring import custom_resource_definitions
+from tests.support.operator_process import OperatorProcess
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Protocol
 
 from tests.kubernetes import KubernetesApiServer
-from tests.manifests import JSON, parse
+from tests.support.manifests import JSON, parse
 
 
 class Deployed:

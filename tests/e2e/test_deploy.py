@@ -16,7 +16,7 @@ import pytest
 from tests.apiserver import Conflict, NotFound, make_pod
 from tests.e2e.deployed import Deployed, Kustomize
 from tests.kubernetes import KubernetesApiServer
-from tests.manifests import COMPONENTS, JSON, SELECTOR
+from tests.support.manifests import COMPONENTS, JSON, SELECTOR
 
 ROOT = Path(__file__).parents[2]
 DEPLOYMENTS = "/apis/apps/v1/deployments"

@@ -5,8 +5,8 @@ import shutil
 from pathlib import Path
 
 from tests.kubernetes import KubernetesApiServer
-from tests.manifests import FOLDER, complaints, parse
-from tests.readme import README
+from tests.support.manifests import FOLDER, complaints, parse
+from tests.support.readme import README
 
 
 def test_the_kustomization_builds(control_plane: KubernetesApiServer, tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from tests.apiserver import AlreadyExists, ApiError, Conflict, NotFound, Rule, container_status, make_pod, realistic_pod
 from tests.kubernetes import ApiClient, KubernetesApiServer
-from tests.polling import eventually
+from tests.support.polling import eventually
 
 PODS = "/api/v1/pods"
 STREAMING_LIST = {

@@ -12,7 +12,7 @@ import pytest
 from tests.apiserver import ApiError, make_pod
 from tests.e2e.test_harness import PODS, STREAMING_LIST, client_of
 from tests.kubernetes import Binaries, ComponentFailed, KubernetesApiServer, TcpProxy
-from tests.polling import eventually
+from tests.support.polling import eventually
 
 
 def _is_alive(pid: int) -> bool:

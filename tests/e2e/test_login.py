@@ -14,8 +14,8 @@ import yaml
 from tests.apiserver import make_pod
 from tests.conftest import StartOperator
 from tests.kubernetes import KubernetesApiServer
-from tests.operator_process import OperatorProcess, assert_equal
-from tests.polling import eventually
+from tests.support.operator_process import OperatorProcess, assert_equal
+from tests.support.polling import eventually
 
 RBAC = Path(__file__).parents[2] / "manifests" / "rbac.yaml"
 

@@ -9,7 +9,7 @@ from tests.apiserver import ApiError, make_pod
 from tests.conftest import StartOperator
 from tests.e2e.deployed import Kustomize
 from tests.kubernetes import KubernetesApiServer
-from tests.manifests import (
+from tests.support.manifests import (
     CLUSTER_SCOPED,
     COMPONENTS,
     FOLDER,
@@ -17,8 +17,8 @@ from tests.manifests import (
     OLDEST_KUBERNETES,
     complaints,
 )
-from tests.operator_process import assert_equal
-from tests.polling import eventually
+from tests.support.operator_process import assert_equal
+from tests.support.polling import eventually
 
 BASE = {"ServiceAccount", "ClusterRole", "ClusterRoleBinding", "Deployment", "Service"}
 ADDED = {

@@ -5,8 +5,8 @@ from http.client import HTTPException
 
 from tests.apiserver import AlreadyExists, ApiError, make_pod
 from tests.kubernetes import KubernetesApiServer, TcpProxy
-from tests.operator_process import OperatorProcess, assert_equal
-from tests.polling import eventually
+from tests.support.operator_process import OperatorProcess, assert_equal
+from tests.support.polling import eventually
 
 OUTAGE_SECONDS = 30.0
 

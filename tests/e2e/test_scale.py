@@ -11,7 +11,7 @@ import pytest
 from tests.apiserver import realistic_pod
 from tests.conftest import StartOperator
 from tests.kubernetes import Binaries, KubernetesApiServer
-from tests.operator_process import assert_equal, expected_record
+from tests.support.operator_process import assert_equal, expected_record
 
 PODS = 10_000
 CHURN_SECONDS = 30.0

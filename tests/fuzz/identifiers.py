@@ -15,7 +15,7 @@ from pathlib import Path
 import atheris
 
 with atheris.instrument_imports(include=["pod_index"]):
-    from pod_index.identifiers import (
+    from pod_index.store.identifiers import (
         MAX_LENGTH,
         Identifier,
         IdentifierError,
@@ -25,7 +25,7 @@ with atheris.instrument_imports(include=["pod_index"]):
         parse_uid,
     )
 
-from tests.spellings import NO_PODS, REAL
+from tests.support.spellings import NO_PODS, REAL
 
 CANONICAL = {"uid": parse_uid, "containerID": parse_container_id, "ip": canonical_ip}
 UID = re.compile(r"[0-9a-f]{32}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")

@@ -19,8 +19,8 @@ import yaml
 from tests.apiserver import ApiServer, Rule, make_pod
 from tests.image.conftest import ROOT
 from tests.image.engine import Container, Engine
-from tests.operator_process import expected_record, free_port
-from tests.polling import eventually
+from tests.support.operator_process import expected_record, free_port
+from tests.support.polling import eventually
 
 SERVICE_ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"
 LIVENESS = "http://127.0.0.1:8081/healthz"

@@ -6,7 +6,7 @@ import pytest
 
 from tests.apiserver import ApiServer
 from tests.conftest import StartOperator
-from tests.operator_process import OperatorProcess
+from tests.support.operator_process import OperatorProcess
 
 
 @pytest.fixture

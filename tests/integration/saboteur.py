@@ -8,7 +8,7 @@ from typing import Any
 
 import kopf
 
-from pod_index.changes import Change
+from pod_index.store.deltas import Delta
 
 if os.environ["SABOTAGE"] == "warning":
     warnings.warn("sabotage before the start", stacklevel=1)
@@ -19,7 +19,7 @@ async def sabotage(memo: kopf.Memo, **_: Any) -> None:
     """Do what SABOTAGE says: fail once on a pod named "sabotaged", end the HTTP server, or warn."""
     match os.environ["SABOTAGE"]:
         case "index":
-            memo.index.apply = _fail_once(memo.index.apply)
+            memo.index.update = _fail_once(memo.index.update)
         case "server":
             asyncio.get_running_loop().call_later(0.5, _end, memo.server)
         case "warning":
@@ -31,7 +31,7 @@ async def sabotage(memo: kopf.Memo, **_: Any) -> None:
 def _fail_once(apply: Any) -> Any:
     failed = False
 
-    def apply_or_fail(change: Change) -> None:
+    def apply_or_fail(change: Delta) -> None:
         nonlocal failed
         if change.pod.metadata.name == "sabotaged" and not failed:
             failed = True

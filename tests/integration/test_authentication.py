@@ -10,8 +10,8 @@ import pytest
 
 from tests.apiserver import ApiServer, make_pod
 from tests.conftest import StartOperator
-from tests.operator_process import OperatorProcess
-from tests.polling import eventually
+from tests.support.operator_process import OperatorProcess
+from tests.support.polling import eventually
 
 LOGIN = {"BASIC_AUTH_USERNAME": "ann", "BASIC_AUTH_PASSWORD": "s3cret:word"}
 BASIC = f"Basic {base64.b64encode(b'ann:s3cret:word').decode()}"

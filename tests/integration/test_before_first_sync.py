@@ -10,8 +10,8 @@ import trustme
 
 from tests.apiserver import ApiServer, Fault, Rule, make_pod
 from tests.conftest import StartOperator
-from tests.operator_process import OperatorProcess, free_port
-from tests.polling import eventually
+from tests.support.operator_process import OperatorProcess, free_port
+from tests.support.polling import eventually
 
 KUBECONFIG = """
 apiVersion: v1

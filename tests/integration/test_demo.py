@@ -15,8 +15,8 @@ from typing import Any
 
 import pytest
 
-from tests.operator_process import free_port
-from tests.polling import eventually
+from tests.support.operator_process import free_port
+from tests.support.polling import eventually
 
 ROOT = Path(__file__).parents[2]
 

@@ -11,12 +11,12 @@ from contextlib import ExitStack
 import pytest
 
 from tests.apiserver import END, ApiServer, Fault, Rule, make_pod, watch_error
-from tests.churn import Churn
 from tests.conformance.cluster import Cluster
 from tests.conftest import StartOperator
 from tests.kubernetes import TcpProxy
-from tests.operator_process import OperatorProcess, assert_equal
-from tests.polling import eventually
+from tests.support.churn import Churn
+from tests.support.operator_process import OperatorProcess, assert_equal
+from tests.support.polling import eventually
 
 
 @pytest.fixture

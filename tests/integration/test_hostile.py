@@ -3,7 +3,7 @@
 from tests.apiserver import ApiServer, realistic_pod
 from tests.conftest import StartOperator
 from tests.hostile import HostileProcess
-from tests.polling import eventually
+from tests.support.polling import eventually
 
 PODS = 500
 

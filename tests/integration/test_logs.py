@@ -9,8 +9,8 @@ import pytest
 
 from tests.apiserver import ApiServer, make_pod
 from tests.conftest import StartOperator
-from tests.operator_process import OperatorProcess
-from tests.polling import eventually
+from tests.support.operator_process import OperatorProcess
+from tests.support.polling import eventually
 
 FORMATS = {"full": (), "json": ("--log-format=json",)}
 LEVELS = {"INFO": "info", "WARNING": "warn", "ERROR": "error", "CRITICAL": "fatal"}

@@ -4,8 +4,8 @@ import pytest
 
 from tests.apiserver import ApiServer, make_pod, realistic_pod
 from tests.conftest import StartOperator
-from tests.operator_process import assert_equal
-from tests.polling import eventually
+from tests.support.operator_process import assert_equal
+from tests.support.polling import eventually
 
 PODS = 100
 MIB = 1024 * 1024

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from tests.apiserver import ApiServer, make_pod, realistic_pod
 from tests.conftest import StartOperator
-from tests.operator_process import OperatorProcess
-from tests.polling import eventually
-from tests.served import CONTAINER_ID, UID
+from tests.support.operator_process import OperatorProcess
+from tests.support.polling import eventually
+from tests.support.served import CONTAINER_ID, UID
 
 ROOT = Path(__file__).parents[2]
 SCHEMATHESIS = Path(sys.executable).with_name("schemathesis")
@@ -70,7 +70,7 @@ def run(operator: OperatorProcess, folder: Path, *arguments: str, always: bool =
         cwd=folder,
         env={
             **os.environ,
-            "SCHEMATHESIS_HOOKS": "tests.schemathesis_hooks",
+            "SCHEMATHESIS_HOOKS": "tests.support.schemathesis_hooks",
             "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'operator'}",
         },
         capture_output=True,

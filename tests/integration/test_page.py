@@ -5,7 +5,7 @@ import json
 
 from tests.apiserver import ApiServer
 from tests.conftest import StartOperator
-from tests.operator_process import OperatorProcess
+from tests.support.operator_process import OperatorProcess
 
 
 def test_a_browser_that_has_the_page_does_not_get_it_again(operator: OperatorProcess) -> None:

@@ -2,8 +2,8 @@
 
 from tests.apiserver import ApiServer, Rule, make_pod
 from tests.conftest import StartOperator
-from tests.operator_process import assert_equal
-from tests.polling import eventually
+from tests.support.operator_process import assert_equal
+from tests.support.polling import eventually
 
 
 def test_every_request_reads_and_every_request_is_about_pods(server: ApiServer, start_operator: StartOperator) -> None:

@@ -6,8 +6,8 @@ import socket
 import pytest
 
 from tests.apiserver import ApiServer, make_pod
-from tests.operator_process import OperatorProcess
-from tests.polling import eventually
+from tests.support.operator_process import OperatorProcess
+from tests.support.polling import eventually
 
 LOOKUP = b"POST /api/v1/pods/lookup HTTP/1.1\r\nHost: x\r\n"
 

@@ -12,8 +12,8 @@ import pytest
 
 from tests.apiserver import ApiServer, Fault, make_pod
 from tests.conftest import StartOperator
-from tests.operator_process import OperatorProcess, free_port
-from tests.polling import eventually
+from tests.support.operator_process import OperatorProcess, free_port
+from tests.support.polling import eventually
 
 ROOT = Path(__file__).parents[2]
 needs_kubectl = pytest.mark.skipif(shutil.which("kubectl") is None, reason="kubectl is not installed")

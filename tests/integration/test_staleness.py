@@ -11,8 +11,8 @@ from tests.apiserver import ApiServer, make_pod
 from tests.conformance.cluster import Cluster
 from tests.conftest import StartOperator
 from tests.kubernetes import TcpProxy
-from tests.operator_process import OperatorProcess, assert_equal
-from tests.polling import eventually
+from tests.support.operator_process import OperatorProcess, assert_equal
+from tests.support.polling import eventually
 
 
 @pytest.fixture

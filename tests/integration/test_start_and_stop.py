@@ -10,8 +10,8 @@ import pytest
 
 from tests.apiserver import ApiServer, Fault, make_pod
 from tests.conftest import StartOperator
-from tests.operator_process import OperatorProcess
-from tests.polling import eventually
+from tests.support.operator_process import OperatorProcess
+from tests.support.polling import eventually
 
 
 def test_the_server_listens_before_the_first_sync(server: ApiServer, start_operator: StartOperator) -> None:

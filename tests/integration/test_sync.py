@@ -9,8 +9,8 @@ import pytest
 
 from tests.apiserver import ApiServer, Fault, make_pod
 from tests.conftest import StartOperator
-from tests.operator_process import OperatorProcess, assert_equal, expected_record
-from tests.polling import eventually
+from tests.support.operator_process import OperatorProcess, assert_equal, expected_record
+from tests.support.polling import eventually
 
 
 @pytest.mark.parametrize("streaming_list", [True, False])

@@ -8,10 +8,10 @@ import pytest
 import trustme
 
 from tests.apiserver import ApiServer
-from tests.certificates import HOST, MountedSecret, encrypted
 from tests.conftest import StartOperator
-from tests.operator_process import OperatorProcess
-from tests.polling import eventually
+from tests.support.certificates import HOST, MountedSecret, encrypted
+from tests.support.operator_process import OperatorProcess
+from tests.support.polling import eventually
 
 
 @pytest.fixture(scope="module")

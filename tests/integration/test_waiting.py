@@ -10,16 +10,16 @@ from collections.abc import AsyncIterator
 import pytest
 from starlette.applications import Starlette
 
-from pod_index.api import create_app
-from pod_index.index import PodIndex
+from pod_index.api.app import create_app
 from pod_index.pods import encode_record
-from pod_index.server import Server
+from pod_index.server.server import Server
 from pod_index.settings import Settings
+from pod_index.store.index import PodIndex
 from tests.apiserver import ApiServer, Fault, make_pod
 from tests.conftest import StartOperator
-from tests.operator_process import OperatorProcess, free_port
-from tests.polling import eventually_true
-from tests.served import UID, change, example_pod, synced_index
+from tests.support.operator_process import OperatorProcess, free_port
+from tests.support.polling import eventually_true
+from tests.support.served import UID, change, example_pod, synced_index
 
 REQUEST = b"GET /api/v1/pod?uid=%b&wait=10s HTTP/1.1\r\nHost: x\r\n\r\n" % UID.encode()
 
@@ -45,7 +45,7 @@ async def port(app: Starlette) -> AsyncIterator[int]:
 
 @pytest.mark.parametrize("abruptly", [True, False])
 async def test_a_client_that_hangs_up_leaves_its_place(abruptly: bool, app: Starlette, port: int) -> None:
-    room = app.state.waiting_room
+    room = app.state.lookup_waiters
     _, writer = await asyncio.open_connection("127.0.0.1", port)
     writer.write(REQUEST)
     await eventually_true(lambda: len(room) == 1)
@@ -62,8 +62,8 @@ async def test_a_connection_goes_on_after_a_wait(app: Starlette, index: PodIndex
     for version in (1, 2):
         writer.write(REQUEST)
         if version == 1:
-            await eventually_true(lambda: len(app.state.waiting_room) == 1)
-            index.apply(change(example_pod(version)))
+            await eventually_true(lambda: len(app.state.lookup_waiters) == 1)
+            index.update(change(example_pod(version)))
         head = await reader.readuntil(b"\r\n\r\n")
         assert head.startswith(b"HTTP/1.1 200 ")
         assert await reader.readexactly(len(record)) == record

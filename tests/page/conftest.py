@@ -8,7 +8,7 @@ from playwright.sync_api import Browser, ConsoleMessage, Page, Request, Route, V
 
 from tests.apiserver import ApiServer
 from tests.conftest import StartOperator
-from tests.operator_process import OperatorProcess
+from tests.support.operator_process import OperatorProcess
 
 CHROMIUMS = ("chromium", "chromium-browser", "google-chrome")
 WITHIN_MS = 15_000

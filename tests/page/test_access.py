@@ -5,9 +5,9 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, ViewportSize, expect
 
 from tests.apiserver import ApiServer, make_pod
-from tests.operator_process import OperatorProcess
 from tests.page.conftest import Tab
-from tests.polling import eventually
+from tests.support.operator_process import OperatorProcess
+from tests.support.polling import eventually
 
 RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
 SCREENS: list[ViewportSize] = [

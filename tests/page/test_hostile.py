@@ -4,9 +4,9 @@ import pytest
 from playwright.sync_api import ViewportSize, expect
 
 from tests.apiserver import ApiServer, make_pod
-from tests.operator_process import OperatorProcess
 from tests.page.conftest import Tab
-from tests.polling import eventually
+from tests.support.operator_process import OperatorProcess
+from tests.support.polling import eventually
 
 MARKUP = [
     "<img src=x onerror=alert(1)>",

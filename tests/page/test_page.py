@@ -9,9 +9,9 @@ from playwright.sync_api import Browser, Locator, Page, expect
 
 from tests.apiserver import ApiServer, make_pod
 from tests.conftest import StartOperator
-from tests.operator_process import OperatorProcess
 from tests.page.conftest import Tab, refuse
-from tests.polling import eventually
+from tests.support.operator_process import OperatorProcess
+from tests.support.polling import eventually
 
 CONTAINER = "9d3f7c0a5e1b2d4f6a8c0e2b4d6f8a1c3e5b7d9f0a2c4e6b8d0f1a3c5e7b9d2f"
 

@@ -6,11 +6,11 @@ from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 import pytest
 import uvloop
 
-from pod_index.client import ApiClient
-from pod_index.credentials import Credentials
+from pod_index.informer.client import ApiClient
+from pod_index.informer.credentials import Credentials
 from tests.apiserver import ApiServer
 
-SERVING = ("test_connections.py", "test_server.py", "test_tls.py", "test_tls_connections.py")
+SERVING = ("test_connections.py", "test_server.py", "test_certificate.py", "test_tls_connections.py")
 """What is tested in both event loops: Kopf takes uvloop where it is, else the one of the standard library."""
 
 

@@ -9,12 +9,12 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from starlette.routing import Route
 
-from pod_index.api import create_app
-from pod_index.counts import Counts
-from pod_index.index import PodIndex
+from pod_index.api.app import create_app
 from pod_index.settings import Settings
-from tests.readme import README, table
-from tests.served import served
+from pod_index.stats import Stats
+from pod_index.store.index import PodIndex
+from tests.support.readme import README, table
+from tests.support.served import served
 
 ROOT = Path(__file__).parents[2]
 
@@ -45,9 +45,9 @@ def test_the_endpoint_table_names_every_route() -> None:
 
 
 async def test_the_metrics_table_names_every_metric_its_labels_and_their_values() -> None:
-    counts = Counts()
-    counts.add_request("/health", 200, 0.0)
-    async with served(PodIndex(), counts=counts) as client:
+    stats = Stats()
+    stats.add_request("/health", 200, 0.0)
+    async with served(PodIndex(), stats=stats) as client:
         families = list(text_string_to_metric_families((await client.get("/metrics")).text))
     documented = {row[0].strip("`"): row[1:] for row in table("metric")}
     found: dict[str, tuple[str, set[str]]] = {}

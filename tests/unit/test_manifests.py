@@ -9,11 +9,11 @@ import kopf.cli
 import pytest
 from starlette.routing import Route
 
-from pod_index.api import create_app
-from pod_index.index import PodIndex
-from pod_index.server import GRACE_SECONDS
+from pod_index.api.app import create_app
+from pod_index.server.server import GRACE_SECONDS
 from pod_index.settings import Settings
-from tests.manifests import (
+from pod_index.store.index import PodIndex
+from tests.support.manifests import (
     CLUSTER_SCOPED,
     COMPONENTS,
     JSON,
@@ -27,7 +27,7 @@ from tests.manifests import (
     complaints,
     read,
 )
-from tests.readme import README, table
+from tests.support.readme import README, table
 
 CONTAINERFILE = Path(__file__).parents[2] / "Containerfile"
 

@@ -6,12 +6,12 @@ import re
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from pod_index import counts
-from pod_index.counts import Counts
-from tests.manifests import FOLDER, JSON, read
-from tests.monitoring import selectors
-from tests.readme import README
-from tests.served import served, synced_index
+from pod_index import stats as counts
+from pod_index.stats import Stats
+from tests.support.manifests import FOLDER, JSON, read
+from tests.support.monitoring import selectors
+from tests.support.readme import README
+from tests.support.served import served, synced_index
 
 COMPONENT = FOLDER / "components/monitoring"
 ((RULE,), (MONITOR,), (SERVICE,)) = (
@@ -39,12 +39,12 @@ Series = dict[str, dict[str, set[str]]]
 @pytest.fixture
 async def series() -> Series:
     """All that pod-index ever tells."""
-    counted = Counts()
+    counted = Stats()
     for route in ("/api/v1/pods", "/api/v1/pods/lookup", "/health", "/ready", "/metrics", counts.OTHER_ROUTE):
         for code in (200, 503):
             counted.add_request(route, code, 0.001)
     found: Series = {}
-    async with served(synced_index(), counts=counted) as client:
+    async with served(synced_index(), stats=counted) as client:
         for family in text_string_to_metric_families((await client.get("/metrics")).text):
             for sample in family.samples:
                 labels = found.setdefault(sample.name, {})

@@ -5,8 +5,8 @@ from collections.abc import Set
 
 import pytest
 
-from pod_index.keys import KINDS, Kind
 from pod_index.settings import Settings, SettingsError
+from pod_index.store.indexers import INDEX_NAMES, IndexName
 
 
 def test_an_empty_environment_gives_the_defaults() -> None:
@@ -109,18 +109,18 @@ def test_a_flag_can_be_switched_on_in_words() -> None:
 @pytest.mark.parametrize(
     ("value", "kinds"),
     [
-        ("", KINDS),
-        (" ", KINDS),
+        ("", INDEX_NAMES),
+        (" ", INDEX_NAMES),
         ("uid", set()),
         (" uid ", set()),
         ("ip", {"ip"}),
         ("uid,ip", {"ip"}),
         ("ip,ip", {"ip"}),
         (" name , config.hash\t,containerID", {"name", "config.hash", "containerID"}),
-        ("config.hash,containerID,ip,name,node", KINDS),
+        ("config.hash,containerID,ip,name,node", INDEX_NAMES),
     ],
 )
-def test_lookup_keys_are_named_with_commas_between_them(value: str, kinds: Set[Kind]) -> None:
+def test_lookup_keys_are_named_with_commas_between_them(value: str, kinds: Set[IndexName]) -> None:
     assert Settings.from_environ({"LOOKUP_KEYS": value}).lookup_keys == kinds
 
 

@@ -9,7 +9,7 @@ from threading import Thread
 import pytest
 
 from tests.kubernetes.proxy import TcpProxy
-from tests.polling import eventually
+from tests.support.polling import eventually
 
 # seconds in which nothing arrives, for it to count as nothing; too short a time can only hide a failure
 _SILENCE = 0.2

@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from tests.apiserver import ApiServer, Rule, make_pod
-from tests.polling import eventually
+from tests.support.polling import eventually
 from tests.unit.apiserver.conftest import Connect
 from tests.unit.apiserver.watcher import Watcher
 

@@ -20,7 +20,7 @@ from tests.apiserver import (
     realistic_pod,
     watch_error,
 )
-from tests.polling import eventually
+from tests.support.polling import eventually
 from tests.unit.apiserver.conftest import Connect
 from tests.unit.apiserver.watcher import Watcher
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.apiserver import ApiServer, Rule, make_pod, realistic_pod
-from tests.polling import eventually
+from tests.support.polling import eventually
 
 KUBECTL = shutil.which("kubectl")
 pytestmark = pytest.mark.skipif(KUBECTL is None, reason="kubectl is not installed")

@@ -9,7 +9,7 @@ import pytest
 
 from tests.apiserver import ApiServer, make_pod
 from tests.apiserver.objects import merged
-from tests.polling import eventually
+from tests.support.polling import eventually
 from tests.unit.apiserver.conftest import Connect
 from tests.unit.apiserver.watcher import Watcher
 

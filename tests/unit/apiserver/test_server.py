@@ -10,8 +10,8 @@ import httpx
 import pytest
 
 from tests.apiserver import ApiServer, Fault, make_pod
-from tests.operator_process import free_port
-from tests.polling import eventually
+from tests.support.operator_process import free_port
+from tests.support.polling import eventually
 from tests.unit.apiserver.conftest import Connect
 from tests.unit.apiserver.watcher import Watcher
 

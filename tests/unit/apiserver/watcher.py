@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import httpx
 
-from tests.polling import eventually
+from tests.support.polling import eventually
 
 JSON = dict[str, Any]
 

@@ -6,21 +6,21 @@ from pathlib import Path
 import pytest
 from starlette.types import Message
 
-from pod_index.counts import Counts
-from pod_index.endpoints import PodEndpoint
+from pod_index.api.endpoints import PodEndpoint
+from pod_index.stats import Stats
 from tests.benchmarks import lookupcost
 from tests.benchmarks.lookupcost import COUNTED, LOGIN, TOKEN, UNCOUNTED, VARIANTS, Uncounted, Variant, variants
-from tests.served import UID, example_pod, synced_index
+from tests.support.served import UID, example_pod, synced_index
 
 
 @pytest.fixture
-def counts() -> Counts:
-    return Counts()
+def stats() -> Stats:
+    return Stats()
 
 
 @pytest.fixture
-def subjects(tmp_path: Path, counts: Counts) -> dict[str, Variant]:
-    return variants(synced_index(example_pod()), [UID], tmp_path / "tokens", counts)
+def subjects(tmp_path: Path, stats: Stats) -> dict[str, Variant]:
+    return variants(synced_index(example_pod()), [UID], tmp_path / "tokens", stats)
 
 
 async def answer(subjects: dict[str, Variant], variant: str, scopes_of: str) -> list[Message]:
@@ -45,10 +45,10 @@ async def test_all_variants_give_the_same_answer(subjects: dict[str, Variant]) -
         assert await answer(subjects, variant, variant) == expected
 
 
-async def test_all_are_counted_but_the_one_that_is_not(subjects: dict[str, Variant], counts: Counts) -> None:
+async def test_all_are_counted_but_the_one_that_is_not(subjects: dict[str, Variant], stats: Stats) -> None:
     for variant, counted in ((UNCOUNTED, 0), (COUNTED, 1), (LOGIN, 2), (TOKEN, 3)):
         await answer(subjects, variant, variant)
-        assert sum(counts.plain_lookups.buckets) == counted
+        assert sum(stats.plain_lookups.buckets) == counted
 
 
 @pytest.mark.parametrize("variant", [LOGIN, TOKEN])

@@ -12,7 +12,7 @@ import pytest
 from tests.benchmarks.load import RESULT, SCRIPT, Load, parse_wrk
 from tests.benchmarks.probe import probe
 from tests.benchmarks.processes import Client
-from tests.operator_process import free_port
+from tests.support.operator_process import free_port
 
 FAKE_WRK = f"""#!/bin/sh
 echo 'Running 1s test'

@@ -14,8 +14,8 @@ import pytest
 
 from pod_index.settings import Settings
 from tests.commands.container import SETTINGS
-from tests.polling import eventually
-from tests.readme import README
+from tests.support.polling import eventually
+from tests.support.readme import README
 from tests.unit.commands.repository import Repository, failure
 
 HARDENED = [

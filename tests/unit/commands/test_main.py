@@ -8,7 +8,7 @@ import time
 import pytest
 
 from tests.commands.__main__ import COMMANDS
-from tests.polling import eventually
+from tests.support.polling import eventually
 from tests.unit.commands.repository import ROOT, Repository, failure
 
 

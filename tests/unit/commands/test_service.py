@@ -9,7 +9,7 @@ import pytest
 
 from tests.commands.programs import CommandFailed
 from tests.commands.service import Service, authorization_of
-from tests.operator_process import free_port
+from tests.support.operator_process import free_port
 from tests.unit.commands.answers import Answers
 from tests.unit.commands.repository import Repository, failure
 

@@ -13,8 +13,8 @@ import trustme
 
 from tests.hostile import KINDS, Crowd, HostileProcess, lines, mixed
 from tests.hostile.crowd import MOST_CONNECTIONS, MOST_SECONDS
-from tests.operator_process import free_port
-from tests.polling import eventually, eventually_true
+from tests.support.operator_process import free_port
+from tests.support.polling import eventually, eventually_true
 
 Behaviour = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 

@@ -1,0 +1,126 @@
+"""Who may ask: HTTP authentication in front of the application, basic and by bearer tokens.
+
+It is a layer of its own, which is not there at all where it is not configured.
+"""
+
+import base64
+import binascii
+import hmac
+import time
+from collections.abc import Callable, Iterable
+
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from pod_index.api.responses import Header, error, respond
+from pod_index.api.tokens import TokenFile, digest
+from pod_index.settings import Settings
+
+PROTECTED = ("/api/v1/",)
+"""How the paths begin that only those who are known may ask for; the probes are not among them."""
+
+METRICS = "/metrics"
+"""What is protected as well if ``AUTH_METRICS`` is set."""
+
+HEADER_LIMIT = 8192
+"""The longest Authorization header that is looked into, in bytes."""
+
+UNAUTHORIZED = error("Unauthorized")
+
+_BASIC: Header = (b"www-authenticate", b'Basic realm="Restricted"')
+_BEARER: Header = (b"www-authenticate", b'Bearer realm="Restricted"')
+# https://www.rfc-editor.org/rfc/rfc6750#section-3.1: only for who has sent a token.
+_WRONG_TOKEN: Header = (b"www-authenticate", b'Bearer realm="Restricted", error="invalid_token"')
+
+
+class Login:
+    """One user name and its password, of which only digests are kept.
+
+    They are compared byte by byte with what is sent, in UTF-8: https://www.rfc-editor.org/rfc/rfc7617#section-2
+    """
+
+    def __init__(self, username: str, password: str) -> None:
+        self._username = digest(username.encode("utf-8", "surrogateescape"))
+        self._password = digest(password.encode("utf-8", "surrogateescape"))
+
+    def accepts(self, encoded: bytes) -> bool:
+        """Tell whether the base64 of ``username:password`` is right, in a time that does not tell which part is not.
+
+        The user name ends at the first colon; the password may have more.
+        """
+        try:
+            username, colon, password = base64.b64decode(encoded, validate=True).partition(b":")
+        except binascii.Error:
+            return False
+        same_username = hmac.compare_digest(self._username, digest(username))
+        same_password = hmac.compare_digest(self._password, digest(password))
+        return bool(colon) & same_username & same_password
+
+
+class Authenticator:
+    """Knows who may ask for what begins like ``protected``: who has the login, or one of the tokens."""
+
+    def __init__(self, login: Login | None, tokens: TokenFile | None, protected: tuple[str, ...] = PROTECTED) -> None:
+        self._login = login
+        self._tokens = tokens
+        self.protected = protected
+
+    @classmethod
+    def from_settings(cls, settings: Settings) -> "Authenticator | None":
+        """Return the configured authenticator, or None; raise SettingsError if the token file is unusable."""
+        username, password = settings.basic_auth_username, settings.basic_auth_password
+        login = Login(username, password) if username else None
+        tokens = TokenFile(settings.auth_token_file) if settings.auth_token_file else None
+        protected = (*PROTECTED, METRICS) if settings.auth_metrics else PROTECTED
+        return None if login is None and tokens is None else cls(login, tokens, protected)
+
+    def challenges(self, headers: Iterable[Header]) -> tuple[Header, ...]:
+        """Return the challenges of a 401, one for each way to be known; nothing for who may ask.
+
+        Only the header stats, once: https://www.rfc-editor.org/rfc/rfc9110#section-11.6.2. Tokens in a query
+        would be in every log: https://www.rfc-editor.org/rfc/rfc6750#section-5.3.
+        """
+        sent = [value for name, value in headers if name == b"authorization"]
+        bearer = _BEARER
+        if len(sent) == 1 and len(sent[0]) <= HEADER_LIMIT:
+            # The name of the scheme is case-insensitive: https://www.rfc-editor.org/rfc/rfc9110#section-11.1
+            scheme, _, credentials = sent[0].strip(b" \t").partition(b" ")
+            match scheme.lower():
+                case b"basic" if self._login is not None:
+                    if self._login.accepts(credentials.lstrip(b" ")):
+                        return ()
+                case b"bearer" if self._tokens is not None:
+                    if self._tokens.accepts(credentials.lstrip(b" ")):
+                        return ()
+                    bearer = _WRONG_TOKEN
+        # As two fields, since many clients read only the first challenge of a list.
+        return ((_BASIC,) if self._login is not None else ()) + ((bearer,) if self._tokens is not None else ())
+
+
+class Authentication:
+    """Middleware that answers 401 to whom the authenticator refuses.
+
+    ``age`` is how old the data is, in seconds; ``on_refusal`` is told the path, and how many seconds the answer took.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        authenticator: Authenticator,
+        age: Callable[[], float],
+        on_refusal: Callable[[str, float], None],
+    ) -> None:
+        self._app = app
+        self._guard = authenticator
+        self._age = age
+        self._on_refusal = on_refusal
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass on what is not protected, and what comes from those who may ask."""
+        if scope["type"] == "http" and scope["path"].startswith(self._guard.protected):
+            began = time.perf_counter()
+            challenges = self._guard.challenges(scope["headers"])
+            if challenges:
+                await respond(send, 401, UNAUTHORIZED, (b"age", b"%d" % self._age()), *challenges)
+                self._on_refusal(scope["path"], time.perf_counter() - began)
+                return
+        await self._app(scope, receive, send)

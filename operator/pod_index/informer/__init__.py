@@ -1,0 +1,1 @@
+"""From the API server to the index: lists, watches and logins."""

@@ -1,0 +1,1 @@
+"""The index: plain objects without I/O."""

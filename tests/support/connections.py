@@ -1,0 +1,165 @@
+"""A server with an application that does what the path says, and clients that send it bytes of their own."""
+
+import asyncio
+import contextlib
+import dataclasses
+import re
+import ssl
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import pytest
+
+from pod_index.server.server import Server
+from pod_index.settings import Settings
+from pod_index.stats import Stats
+from tests.support.operator_process import free_port
+
+QUICK = Settings(client_timeout_seconds=0.3, idle_timeout_seconds=0.3, max_header_bytes=2048, max_body_bytes=16 * 1024)
+"""Limits that are soon reached."""
+
+PATIENT = dataclasses.replace(QUICK, client_timeout_seconds=60.0, idle_timeout_seconds=60.0)
+"""The same without those of time."""
+
+
+def get(path: str) -> bytes:
+    """A request."""
+    return b"GET %b HTTP/1.1\r\nHost: x\r\n\r\n" % path.encode()
+
+
+class Application:
+    """Answers the path that it was asked for. ``/body`` reads the body first, ``/wait`` waits until it may ``go_on`` or
+    the client has hung up, and ``/long`` has an answer of 32 MiB."""
+
+    def __init__(self) -> None:
+        self.go_on = asyncio.Event()
+        self.asked: list[str] = []
+        self.hung_up: list[str] = []
+
+    async def __call__(self, scope: Any, receive: Callable[..., Any], send: Callable[..., Any]) -> None:
+        """Answer one request."""
+        path: str = scope["path"]
+        self.asked.append(path)
+        gone = False
+        if path.startswith("/body"):
+            gone = await self._read(receive)
+        elif path.startswith("/wait"):
+            gone = await self._wait(receive)
+        if gone:
+            self.hung_up.append(path)
+            return
+        content = b"x" * 32 * 1024 * 1024 if path == "/long" else path.encode()
+        headers = [(b"content-length", b"%d" % len(content))]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        for start in range(0, len(content), 65536):
+            part = content[start : start + 65536]
+            await send({"type": "http.response.body", "body": part, "more_body": True})
+        await send({"type": "http.response.body"})
+
+    @staticmethod
+    async def _read(receive: Callable[..., Any]) -> bool:
+        while (message := await receive())["type"] == "http.request":
+            if not message["more_body"]:
+                return False
+        return True
+
+    async def _wait(self, receive: Callable[..., Any]) -> bool:
+        async def hang_up() -> None:
+            while (await receive())["type"] == "http.request":
+                pass
+
+        tasks = [asyncio.create_task(hang_up()), asyncio.create_task(self.go_on.wait())]
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in tasks:
+            task.cancel()
+        return not self.go_on.is_set()
+
+
+@dataclasses.dataclass
+class Client:
+    """One connection to the server."""
+
+    reader: asyncio.StreamReader
+    writer: asyncio.StreamWriter
+
+    def send(self, content: bytes) -> None:
+        """Send bytes."""
+        self.writer.write(content)
+
+    async def dribble(self, content: bytes) -> None:
+        """Send them one by one, each in a packet of its own, until the server has closed the connection."""
+        with contextlib.suppress(ConnectionError):
+            for byte in content:
+                if self.writer.is_closing():
+                    return
+                self.send(bytes([byte]))
+                await self.writer.drain()
+                await asyncio.sleep(0.01)
+
+    async def answer(self) -> tuple[int, bytes]:
+        """Read one answer: its status and its body."""
+        head = await self.reader.readuntil(b"\r\n\r\n")
+        length = re.search(rb"content-length: (\d+)", head)
+        assert length is not None
+        return int(head.split(b" ", 2)[1]), await self.reader.readexactly(int(length[1]))
+
+    async def ask(self, path: str) -> tuple[int, bytes]:
+        """Send a request and read its answer."""
+        self.send(get(path))
+        return await self.answer()
+
+    async def rest(self) -> bytes:
+        """Read until the server has closed the connection, or reset it."""
+        rest = b""
+        with contextlib.suppress(ConnectionError):
+            while part := await self.reader.read(65536):
+                rest += part
+        return rest
+
+
+class Served:
+    """A server, its application, and its clients."""
+
+    def __init__(self, settings: Settings, tls: ssl.SSLContext | None) -> None:
+        self.port = free_port()
+        self.application = Application()
+        self.stats = Stats()
+        self.server = Server(
+            self.application, dataclasses.replace(settings, port=self.port), pytest.fail, tls=tls, stats=self.stats
+        )
+        self._clients: list[Client] = []
+
+    async def connect(self, **options: Any) -> Client:
+        """Connect one more client."""
+        client = Client(*await asyncio.open_connection("127.0.0.1", self.port, **options))
+        self._clients.append(client)
+        return client
+
+    def cuts(self) -> dict[str, int]:
+        """How many connections were cut, by reason."""
+        return {reason: count for reason, count in self.stats.connections_cut.items() if count}
+
+    async def close(self) -> None:
+        """Close all clients, and stop the server."""
+        self.application.go_on.set()
+        for client in self._clients:
+            client.writer.transport.abort()
+            with contextlib.suppress(ConnectionError):
+                await client.writer.wait_closed()
+        await self.server.stop()
+
+
+@contextlib.asynccontextmanager
+async def serving(settings: Settings = QUICK, tls: ssl.SSLContext | None = None) -> AsyncIterator[Served]:
+    """Serve, and stop when nobody wants it any more."""
+    served = Served(settings, tls)
+    await served.server.start()
+    try:
+        yield served
+    finally:
+        await served.close()
+
+
+def error(message: str) -> bytes:
+    """The body of an answer that is no success."""
+    return b'{"error":"%b"}' % message.encode()

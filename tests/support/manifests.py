@@ -1,0 +1,79 @@
+"""The manifests: what they hold, overlays of them, and whether Kubernetes would take the outcome."""
+
+import os
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import kubernetes_validate  # type: ignore[import-untyped]
+import yaml
+
+from tests.support import monitoring
+
+JSON = dict[str, Any]
+
+FOLDER = Path(__file__).parents[2] / "manifests"
+COMPONENTS = sorted(path.name for path in (FOLDER / "components").iterdir())
+KUSTOMIZATIONS = [FOLDER, *(FOLDER / "components" / name for name in COMPONENTS)]
+
+SELECTOR = {"app": "pod-index", "app.kubernetes.io/name": "pod-index"}
+LABELS = SELECTOR | {"app.kubernetes.io/component": "server", "app.kubernetes.io/part-of": "pod-index"}
+RIGHTS = [{"apiGroups": [""], "resources": ["pods"], "verbs": ["get", "list", "watch"]}]
+CLUSTER_SCOPED = {"ClusterRole", "ClusterRoleBinding"}
+
+OLDEST_KUBERNETES = "1.27"
+NEWEST_KUBERNETES: str = kubernetes_validate.latest_version()
+
+
+def read(path: str | Path) -> list[JSON]:
+    """The documents of a file, by its path in the manifests."""
+    return parse((FOLDER / path).read_text())
+
+
+def parse(text: str) -> list[JSON]:
+    """The documents of a YAML text."""
+    return list(yaml.safe_load_all(text))
+
+
+def all_objects() -> Iterator[JSON]:
+    """Every object of the base and of the components, without patches."""
+    for folder in KUSTOMIZATIONS:
+        (kustomization,) = read(folder / "kustomization.yaml")
+        for name in kustomization["resources"]:
+            yield from read(folder / name)
+
+
+def complaints(objects: Iterable[JSON], version: str = NEWEST_KUBERNETES) -> list[str]:
+    """What the schemas of a version of Kubernetes have against these objects; unknown fields are mistakes.
+
+    Those of the Prometheus Operator come without Kubernetes, and have schemas of ours.
+    """
+    found = []
+    for item in objects:
+        try:
+            if item["apiVersion"].startswith(f"{monitoring.GROUP}/"):
+                jsonschema.validate(item, monitoring.SCHEMAS[item["kind"]])
+            else:
+                kubernetes_validate.validate(item, version, strict=True)
+        except (
+            jsonschema.ValidationError,
+            kubernetes_validate.ValidationError,
+            kubernetes_validate.SchemaNotFoundError,
+        ) as error:
+            where = "".join(f"[{step!r}]" for step in getattr(error, "absolute_path", ()))
+            found.append(f"{item['kind']}{where}: {error.message}")
+    return found
+
+
+def overlay(folder: Path, *components: str, namespace: str = "") -> Path:
+    """Write a kustomization of the base and components as a user writes one; returns its folder."""
+    # kustomize takes no absolute paths
+    base = Path(os.path.relpath(FOLDER.resolve(), folder.resolve()))
+    kustomization = {
+        "resources": [str(base)],
+        "components": [str(base / "components" / name) for name in components],
+        **({"namespace": namespace} if namespace else {}),
+    }
+    (folder / "kustomization.yaml").write_text(yaml.safe_dump(kustomization))
+    return folder

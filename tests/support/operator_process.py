@@ -1,0 +1,237 @@
+"""The operator as its users run it: ``kopf run operator/main.py`` in a process of its own."""
+
+import contextlib
+import http.client
+import json
+import os
+import random
+import signal
+import socket
+import subprocess
+import sys
+import urllib.parse
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Self
+
+from tests.support.polling import eventually
+
+MAIN = Path(__file__).parents[2] / "operator" / "main.py"
+STOP_SECONDS = 30.0
+
+
+PORTS = range(10_000, 32_768)
+"""Below those that systems hand to outgoing connections: nobody takes one of these by chance (RFC 6335, section 6)."""
+
+_candidates = iter(random.sample(PORTS, len(PORTS)))
+
+
+def free_port() -> int:
+    """A port that nobody listens on now, and never the same one twice."""
+    for port in _candidates:
+        with socket.socket() as sock, contextlib.suppress(OSError):
+            sock.bind(("127.0.0.1", port))
+            return port
+    raise AssertionError("no free port is left")
+
+
+def resident_bytes(pid: int) -> int:
+    """The memory that a process holds now (RSS), in bytes: proc(5) on statm."""
+    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+class OperatorProcess:
+    """One operator with a log file; started on entry, killed on exit if it still runs.
+
+    ``folder`` is where the kubeconfig and the log are written; ``arguments`` follow ``kopf run``, and ``environ``
+    overrides the defaults, which keep pauses short; ``wrapper`` is a command that runs the one that follows it,
+    ``main`` the operator of another checkout.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        kubeconfig: str | None,
+        *arguments: str,
+        environ: Mapping[str, str] | None = None,
+        wrapper: Sequence[str] = (),
+        main: Path = MAIN,
+    ) -> None:
+        self.port = free_port()
+        self.liveness_port = free_port()
+        self.kubeconfig = folder / "kubeconfig"
+        if kubeconfig is not None:
+            self.kubeconfig.write_text(kubeconfig)
+        self._log = folder / "operator.log"
+        self._arguments = arguments or ("-A",)
+        self._wrapper = wrapper
+        self._main = main
+        self._environ = {
+            **{name: value for name, value in os.environ.items() if not name.startswith("KUBERNETES_")},
+            "KUBECONFIG": str(self.kubeconfig),
+            "PORT": str(self.port),
+            "SHUTDOWN_DRAIN_SECONDS": "0",
+            "RETRY_MAX_SECONDS": "0.2",
+            **(environ or {}),
+        }
+        self._process: subprocess.Popen[bytes] | None = None
+        self._connection: http.client.HTTPConnection | None = None
+
+    def __enter__(self) -> Self:
+        with self._log.open("wb") as log:
+            self._process = subprocess.Popen(
+                [
+                    *(*self._wrapper, sys.executable, "-m", "kopf", "run", str(self._main), *self._arguments),
+                    f"--liveness=http://127.0.0.1:{self.liveness_port}/healthz",
+                ],
+                env=self._environ,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                # Kopf prints what it prints on a user's terminal, whatever the tests' own settings are.
+                cwd=self._main.parent.parent,
+            )
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._connection is not None:
+            self._connection.close()
+        if self.process.poll() is None:
+            self.stop()
+
+    @property
+    def process(self) -> subprocess.Popen[bytes]:
+        """The process itself."""
+        assert self._process is not None
+        return self._process
+
+    @property
+    def log(self) -> str:
+        """All that it has printed."""
+        return self._log.read_text()
+
+    def warnings(self) -> list[str]:
+        """The lines of the log that are no mere information."""
+        return [line for line in self.log.splitlines() if "[INFO " not in line]
+
+    @property
+    def resident_bytes(self) -> int:
+        """The memory that it holds now (RSS), in bytes."""
+        return resident_bytes(self.process.pid)
+
+    @property
+    def peak_bytes(self) -> int:
+        """The most memory that it ever held, or since forget_peak() (VmHWM), in bytes."""
+        status = Path(f"/proc/{self.process.pid}/status").read_text()
+        return int(status.partition("VmHWM:")[2].split()[0]) * 1024
+
+    def forget_peak(self) -> None:
+        """Let the peak be what it holds now: proc(5) on clear_refs."""
+        Path(f"/proc/{self.process.pid}/clear_refs").write_text("5")
+
+    def get(
+        self, path: str, method: str = "GET", body: bytes | None = None, *, accept: str = "*/*"
+    ) -> tuple[int, dict[str, str], bytes]:
+        """Send a request on a connection that is kept; return status, headers (names in lower case) and body."""
+        if self._connection is None:
+            self._connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
+        try:
+            self._connection.request(method, path, body, {"Accept": accept})
+            response = self._connection.getresponse()
+            headers = {name.lower(): value for name, value in response.getheaders()}
+            return response.status, headers, response.read()
+        except (OSError, http.client.HTTPException):
+            self._connection.close()
+            self._connection = None
+            raise
+
+    def lookup(self, uid: str) -> dict[str, Any] | None:
+        """The record of the pod with ``uid``; None for a 404; anything else is a failure."""
+        status, _, body = self.get(f"/api/v1/pod?uid={urllib.parse.quote(uid)}")
+        if status == 404:
+            assert json.loads(body) == {"error": f"pod with UID {uid} not found"}
+            return None
+        assert status == 200, body
+        record: dict[str, Any] = json.loads(body)
+        return record
+
+    def pod_count(self) -> int | None:
+        """The number of pods that ``/ready`` tells; None before it is ready."""
+        try:
+            status, _, body = self.get("/ready")
+        except (OSError, http.client.HTTPException):
+            assert self.process.poll() is None, f"the operator has ended:\n{self.log}"
+            return None
+        if status != 200:
+            return None
+        answer = json.loads(body)
+        assert answer["status"] == "ready"
+        return int(answer["podCount"])
+
+    def wait_until_listening(self) -> None:
+        """Wait for the first answer."""
+
+        def listens() -> bool:
+            try:
+                return self.get("/health")[0] == 200
+            except OSError:
+                assert self.process.poll() is None, f"the operator has ended:\n{self.log}"
+                return False
+
+        eventually(listens)
+
+    def wait_until_ready(self) -> None:
+        """Wait for the first sync."""
+        eventually(lambda: self.pod_count() is not None)
+
+    def wait_for_exit(self, within: float = STOP_SECONDS) -> int:
+        """Wait until it ends by itself; return its exit code."""
+        return self.process.wait(within)
+
+    def stop(self, signum: int = signal.SIGTERM) -> int:
+        """Send it a signal; return its exit code. It is killed if it does not end."""
+        self.process.send_signal(signum)
+        try:
+            return self.process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+            raise
+
+    def wait_until_log_says(self, text: str, within: float = 30.0) -> None:
+        """Wait until the log contains ``text``."""
+
+        def says() -> bool:
+            assert text in self.log, f"{text!r} is not in the log:\n{self.log}"
+            return True
+
+        eventually(says, within=within)
+
+
+def expected_record(pod: Mapping[str, Any]) -> dict[str, Any]:
+    """The record that the contract promises for a pod as the API server has it."""
+    metadata, spec, status = pod["metadata"], pod.get("spec", {}), pod.get("status", {})
+    record = {
+        "uid": metadata["uid"],
+        "name": metadata["name"],
+        "namespace": metadata["namespace"],
+        "nodeName": spec.get("nodeName", ""),
+        "phase": status.get("phase", ""),
+        "podIP": status.get("podIP", ""),
+        "createdAt": metadata["creationTimestamp"],
+    }
+    for name in ("labels", "annotations"):
+        if metadata.get(name):
+            record[name] = metadata[name]
+    return record
+
+
+def assert_equal(operator: OperatorProcess, pods: Mapping[str, Mapping[str, Any]], within: float = 30.0) -> None:
+    """Wait until the index equals ``pods`` (by UID): no pod more, none less, every record as promised."""
+
+    def equal() -> bool:
+        assert operator.pod_count() == len(pods)
+        for uid, pod in pods.items():
+            assert operator.lookup(uid) == expected_record(pod)
+        return True
+
+    eventually(equal, within=within, every=0.05)

@@ -1,0 +1,102 @@
+"""An index that is served without a network, and pods for it; the first is the one that the README tells of."""
+
+import contextlib
+from collections.abc import AsyncIterator, Sequence
+from typing import Any
+
+import httpx
+from starlette.types import Message, Receive
+
+from pod_index.api.app import create_app
+from pod_index.pods import ContainerStatus, Pod, PodIP, PodMetadata, PodSpec, PodStatus
+from pod_index.settings import Settings
+from pod_index.store.deltas import Delta, ListPage
+from pod_index.store.index import PodIndex
+
+UID = "1234abcd-5678-90ef-aaaa-bbbbccccdddd"
+CONTAINER_ID = "9d3f7c0a5e1b2d4f6a8c0e2b4d6f8a1c3e5b7d9f0a2c4e6b8d0f1a3c5e7b9d2f"
+CONFIG_HASH = "0123456789abcdef0123456789abcdef"
+
+
+def example_pod(version: int = 1, *, ip: str = "10.244.1.5", container_id: str = CONTAINER_ID) -> Pod:
+    """The pod of the README's examples; "" for what it does not have yet."""
+    return Pod(
+        metadata=PodMetadata(
+            uid=UID,
+            name="example-pod",
+            namespace="default",
+            resource_version=version,
+            creation_timestamp="2024-01-01T00:00:00Z",
+            labels={"app": "example"},
+            annotations={"kubernetes.io/created-by": "..."},
+        ),
+        spec=PodSpec(node_name="node-1"),
+        status=PodStatus(
+            phase="Running",
+            pod_ip=ip or None,
+            pod_ips=[PodIP(ip=ip)] if ip else None,
+            container_statuses=[ContainerStatus(container_id=f"containerd://{container_id}")] if container_id else None,
+        ),
+    )
+
+
+def static_pod(version: int = 1) -> Pod:
+    """The mirror of a static pod, whose kubelet knows it as CONFIG_HASH."""
+    annotations = {"kubernetes.io/config.hash": CONFIG_HASH, "kubernetes.io/config.mirror": CONFIG_HASH}
+    return simple_pod("00000000-0000-0000-0000-00000000aaaa", version, name="etcd", annotations=annotations)
+
+
+def simple_pod(
+    uid: str,
+    version: int = 1,
+    *,
+    name: str = "web",
+    namespace: str = "default",
+    node: str = "node-1",
+    annotations: dict[str, str] | None = None,
+) -> Pod:
+    """A pod with a name and a node."""
+    metadata = PodMetadata(uid=uid, name=name, namespace=namespace, resource_version=version, annotations=annotations)
+    return Pod(metadata=metadata, spec=PodSpec(node_name=node))
+
+
+def listing(*pods: Pod, at: int = 1_000) -> ListPage:
+    """A whole listing of all namespaces."""
+    return ListPage(scope="", pods=list(pods), begins=True, complete_at=at)
+
+
+def change(pod: Pod) -> Delta:
+    """What a watch of all namespaces says of a pod."""
+    return Delta("", pod)
+
+
+def synced_index(*pods: Pod, **options: Any) -> PodIndex:
+    """An index that knows these pods and has had a complete listing."""
+    index = PodIndex(**options)
+    index.replace_page(listing(*pods))
+    return index
+
+
+@contextlib.asynccontextmanager
+async def served(
+    index: PodIndex, age: float | None = 0.0, settings: Settings | None = None, **options: Any
+) -> AsyncIterator[httpx.AsyncClient]:
+    """A client of the API on the index, in this process; the options are those of the application."""
+    transport = httpx.ASGITransport(create_app(index, lambda: age, settings, **options), raise_app_exceptions=False)
+    async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+        yield client
+
+
+def http_scope(path: str, query: bytes = b"", method: str = "GET") -> dict[str, Any]:
+    """A request as a server hands it to an ASGI application."""
+    return {"type": "http", "method": method, "path": path, "query_string": query, "headers": [], "root_path": ""}
+
+
+def receiving(messages: Sequence[Message]) -> Receive:
+    """The messages, and an error for whoever wants more than there are."""
+    left = iter(messages)
+
+    async def receive() -> Message:
+        return next(left)
+
+    return receive

@@ -1,0 +1,68 @@
+"""Query strings of any kind: read, or refused in one bounded line."""
+
+import urllib.parse
+from collections.abc import Callable
+
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from pod_index.api import queries
+from pod_index.api.queries import Listing, Lookup
+from pod_index.api.responses import RequestError
+from pod_index.store.indexers import INDEX_NAMES, IndexName
+from tests.support.served import CONTAINER_ID, UID
+
+PARAMETERS = (
+    "uid",
+    "id",
+    "containerID",
+    "ip",
+    "namespace",
+    "name",
+    "node",
+    "wait",
+    "includeDeleted",
+    "limit",
+    "continue",
+)
+NAMES = st.sampled_from(PARAMETERS) | st.text(max_size=5)
+VALUES = (
+    st.sampled_from([UID, CONTAINER_ID, "10.0.0.1", "::1", "1s", "true", "default", "default/web", "\n", "\u2028", "%"])
+    | st.text(max_size=30)
+    | st.text("0123456789abcdef./:-_[]\n\0 %", max_size=80)
+)
+QUERIES = (
+    st.binary(max_size=60)
+    | st.lists(st.tuples(NAMES, VALUES), max_size=4).map(
+        lambda pairs: urllib.parse.urlencode(pairs, errors="replace").encode()
+    )
+    | st.builds(lambda name, value: f"{name}={urllib.parse.quote(value, errors='replace')}".encode(), NAMES, VALUES)
+)
+
+
+@given(query=QUERIES, kinds=st.frozensets(st.sampled_from(sorted(INDEX_NAMES))))
+@example(query=b"uid=U&wait=" + b"9" * 8000, kinds=INDEX_NAMES)
+@example(query=b"id=" + b"/pods/" * 1300, kinds=INDEX_NAMES)
+@example(query=b"uid=" + b"&" * 9000, kinds=INDEX_NAMES)
+def test_whatever_is_sent_it_is_read_or_refused_in_one_bounded_line(query: bytes, kinds: frozenset[IndexName]) -> None:
+    for read in (queries.lookup, queries.listing):
+        match outcome(read, query, kinds):
+            case Lookup() as lookup:
+                assert lookup.identifiers
+                assert 0.0 <= lookup.wait_seconds <= queries.WAIT_MAX_SECONDS
+            case Listing() as listing:
+                assert listing.node or listing.namespace
+                assert 1 <= listing.limit <= queries.LIST_MAX
+            case RequestError() as refused:
+                assert refused.status in (400, 414)
+                assert len(str(refused)) <= 300
+                assert str(refused).isprintable()
+
+
+def outcome(
+    read: Callable[[bytes, frozenset[IndexName]], Lookup | Listing], query: bytes, kinds: frozenset[IndexName]
+) -> Lookup | Listing | RequestError:
+    try:
+        return read(query, kinds)
+    except RequestError as refused:
+        return refused

@@ -1,0 +1,169 @@
+"""``GET /api/v1/pods``: the pods of a node, of a namespace, or of both, page by page."""
+
+import random
+from typing import Any
+
+import httpx
+import pytest
+
+from pod_index.store.deltas import ListPage
+from pod_index.store.index import SLICE, PodIndex
+from tests.support.served import change, served, simple_pod, synced_index
+
+PATH = "/api/v1/pods"
+
+
+async def page(client: httpx.AsyncClient, **parameters: Any) -> tuple[list[str], str | None]:
+    """The UIDs of a page, and what continues it."""
+    answer = await client.get(PATH, params=parameters)
+    assert answer.status_code == 200, answer.content
+    found = answer.json()
+    assert set(found) <= {"pods", "continue"}
+    return [pod["uid"] for pod in found["pods"]], found.get("continue")
+
+
+async def pages(client: httpx.AsyncClient, **parameters: Any) -> list[list[str]]:
+    """The UIDs of all pages."""
+    uids, more = await page(client, **parameters)
+    found = [uids]
+    while more is not None:
+        uids, more = await page(client, **parameters, **{"continue": more})
+        assert uids > found[-1], "it would never end"
+        found.append(uids)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("query", "uids"),
+    [
+        ({"node": "n1"}, ["a", "b", "c"]),
+        ({"node": "n2"}, ["d"]),
+        ({"namespace": "x"}, ["a", "c", "d"]),
+        ({"namespace": "x", "node": "n1"}, ["a", "c"]),
+        ({"namespace": "y", "node": "n2"}, []),
+        ({"node": "n"}, []),
+        ({"namespace": "x\nnx/web"}, []),
+        ({"namespace": "x/web"}, []),
+        ({"namespace": "*"}, []),
+    ],
+)
+async def test_pods_of_a_node_or_a_namespace_or_both_are_listed(query: dict[str, str], uids: list[str]) -> None:
+    pods = [
+        simple_pod("c", namespace="x", node="n1"),
+        simple_pod("a", namespace="x", node="n1"),
+        simple_pod("b", namespace="y", node="n1"),
+        simple_pod("d", namespace="x", node="n2"),
+        simple_pod("e", namespace="xx", node="n12"),
+        simple_pod("f", namespace="y", node=""),
+    ]
+    async with served(synced_index(*pods)) as client:
+        assert await page(client, **query) == (uids, None)
+
+
+async def test_records_are_those_of_lookups() -> None:
+    index = synced_index(simple_pod("a"), simple_pod("b"), simple_pod("c"))
+    a, b = index.lookup("a"), index.lookup("b")
+    assert a is not None
+    assert b is not None
+    async with served(index) as client:
+        answer = await client.get(PATH, params={"namespace": "default", "limit": 2})
+        assert answer.content == b'{"pods":[%b,%b],"continue":"b"}' % (a, b)
+        answer = await client.get(PATH, params={"namespace": "none"})
+        assert answer.content == b'{"pods":[]}'
+    assert answer.headers["content-type"] == "application/json"
+
+
+@pytest.mark.parametrize("number", [0, 1, 6])
+@pytest.mark.parametrize("limit", [1, 2, 3, 5, 6, 7])
+async def test_there_are_as_many_pages_as_are_needed_and_none_is_empty(number: int, limit: int) -> None:
+    uids = [f"u{n}" for n in range(number)]
+    async with served(synced_index(*(simple_pod(uid) for uid in uids))) as client:
+        found = await pages(client, node="node-1", limit=limit)
+    assert found == [uids[at : at + limit] for at in range(0, number, limit)] or found == [[]] == [uids]
+
+
+async def test_a_page_has_500_pods_unless_asked_otherwise_and_5000_at_the_most() -> None:
+    uids = [f"{n:05}" for n in range(5_001)]
+    async with served(synced_index(*(simple_pod(uid) for uid in uids))) as client:
+        assert await page(client, namespace="default") == (uids[:500], "00499")
+        assert await page(client, namespace="default", limit=5000) == (uids[:5000], "04999")
+        assert (await client.get(PATH, params={"namespace": "default", "limit": 5001})).status_code == 400
+
+
+async def test_a_page_goes_on_behind_a_pod_that_is_gone_meanwhile() -> None:
+    index = synced_index(*(simple_pod(uid) for uid in "abcd"))
+    async with served(index) as client:
+        assert await page(client, node="node-1", limit=2) == (["a", "b"], "b")
+        index.delete(change(simple_pod("b", 2_000)))
+        assert await page(client, node="node-1", limit=2, **{"continue": "b"}) == (["c", "d"], None)
+
+
+@pytest.mark.parametrize(
+    ("text", "uids"),
+    [("", "abc"), ("\0", "abc"), ("A", "abc"), ("aa", "bc"), ("bé\n", "c"), ("zzz", ""), ("\N{SNOWMAN}", "")],
+)
+async def test_nonsense_to_continue_from_is_a_place_in_the_order(text: str, uids: str) -> None:
+    async with served(synced_index(*(simple_pod(uid) for uid in "abc"))) as client:
+        assert await page(client, node="node-1", **{"continue": text}) == (list(uids), None)
+
+
+async def test_before_the_first_sync_no_list_is_told() -> None:
+    index = PodIndex()
+    index.replace_page(ListPage(scope="", pods=[simple_pod("a")], begins=True))
+    async with served(index) as client:
+        answer = await client.get(PATH, params={"node": "node-1"})
+    assert (answer.status_code, answer.content) == (503, b'{"error":"cache not synced"}')
+    assert answer.headers["retry-after"] == "1"
+
+
+async def test_deleted_pods_are_not_listed() -> None:
+    index = synced_index(simple_pod("a"), simple_pod("b"))
+    index.delete(change(simple_pod("a", 2_000)))
+    async with served(index) as client:
+        assert await page(client, node="node-1", includeDeleted="true") == (["b"], None)
+
+
+@pytest.mark.parametrize("seed", range(25))
+async def test_every_pod_that_lives_through_the_paging_is_in_one_page_whatever_comes_and_goes(seed: int) -> None:
+    chance = random.Random(seed)
+    uids = chance.sample(range(10_000), 60)
+    staying, going = uids[:30], set(uids[30:])
+    index = synced_index(*(simple_pod(f"{uid:04}", namespace=f"{uid % 2}", node=f"{uid % 3}") for uid in uids))
+    version = 2_000
+    queries = [({"node": "1"}, 3, 1), ({"namespace": "1"}, 2, 1), ({"node": "1", "namespace": "1"}, 6, 1)]
+    parameters, modulus, rest = chance.choice(queries)
+    seen: list[str] = []
+    more: str | None = ""
+    async with served(index) as client:
+        while more is not None:
+            found, more = await page(client, limit=chance.randint(1, 8), **parameters, **{"continue": more})
+            assert not seen or found[:1] > seen[-1:] or not found, "it would never end"
+            seen += found
+            for _ in range(chance.randint(0, 10)):
+                version += 1
+                uid = chance.randrange(10_000)
+                if going and chance.random() < 0.5:
+                    index.delete(change(simple_pod(f"{going.pop():04}", version)))
+                elif uid not in staying:
+                    index.update(change(simple_pod(f"{uid:04}", version, namespace=f"{uid % 2}", node=f"{uid % 3}")))
+                uid = chance.choice(staying)
+                index.update(change(simple_pod(f"{uid:04}", version, namespace=f"{uid % 2}", node=f"{uid % 3}")))
+    assert seen == sorted(set(seen))
+    assert {f"{uid:04}" for uid in staying if uid % modulus == rest} <= set(seen)
+    assert all(int(uid) % modulus == rest for uid in seen)
+
+
+async def test_a_pod_that_lives_is_told_even_if_others_come_and_go_while_a_page_is_made() -> None:
+    index = synced_index(*(simple_pod(f"{n:06}") for n in range(3 * SLICE)))
+    staying = [f"{n:06}" for n in range(0, 3 * SLICE, 2)]
+    slices = index.select(namespace="default")
+    found = [uid for uid, _ in next(slices)]
+    for n in range(1, 3 * SLICE, 2):
+        index.delete(change(simple_pod(f"{n:06}", 2_000)))
+        index.update(change(simple_pod(f"new-{n:06}", 2_000)))
+    for uid in staying:
+        index.update(change(simple_pod(uid, 3_000, node="node-2")))
+    found += [uid for pods in slices for uid, _ in pods]
+    assert set(staying) <= set(found)
+    assert len(found) == len(set(found))
+    assert not [uid for uid in found[SLICE:] if index.lookup(uid) is None]

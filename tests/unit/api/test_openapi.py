@@ -1,0 +1,262 @@
+"""The OpenAPI document is valid and complete."""
+
+import ast
+import inspect
+import json
+import re
+import urllib.parse
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
+from openapi_spec_validator import OpenAPIV31SpecValidator
+from starlette.routing import Route
+
+from pod_index import __version__
+from pod_index.api import queries
+from pod_index.api.app import create_app
+from pod_index.api.authentication import METRICS, PROTECTED, Authenticator, Login
+from pod_index.api.endpoints import IDS_MAX
+from pod_index.api.openapi import PATH
+from pod_index.api.page import FILES
+from pod_index.api.queries import LIST_DEFAULT, LIST_MAX
+from pod_index.api.responses import RequestError
+from pod_index.api.tokens import TokenFile
+from pod_index.api.waiting import WAITERS_MAX
+from pod_index.pods import PodRecord
+from pod_index.server.connections import BODY_FACTOR, HEADERS_MAX
+from pod_index.settings import Settings
+from pod_index.store.index import PodIndex
+from pod_index.store.indexers import INDEX_NAMES
+from tests.support.openapi import (
+    BELOW_THE_APPLICATION,
+    COMPONENTS,
+    DOCUMENT,
+    HEADERS,
+    JSON,
+    OPERATIONS,
+    PARAMETERS,
+    RESPONSES,
+    SCHEMAS,
+    examples,
+    media_types,
+    resolved,
+    validator,
+)
+from tests.support.readme import table
+from tests.support.served import served
+
+
+def parameters(operation: JSON, where: str = "query") -> dict[str, JSON]:
+    found = [resolved(parameter) for parameter in operation.get("parameters", ())]
+    return {parameter["name"]: parameter for parameter in found if parameter["in"] == where}
+
+
+def error_examples() -> set[tuple[int, str]]:
+    """The status and the text of every error that an operation has as an example."""
+    return {
+        (int(status), body["error"])
+        for _, _, operation in OPERATIONS
+        for status, response in operation["responses"].items()
+        if status >= "400"
+        for media_type in media_types(resolved(response))
+        for body in examples(media_type).values()
+    }
+
+
+def test_the_document_is_valid() -> None:
+    OpenAPIV31SpecValidator(DOCUMENT).validate()
+    for schema in SCHEMAS.values():
+        Draft202012Validator.check_schema(schema)
+
+
+def test_its_paths_and_methods_are_the_routes() -> None:
+    routes = [route for route in create_app(PodIndex(), lambda: None).routes if isinstance(route, Route)]
+    assert {(path, method.upper()) for path, method, _ in OPERATIONS} == {
+        (route.path, method) for route in routes for method in route.methods or ()
+    }
+
+
+async def test_it_is_served_to_everybody_with_the_version() -> None:
+    async with served(PodIndex(), authenticator=Authenticator(Login("ann", "s3cret"), None)) as client:
+        answer = await client.get(PATH)
+        assert (answer.status_code, answer.headers["content-type"]) == (200, "application/json")
+        assert answer.json() == DOCUMENT
+        assert answer.json()["info"]["version"] == __version__
+        known = await client.get(PATH, headers={"If-None-Match": answer.headers["etag"]})
+    assert (known.status_code, known.content) == (304, b"")
+
+
+def test_no_two_operations_have_one_name_and_every_tag_is_explained() -> None:
+    names = [operation["operationId"] for _, _, operation in OPERATIONS]
+    assert len(set(names)) == len(names)
+    tags = {tag for _, _, operation in OPERATIONS for tag in operation["tags"]}
+    assert {tag["name"] for tag in DOCUMENT["tags"]} == tags
+
+
+def test_nothing_in_it_is_without_use() -> None:
+    text = json.dumps(DOCUMENT)
+    for kind in ("schemas", "parameters", "headers", "responses"):
+        for name in COMPONENTS[kind]:
+            used = f'"#/components/{kind}/{name}"' in text
+            # Of those that are described for GET and HEAD alike, POST has no use for the other.
+            assert used or name.endswith("WithoutContent"), name
+
+
+def test_everything_is_described() -> None:
+    for path, _, operation in OPERATIONS:
+        assert operation["summary"], path
+        assert operation["description"], path
+    for kind in ("parameters", "headers", "responses", "securitySchemes"):
+        for name, component in COMPONENTS[kind].items():
+            assert component["description"].endswith("."), name
+
+
+@pytest.mark.parametrize(
+    ("path", "base", "read"),
+    [
+        ("/api/v1/pod", "uid=U", queries.lookup),
+        ("/api/v1/pods", "namespace=default", queries.listing),
+        ("/api/v1/pods/lookup", "", lambda query, _: queries.include_deleted(query)),
+    ],
+)
+def test_its_parameters_are_those_that_are_read(path: str, base: str, read: Callable[..., object]) -> None:
+    def outcome(query: str) -> object:
+        try:
+            return read(query.encode(), INDEX_NAMES)
+        except RequestError as refused:
+            return str(refused)
+
+    ((_, _, operation),) = [found for found in OPERATIONS if found[0] == path and found[1] != "head"]
+    # Of several values the first stats.
+    matters = {name for name in _all_that_are_read() if outcome(f"{name}=nonsense&{base}") != outcome(base)}
+    assert set(parameters(operation)) == matters
+
+
+def _all_that_are_read() -> set[str]:
+    """The names that are looked up in what the module of queries calls ``parameters``."""
+    found = set(queries._SELECTORS)
+    for node in ast.walk(ast.parse(inspect.getsource(queries))):
+        if isinstance(node, ast.Call):
+            within = [node.func.value] if isinstance(node.func, ast.Attribute) else node.args
+            if any(isinstance(name, ast.Name) and name.id == "parameters" for name in within):
+                found |= {str(argument.value) for argument in node.args if isinstance(argument, ast.Constant)}
+    return found - {""}
+
+
+def test_nobody_but_files_reads_a_header() -> None:
+    with_headers = {path for path, _, operation in OPERATIONS if parameters(operation, "header")}
+    assert with_headers == {PATH, *FILES}
+
+
+def test_authentication_is_optional_where_it_is_possible() -> None:
+    for path, _, operation in OPERATIONS:
+        protected = path.startswith(PROTECTED) or path == METRICS
+        assert operation["security"] == ([{}, {"basic": []}, {"bearer": []}] if protected else [])
+        assert ("401" in operation["responses"]) == protected
+
+
+def test_whatever_comes_from_below_the_application_is_in_every_operation() -> None:
+    for _, method, operation in OPERATIONS:
+        assert {"400", "405", "408", "414", "431", "500", "503"} <= operation["responses"].keys()
+        if method != "head":
+            found = {
+                name
+                for response in operation["responses"].values()
+                for media_type in media_types(resolved(response))
+                for name in examples(media_type)
+            }
+            assert found >= BELOW_THE_APPLICATION
+
+
+def test_head_has_what_get_has_but_no_content() -> None:
+    for path, method, head in OPERATIONS:
+        if method == "head":
+            get = DOCUMENT["paths"][path]["get"]
+            assert head["responses"].keys() == get["responses"].keys()
+            for status, response in head["responses"].items():
+                of_get = resolved(get["responses"][status])
+                assert resolved(response).get("headers") == of_get.get("headers")
+                assert not resolved(response).keys() & {"content", "links"}
+
+
+def test_every_example_validates_against_its_schema() -> None:
+    count = 0
+    bodies = [operation["requestBody"] for _, _, operation in OPERATIONS if "requestBody" in operation]
+    for holder in (*PARAMETERS.values(), *HEADERS.values(), *media_types(*RESPONSES.values(), *bodies)):
+        for value in examples(holder).values():
+            validator(holder["schema"]).validate(value)
+            count += 1
+    assert count > 100
+
+
+def test_everything_but_files_has_an_example() -> None:
+    for holder in (*PARAMETERS.values(), *HEADERS.values()):
+        assert examples(holder)
+    without = {name for name, response in RESPONSES.items() if not all(map(examples, media_types(response)))}
+    assert without == {"OpenAPI", "Page", "PageStyle", "PageScript", "PageIcon"}
+
+
+def test_every_error_of_the_readme_is_among_its_examples() -> None:
+    texts = error_examples()
+    for row in table("error"):
+        for text in re.findall(r'`(\{"error":"[^`]*"\})`', row[1]):
+            # U is whatever was asked for.
+            pattern = re.escape(json.loads(text)["error"]).replace(r"UID\ U\ ", r"UID\ \S+\ ")
+            status = int(row[0][:3])
+            assert any(found == status and re.fullmatch(pattern, message) for found, message in texts), text
+
+
+def test_a_pod_has_the_fields_of_its_record() -> None:
+    fields = SCHEMAS["PodFields"]
+    assert list(fields["properties"]) == list(PodRecord.__struct_encode_fields__)
+    assert set(fields["properties"]) - set(fields["required"]) == {"labels", "annotations"}
+
+
+def test_every_limit_is_that_of_the_code() -> None:
+    assert SCHEMAS["LookupRequest"]["properties"]["ids"]["maxItems"] == IDS_MAX
+    assert SCHEMAS["LookupResults"]["properties"]["results"]["maxItems"] == IDS_MAX
+    assert SCHEMAS["PodList"]["properties"]["pods"]["maxItems"] == LIST_MAX
+    limit = PARAMETERS["limit"]["schema"]
+    assert (limit["maximum"], limit["default"]) == (LIST_MAX, LIST_DEFAULT)
+    texts = error_examples()
+    assert (413, f"body is longer than {Settings.max_body_bytes} bytes") in texts
+    assert (414, f"query string is longer than {Settings.max_query_bytes} bytes") in texts
+    assert (503, f"{WAITERS_MAX} lookups wait already") in texts
+    # What the server answers below the application is asked for in tests/unit/test_connections.py.
+    assert (408, f"request did not come within {Settings.client_timeout_seconds:g} s") in texts
+    assert (413, f"request is longer than {BODY_FACTOR * Settings.max_body_bytes} bytes") in texts
+    assert (414, f"request target is longer than {Settings.max_header_bytes // 2} bytes") in texts
+    assert (431, f"header is longer than {Settings.max_header_bytes} bytes") in texts
+    assert (431, f"more than {HEADERS_MAX} header fields") in texts
+
+
+@given(text=st.from_regex(r"[0-9]{0,10}(\.[0-9]{0,10})?(ms|s|m)?", fullmatch=True) | st.text(max_size=5))
+@example("10")
+@example("10.0s")
+@example("10.1")
+@example("10000ms")
+@example("10000.1ms")
+@example("0000000010")
+@example("000000010")
+@example("00000.5ms")
+def test_a_time_to_wait_fits_where_it_is_taken(text: str) -> None:
+    try:
+        queries.lookup(urllib.parse.urlencode({"uid": "U", "wait": text}).encode(), INDEX_NAMES)
+        taken = True
+    except RequestError:
+        taken = False
+    assert (re.fullmatch(PARAMETERS["wait"]["schema"]["pattern"], text) is not None) == taken
+
+
+def test_every_challenge_is_one_of_those_that_are_described(tmp_path: Path) -> None:
+    path = tmp_path / "tokens"
+    path.write_text("t0ken\n")
+    login, tokens = Login("ann", "s3cret"), TokenFile(str(path))
+    schema = validator(HEADERS["WwwAuthenticate"]["schema"])
+    for authenticator in (Authenticator(login, None), Authenticator(None, tokens), Authenticator(login, tokens)):
+        for headers in ([], [(b"authorization", b"Bearer wrong")]):
+            schema.validate(", ".join(value.decode() for _, value in authenticator.challenges(headers)))

@@ -1,0 +1,225 @@
+"""The examples of the OpenAPI document are what the service answers, headers included."""
+
+import json
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import httpx
+import pytest
+from starlette.applications import Starlette
+
+from pod_index.api.app import begin_shutdown, create_app
+from pod_index.api.authentication import Authenticator, Login
+from pod_index.api.endpoints import IDS_MAX
+from pod_index.api.openapi import PATH
+from pod_index.api.page import FILES
+from pod_index.settings import Settings
+from pod_index.store.index import PodIndex
+from tests.support.openapi import (
+    BELOW_THE_APPLICATION,
+    DOCUMENT,
+    JSON,
+    PARAMETERS,
+    RESPONSES,
+    examples,
+    media_types,
+    resolved,
+    validator,
+)
+from tests.support.served import UID, change, example_pod, served, simple_pod, synced_index
+
+DELETED_AT = 1704153600.0  # 2024-01-02T00:00:00Z
+
+OF_EVERY_ANSWER = {"content-type", "content-length"}
+"""OpenAPI has the one as the content's key, and the other says nothing."""
+
+
+class Asked(NamedTuple):
+    """A request, and which example of which response is its answer."""
+
+    response: str
+    example: str
+    app: Starlette
+    path: str
+    method: str = "GET"
+    body: bytes = b""
+    accept: str = "*/*"
+
+
+def app(index: PodIndex, **options: Any) -> Starlette:
+    return create_app(index, lambda: 2.0, **options)
+
+
+def known() -> PodIndex:
+    """The pod of the examples, and no other."""
+    return synced_index(example_pod(), now=lambda: DELETED_AT)
+
+
+def gone() -> PodIndex:
+    index = known()
+    index.delete(change(example_pod(2_000)))
+    return index
+
+
+def asked() -> Iterator[Asked]:
+    """A request for every example of an answer."""
+    pod, pods, many = "/api/v1/pod", "/api/v1/pods", "/api/v1/pods/lookup"
+    here, empty = app(known()), app(synced_index())
+    unsynced, no_keys = app(PodIndex()), app(synced_index(index_names=frozenset()))
+    stopping = app(synced_index())
+    begin_shutdown(stopping)
+    faulty = PodIndex()
+    del faulty.synced
+
+    yield Asked("PodFound", "pod", here, f"{pod}?uid={UID}")
+    yield Asked("PodFound", "deletedPod", app(gone()), f"{pod}?uid={UID}&includeDeleted=true")
+    for name, query in {
+        "nothing": "",
+        "tooMuch": "uid=U&id=U",
+        "half": "namespace=default",
+        "badId": "id=web",
+        "badContainerID": "containerID=containerd://",
+        "badIp": "ip=10.244.1.256",
+        "badIncludeDeleted": "uid=U&includeDeleted=yes",
+        "badWait": "uid=U&wait=1m",
+    }.items():
+        yield Asked("PodBadRequest", name, here, f"{pod}?{query}")
+    yield Asked("PodBadRequest", "switchedOff", no_keys, f"{pod}?ip=10.244.1.5")
+    for name, query in {
+        "uid": "uid=00000000-0000-0000-0000-000000000000",
+        "id": "id=10.244.9.9",
+        "containerID": f"containerID={'0' * 64}",
+        "ip": "ip=10.244.9.9",
+        "name": "namespace=default&name=another-pod",
+    }.items():
+        yield Asked("PodNotFound", name, here, f"{pod}?{query}")
+    yield Asked("PodUnavailable", "notSynced", unsynced, f"{pod}?uid=U")
+    yield Asked("PodUnavailable", "shuttingDown", stopping, f"{pod}?uid=U&wait=1")
+    yield Asked("ApiMethodNotAllowed", "method", here, pod, "POST")
+    yield Asked("ApiInternalError", "internalError", app(faulty), f"{pod}?uid=U")
+    yield Asked(
+        "Unauthorized", "unauthorized", app(known(), authenticator=Authenticator(Login("ann", "s3cret"), None)), pod
+    )
+
+    another = simple_pod("9" * 8 + UID[8:], name="another")
+    yield Asked("PodsListed", "page", app(synced_index(example_pod(), another)), f"{pods}?node=node-1&limit=1")
+    yield Asked("PodsListed", "last", here, f"{pods}?namespace=default")
+    yield Asked("PodsListed", "none", empty, f"{pods}?namespace=default")
+    yield Asked("PodsBadRequest", "nothing", here, pods)
+    yield Asked("PodsBadRequest", "switchedOff", no_keys, f"{pods}?node=node-1")
+    yield Asked("PodsBadRequest", "badLimit", here, f"{pods}?node=node-1&limit=5001")
+    yield Asked("PodsUnavailable", "notSynced", unsynced, f"{pods}?node=node-1")
+
+    bodies = examples(DOCUMENT["paths"][many]["post"]["requestBody"]["content"]["application/json"])
+    two, one = (json.dumps(bodies[name]).encode() for name in ("two", "one"))
+    too_many = json.dumps({"ids": [""] * (IDS_MAX + 1)}).encode()
+    yield Asked("PodsLookedUp", "found", here, many, "POST", two)
+    yield Asked("PodsLookedUp", "deleted", app(gone()), f"{many}?includeDeleted=true", "POST", one)
+    yield Asked("LookupBadRequest", "notJson", here, many, "POST", b"ids")
+    yield Asked("LookupBadRequest", "notThatJson", here, many, "POST", b"{}")
+    yield Asked("LookupBadRequest", "tooManyIds", here, many, "POST", too_many)
+    yield Asked("LookupBadRequest", "badIncludeDeleted", here, f"{many}?includeDeleted=yes", "POST", one)
+    yield Asked("LookupMethodNotAllowed", "method", here, many)
+    yield Asked("BodyTooLong", "bodyTooLong", here, many, "POST", b"x" * (Settings.max_body_bytes + 1))
+
+    yield Asked("Healthy", "healthy", here, "/health")
+    yield Asked("Ready", "ready", here, "/ready")
+    yield Asked("NotReady", "notSynced", unsynced, "/ready")
+    yield Asked("NotReady", "shuttingDown", stopping, "/ready")
+    stale = create_app(synced_index(), lambda: 312.0, Settings(max_staleness_seconds=300.0))
+    yield Asked("NotReady", "stale", stale, "/ready")
+    yield Asked("Metrics", "text", here, "/metrics")
+    yield Asked("Metrics", "openmetrics", here, "/metrics", accept="application/openmetrics-text")
+    yield Asked("MethodNotAllowed", "method", here, "/ready", "POST")
+    yield Asked("InternalError", "internalError", app(faulty), "/ready")
+    yield Asked("NotFound", "notFound", create_app(known(), lambda: 2.0, Settings(page=False)), "/page.js")
+
+
+@pytest.mark.parametrize("sent", list(asked()), ids=lambda sent: f"{sent.response}-{sent.example}")
+async def test_every_example_is_what_the_service_answers(sent: Asked) -> None:
+    transport = httpx.ASGITransport(sent.app, raise_app_exceptions=False)
+    async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+        answer = await client.request(sent.method, sent.path, content=sent.body, headers={"Accept": sent.accept})
+    response = assert_documented(answer, sent.response)
+    value = examples(response["content"][answer.headers["content-type"]])[sent.example]
+    if sent.response == "Metrics":
+        assert set(value.splitlines()) <= set(answer.text.splitlines())
+    else:
+        assert answer.text == json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+
+
+def test_every_example_of_the_application_s_is_asked_for() -> None:
+    documented = {
+        (name, example)
+        for name, response in RESPONSES.items()
+        for media_type in media_types(response)
+        for example in examples(media_type)
+        if example not in {*BELOW_THE_APPLICATION, "requestTooLong"}
+    }
+    # tests/unit/test_waiting.py, test_long_answers.py and test_endpoints.py ask for these.
+    elsewhere = {
+        ("PodUnavailable", "tooManyWait"),
+        ("PodsUnavailable", "tooManyUnderWay"),
+        ("PodsUnavailable", "tooManyBodies"),
+    }
+    assert documented - elsewhere == {(sent.response, sent.example) for sent in asked()}
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [(name, value) for name in ("uid", "id", "containerID", "ip") for value in examples(PARAMETERS[name]).values()],
+)
+async def test_every_example_of_a_key_finds_the_pod(name: str, value: str) -> None:
+    async with served(known()) as client:
+        answer = await client.get("/api/v1/pod", params={name: value})
+    response = assert_documented(answer, "PodFound")
+    assert answer.json() == examples(response["content"]["application/json"])["pod"]
+
+
+@pytest.mark.parametrize("name", ["wait", "includeDeleted"])
+async def test_every_example_of_what_goes_with_a_key_is_taken(name: str) -> None:
+    pod = {
+        "namespace": examples(PARAMETERS["namespaceOfPod"])["namespace"],
+        "name": examples(PARAMETERS["name"])["name"],
+    }
+    async with served(known()) as client:
+        for value in examples(PARAMETERS[name]).values():
+            assert (await client.get("/api/v1/pod", params={**pod, name: value})).json()["uid"] == UID
+
+
+async def test_every_example_of_a_list_s_parameter_is_taken() -> None:
+    async with served(known()) as client:
+        for name in ("node", "namespace"):
+            for value in examples(PARAMETERS[name]).values():
+                assert len((await client.get("/api/v1/pods", params={name: value})).json()["pods"]) == 1
+        for name in ("limit", "continue"):
+            for value in examples(PARAMETERS[name]).values():
+                answer = await client.get("/api/v1/pods", params={"node": "node-1", name: value})
+                assert len(answer.json()["pods"]) == (0 if name == "continue" else 1)
+
+
+@pytest.mark.parametrize(
+    ("path", "name"), [(PATH, "OpenAPI"), *zip(FILES, ("Page", "PageStyle", "PageScript", "PageIcon"), strict=True)]
+)
+async def test_files_have_their_type_and_headers_whether_they_are_known_or_not(path: str, name: str) -> None:
+    async with served(PodIndex()) as client:
+        answer = await client.get(path)
+        known_already = await client.get(path, headers={"If-None-Match": "*"})
+    assert answer.headers["content-type"] in assert_documented(answer, name)["content"]
+    assert_documented(known_already, "NotModified" if path == PATH else "PageNotModified")
+
+
+def assert_documented(answer: httpx.Response, name: str) -> JSON:
+    """Check that this is the response which the operation has for the status, with its headers; return it."""
+    methods = DOCUMENT["paths"][answer.request.url.path]
+    # Another method than those is documented with each of them.
+    operation = methods.get(answer.request.method.lower()) or next(iter(methods.values()))
+    assert operation["responses"][str(answer.status_code)]["$ref"] == f"#/components/responses/{name}"
+    response: JSON = RESPONSES[name]
+    headers = {header.lower(): resolved(value) for header, value in response.get("headers", {}).items()}
+    assert set(answer.headers) - OF_EVERY_ANSWER <= headers.keys()
+    assert {header for header, value in headers.items() if value.get("required")} <= set(answer.headers)
+    for header in headers.keys() & set(answer.headers):
+        schema, text = headers[header]["schema"], answer.headers[header]
+        validator(schema).validate(int(text) if schema["type"] == "integer" else text)
+    return response

@@ -1,0 +1,261 @@
+"""What query strings ask for."""
+
+import urllib.parse
+
+import pytest
+
+from pod_index.api import queries
+from pod_index.api.queries import Listing, Lookup
+from pod_index.api.responses import RequestError
+from pod_index.store.identifiers import Identifier
+from pod_index.store.indexers import INDEX_NAMES, IndexName
+from tests.support.served import CONFIG_HASH, CONTAINER_ID, UID
+
+
+def lookup(query: str, kinds: frozenset[IndexName] = INDEX_NAMES) -> Lookup:
+    return queries.lookup(query.encode(), kinds)
+
+
+def listing(query: str, kinds: frozenset[IndexName] = INDEX_NAMES) -> Listing:
+    return queries.listing(query.encode(), kinds)
+
+
+def refusal(query: str, kinds: frozenset[IndexName] = INDEX_NAMES) -> str:
+    with pytest.raises(RequestError) as caught:
+        lookup(query, kinds)
+    assert caught.value.status == 400
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("query", "identifier", "missing"),
+    [
+        (f"uid={UID}", ("uid", UID), f"pod with UID {UID} not found"),
+        ("uid=U", ("uid", "U"), "pod with UID U not found"),
+        (
+            f"uid=pod{UID.upper().replace('-', '_')}",
+            ("uid", UID),
+            f"pod with UID pod{UID.upper().replace('-', '_')} not",
+        ),
+        (f"uid={CONFIG_HASH}", ("uid", CONFIG_HASH), f"pod with UID {CONFIG_HASH} not found"),
+        (f"id={UID}", ("uid", UID), f"pod with ID {UID} not found"),
+        ("id=10.0.0.1", ("ip", "10.0.0.1"), "pod with ID 10.0.0.1 not found"),
+        ("id=default/web", ("name", "default/web"), "pod with ID default/web not found"),
+        (f"id={CONTAINER_ID}", ("containerID", CONTAINER_ID), f"pod with ID {CONTAINER_ID} not found"),
+        (
+            f"containerID={CONTAINER_ID}",
+            ("containerID", CONTAINER_ID),
+            f"pod with container ID {CONTAINER_ID} not found",
+        ),
+        (f"containerID=containerd://{CONTAINER_ID}", ("containerID", CONTAINER_ID), "pod with container ID containerd"),
+        ("containerID=some-vm", ("containerID", "some-vm"), "pod with container ID some-vm not found"),
+        ("ip=10.0.0.1", ("ip", "10.0.0.1"), "pod with IP 10.0.0.1 not found"),
+        ("ip=FD00:0:0::1", ("ip", "fd00::1"), "pod with IP FD00:0:0::1 not found"),
+        ("ip=%20::ffff:10.0.0.1", ("ip", "10.0.0.1"), "pod with IP  ::ffff:10.0.0.1 not found"),
+        ("namespace=default&name=web", ("name", "default/web"), "pod default/web not found"),
+    ],
+)
+def test_every_selector_is_read(query: str, identifier: tuple[str, str], missing: str) -> None:
+    asked = lookup(query)
+    assert asked.identifiers == (identifier,)
+    assert asked.missing.startswith(missing)
+    assert (asked.deleted, asked.wait_seconds) == (False, 0.0)
+
+
+def test_an_id_may_name_several_pods_and_containers() -> None:
+    path = urllib.parse.quote(f"0::/kubepods/burstable/pod{UID}/{CONTAINER_ID}")
+    assert lookup(f"id={path}").identifiers == (Identifier("uid", UID), Identifier("containerID", CONTAINER_ID))
+
+
+@pytest.mark.parametrize("query", ["", "uid", "uid=", "uid=&id=&ip=&containerID=&namespace=&name=", "wait=2s", "UID=x"])
+def test_asking_for_nothing_is_what_it_always_was(query: str) -> None:
+    assert refusal(query) == "uid parameter is required"
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "uid=U&id=U",
+        "uid=U&ip=10.0.0.1",
+        "uid=U&containerID=c",
+        "id=U&containerID=c",
+        "ip=10.0.0.1&containerID=c",
+        "uid=U&namespace=default",
+        "uid=U&name=web",
+        "ip=10.0.0.1&namespace=default&name=web",
+        "uid=U&id=U&containerID=c&ip=10.0.0.1&namespace=default&name=web",
+    ],
+)
+def test_asking_by_several_keys_names_the_choices(query: str) -> None:
+    assert refusal(query) == "give one of uid, id, containerID, ip, or namespace with name"
+
+
+@pytest.mark.parametrize("query", ["namespace=default", "name=web", "namespace=default&name=", "name=web&namespace"])
+def test_a_name_without_a_namespace_is_refused_and_so_is_the_reverse(query: str) -> None:
+    assert refusal(query) == "namespace and name parameters go together"
+
+
+def test_an_empty_value_counts_as_absent() -> None:
+    query = f"uid={UID}&id=&ip=&containerID=&namespace=&name=&wait=&includeDeleted=&"
+    assert lookup(query) == lookup(f"uid={UID}")
+    assert listing("node=n&namespace=&limit=&continue=") == listing("node=n")
+
+
+def test_of_several_values_the_first_counts() -> None:
+    assert lookup("ip=10.0.0.1&ip=nonsense&wait=1&wait=x").identifiers == (Identifier("ip", "10.0.0.1"),)
+    assert refusal(f"uid=&uid={UID}") == "uid parameter is required"
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("2s", 2.0),
+        ("500ms", 0.5),
+        ("1.5", 1.5),
+        ("1.5s", 1.5),
+        ("0.5ms", 0.0005),
+        ("0", 0.0),
+        ("0s", 0.0),
+        ("10", 10.0),
+        ("10s", 10.0),
+        ("10.0", 10.0),
+        ("10000ms", 10.0),
+    ],
+)
+def test_a_wait_is_a_time_in_seconds_or_milliseconds(text: str, seconds: float) -> None:
+    assert lookup(f"uid=U&wait={text}").wait_seconds == seconds
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *(
+            "-1",
+            "%2B1",
+            "1e3",
+            "1e-3",
+            "11",
+            "11s",
+            "10001ms",
+            "10.000000001",
+            "2m",
+            "2S",
+            "2 s",
+            "%202s",
+            "2s%0A",
+            "s",
+        ),
+        *(
+            "inf",
+            "nan",
+            "infs",
+            ".5",
+            "5.",
+            "1.2.3",
+            "0x1",
+            "1_0",
+            "two",
+            "%D9%A2",
+            "%D9%A2s",
+            "9" * 8000,
+            "1." + "0" * 99,
+        ),
+    ],
+)
+def test_a_wait_that_is_nonsense_or_too_long_is_refused_with_what_fits(text: str) -> None:
+    message = refusal(f"uid=U&wait={text}")
+    assert message.startswith("wait must be a time such as 2s, 500ms or 1.5, and at most 10s, not '")
+    assert len(message) < 200
+
+
+@pytest.mark.parametrize(
+    ("text", "deleted"), [("true", True), ("1", True), ("false", False), ("0", False), ("", False)]
+)
+def test_deleted_pods_are_asked_for_with_a_flag(text: str, deleted: bool) -> None:
+    assert lookup(f"uid=U&includeDeleted={text}").deleted is deleted
+    assert queries.include_deleted(f"includeDeleted={text}".encode()) is deleted
+
+
+@pytest.mark.parametrize("text", ["yes", "2", "truer", "x" * 1000, "%0A"])
+def test_a_flag_that_is_neither_is_refused(text: str) -> None:
+    message = refusal(f"uid=U&includeDeleted={text}")
+    assert message.startswith("includeDeleted must be true or false, not '")
+    assert len(message) < 200
+
+
+@pytest.mark.parametrize(
+    ("query", "message"),
+    [
+        ("ip=10.0.0", "ip '10.0.0' is no IP address"),
+        ("ip=010.0.0.1", "ip '010.0.0.1' is no IP address"),
+        ("ip=fe80::1%25eth0", "ip 'fe80::1%eth0' is no IP address"),
+        ("ip=%20", "ip ' ' is no IP address"),
+        ("containerID=containerd://", "containerID 'containerd://' has no ID"),
+        ("containerID=%20", "containerID ' ' has no ID"),
+        ("id=web", "id 'web' names no pod: give a UID, "),
+        ("id=%20", "id '' names no pod: give a UID, "),
+        ("id=a/b/c", "id 'a/b/c' names no pod: give a UID, "),
+    ],
+)
+def test_what_names_nothing_is_refused_with_what_was_given(query: str, message: str) -> None:
+    assert refusal(query).startswith(message)
+
+
+@pytest.mark.parametrize(
+    ("query", "kind"),
+    [
+        ("ip=10.0.0.1", "ip"),
+        ("id=10.0.0.1", "ip"),
+        ("containerID=c", "containerID"),
+        (f"id={CONTAINER_ID}", "containerID"),
+        ("namespace=default&name=web", "name"),
+        ("id=default/web", "name"),
+    ],
+)
+def test_a_key_that_is_switched_off_is_refused_and_not_a_miss(query: str, kind: IndexName) -> None:
+    lookup(query, frozenset({kind}))
+    assert refusal(query, INDEX_NAMES - {kind}) == f"lookups by {kind} are switched off by LOOKUP_KEYS"
+
+
+def test_uids_are_never_switched_off() -> None:
+    path = urllib.parse.quote(f"/pod{UID}/{CONTAINER_ID}")
+    assert lookup(f"uid={UID}", frozenset()).identifiers == (Identifier("uid", UID),)
+    assert lookup(f"id={path}", frozenset()).identifiers[0] == Identifier("uid", UID)
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ("node=n", Listing("n", "", 500, "")),
+        ("namespace=a", Listing("", "a", 500, "")),
+        (f"node=n&namespace=a&limit=5000&continue={UID}", Listing("n", "a", 5000, UID)),
+        ("node=n&limit=1", Listing("n", "", 1, "")),
+        ("node=n&limit=007&continue=nonsense", Listing("n", "", 7, "nonsense")),
+    ],
+)
+def test_a_list_is_of_a_node_or_a_namespace_or_both(query: str, expected: Listing) -> None:
+    assert listing(query) == expected
+
+
+@pytest.mark.parametrize(
+    ("query", "message"),
+    [
+        ("", "node or namespace parameter is required"),
+        ("node=&namespace=&limit=1", "node or namespace parameter is required"),
+        *(
+            (f"node=n&limit={text}", f"limit must be a whole number from 1 to 5000, not {urllib.parse.unquote(text)!r}")
+            for text in ("0", "-1", "5001", "1.0", "1e2", "all", "%20 1", "%D9%A2", "%0A", "999999999999")
+        ),
+    ],
+)
+def test_a_list_that_cannot_be_read_is_refused(query: str, message: str) -> None:
+    with pytest.raises(RequestError) as caught:
+        listing(query)
+    assert (caught.value.status, str(caught.value)) == (400, message)
+
+
+def test_a_list_by_node_is_refused_where_nodes_are_switched_off_and_one_by_namespace_is_not() -> None:
+    kinds = INDEX_NAMES - {"node"}
+    with pytest.raises(RequestError, match=r"^lookups by node are switched off by LOOKUP_KEYS$"):
+        listing("node=n&namespace=a", kinds)
+    assert listing("namespace=a", frozenset()) == Listing("", "a", 500, "")

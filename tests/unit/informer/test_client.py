@@ -1,0 +1,135 @@
+"""Requests to the API server, and how their failures are told."""
+
+import asyncio
+import datetime
+import email.utils
+
+import pytest
+
+from pod_index.informer.client import ApiClient, ApiError, Expired, Rejected, Silent, Unauthorized, Unreachable
+from pod_index.informer.credentials import Credentials, CredentialsError
+from tests.apiserver import ApiServer, Fault
+from tests.support.operator_process import free_port
+from tests.unit.conftest import credentials
+
+
+async def fail(client: ApiClient) -> ApiError:
+    with pytest.raises(ApiError) as caught:
+        async with client.get("/api/v1/pods", {}, idle_seconds=0.3) as response:
+            await response.read()
+    assert "\n" not in str(caught.value)
+    return caught.value
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [
+        (400, Rejected),
+        (401, Unauthorized),
+        (403, ApiError),
+        (404, ApiError),
+        (410, Expired),
+        (422, Rejected),
+        (429, ApiError),
+        (500, Unreachable),
+        (503, Unreachable),
+    ],
+)
+async def test_a_refusal_tells_status_and_message(
+    status: int, kind: type[ApiError], server: ApiServer, client: ApiClient
+) -> None:
+    server.faults.add(Fault(status=status, message="because\nof this"))
+    error = await fail(client)
+    assert type(error) is kind
+    assert str(status) in str(error)
+    assert "because of this" in str(error)
+    assert server.url in str(error)
+
+
+@pytest.mark.parametrize(("sent", "seconds"), [(7, 7.0), ("86400", 300.0), ("soon", 0.0), ("-1", 0.0), ("", 0.0)])
+async def test_retry_after_is_read_in_seconds_and_bounded(
+    sent: int | str, seconds: float, server: ApiServer, client: ApiClient
+) -> None:
+    server.faults.add(Fault(status=429, retry_after=sent))
+    assert (await fail(client)).retry_after == seconds
+
+
+@pytest.mark.parametrize(("offset", "low", "high"), [(60, 50, 60), (-60, 0, 0), (10**6, 300, 300)])
+async def test_retry_after_is_read_as_a_date(
+    offset: int, low: float, high: float, server: ApiServer, client: ApiClient
+) -> None:
+    date = datetime.datetime.now(datetime.UTC) + datetime.timedelta(seconds=offset)
+    server.faults.add(Fault(status=503, retry_after=email.utils.format_datetime(date, usegmt=True)))
+    assert low <= (await fail(client)).retry_after <= high
+
+
+async def test_silence_is_told(server: ApiServer, client: ApiClient) -> None:
+    server.faults.add(Fault(stall=True))
+    error = await fail(client)
+    assert isinstance(error, Silent)
+    assert str(error) == f"{server.url} has sent nothing for 0.3 s; check that it is up"
+
+
+@pytest.mark.parametrize("fault", [Fault(drop=True), Fault(truncate=True)])
+async def test_a_connection_that_breaks_off_is_told(fault: Fault, server: ApiServer, client: ApiClient) -> None:
+    server.faults.add(fault)
+    error = await fail(client)
+    assert isinstance(error, Unreachable)
+    assert f"the connection to {server.url} broke off (" in str(error)
+    assert "<" not in str(error), "no Python object shows through"
+
+
+async def test_a_server_that_is_not_there_is_told() -> None:
+    url = f"http://127.0.0.1:{free_port()}"
+    client = ApiClient(lambda: credentials(url), user_agent="test")
+    await client.login()
+    assert f"cannot connect to {url} (Connection refused)" in str(await fail(client))
+    await client.close()
+
+
+async def test_a_url_that_is_none_is_told() -> None:
+    client = ApiClient(lambda: credentials("http://[::bad"), user_agent="test")
+    await client.login()
+    assert "is not a usable server URL; check the kubeconfig" in str(await fail(client))
+    await client.close()
+
+
+async def test_two_streams_that_are_refused_log_in_once(server: ApiServer) -> None:
+    loads: list[Credentials] = []
+
+    def load() -> Credentials:
+        loads.append(credentials(server.url, f"token-{len(loads)}"))
+        return loads[-1]
+
+    client = ApiClient(load, user_agent="test")
+    await client.login()
+    refused = client.credentials
+    await asyncio.gather(client.renew_login(refused), client.renew_login(refused))
+    assert len(loads) == 2
+    assert client.credentials is loads[1]
+    await client.close()
+
+
+async def test_credentials_that_are_gone_leave_those_in_use_for_the_next_attempt(server: ApiServer) -> None:
+    loads = iter([credentials(server.url)])
+
+    def load() -> Credentials:
+        for found in loads:
+            return found
+        raise CredentialsError("gone")
+
+    client = ApiClient(load, user_agent="test")
+    await client.login()
+    refused = client.credentials
+    with pytest.raises(ApiError, match=r"^gone$"):
+        await client.renew_login(refused)
+    assert client.credentials is refused
+    await client.close()
+
+
+async def test_a_request_before_the_login_is_our_own_fault() -> None:
+    client = ApiClient(lambda: credentials("http://x"), user_agent="test")
+    with pytest.raises(RuntimeError, match="login"):
+        async with client.get("/", {}, idle_seconds=1):
+            pass
+    await client.close()

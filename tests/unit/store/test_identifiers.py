@@ -1,0 +1,444 @@
+"""What callers hold of a pod, in all its spellings."""
+
+import contextlib
+import ipaddress
+import re
+import string
+import time
+import uuid
+from collections.abc import Callable
+
+import pytest
+from hypothesis import assume, example, given
+from hypothesis import strategies as st
+
+from pod_index.store import identifiers
+from pod_index.store.identifiers import (
+    MAX_LENGTH,
+    Identifier,
+    IdentifierError,
+    canonical_ip,
+    parse,
+    parse_container_id,
+    parse_uid,
+)
+from tests.support.spellings import NO_PODS, REAL, Spelling
+
+UID = "1234abcd-5678-90ef-aaaa-bbbbccccdddd"
+HASH = "c26521395dbc1da7d5ef74aca0694d11"
+CONTAINER = "9bca8d63d5fa610783847915bcff0ecac1273e5b4bed3f6fa1b07350e0135961"
+
+ANY_TEXT = st.text(alphabet=st.characters(exclude_categories=()))
+"""Lone surrogates and NUL included."""
+
+PIECES = sorted(
+    {
+        piece
+        for spelling in REAL
+        for separators in (r"([/:\s]+)", r"([/:\s_.-]+)")
+        for piece in re.split(separators, spelling.text)
+    }
+)
+HOSTILE_PIECES = [
+    "pods",
+    "pod",
+    UID,
+    HASH,
+    CONTAINER,
+    "://",
+    "::",
+    "..",
+    "\n",
+    "\0",
+    "\udcff",
+    "\u017f",
+    "%eth0",
+    "[",
+    "]",
+]
+
+FRAGMENTS = st.one_of(
+    st.lists(st.sampled_from(PIECES) | st.sampled_from(HOSTILE_PIECES), max_size=30).map("".join),
+    st.lists(st.sampled_from(PIECES), max_size=12).map("/".join),
+)
+"""Texts that are made of what real ones are made of."""
+
+UIDS = st.uuids().map(str)
+CONTAINER_IDS = st.text(alphabet="0123456789abcdef", min_size=64, max_size=64)
+
+
+def values(text: str) -> tuple[tuple[str, str], ...]:
+    return tuple((kind, value) for kind, value in parse(text))
+
+
+def check_error(error: IdentifierError) -> None:
+    message = str(error)
+    assert message.isprintable(), "one line"
+    assert len(message) <= 250
+    assert message.encode()
+    for accepted in ("UID", "cgroup", "log path", "container ID", "IP address", "namespace/name"):
+        assert accepted in message
+
+
+def check_anything(text: str) -> None:
+    """What holds for every text there is."""
+    try:
+        found = parse(text)
+    except IdentifierError as error:
+        check_error(error)
+        return
+    assert found
+    assert len(set(found)) == len(found)
+    for identifier in found:
+        check_canonical(identifier)
+
+
+def check_canonical(identifier: Identifier) -> None:
+    kind, value = identifier
+    match kind:
+        case "uid":
+            assert parse_uid(value) == value
+        case "containerID":
+            assert parse_container_id(value) == value
+        case "ip":
+            assert canonical_ip(value) == value
+    # An ID of a virtual kubelet is recognised by its scheme only.
+    if kind != "containerID" or re.fullmatch("[0-9a-f]{64}", value):
+        assert parse(value) == (identifier,)
+
+
+@pytest.mark.parametrize("spelling", REAL, ids=lambda spelling: spelling.text[:60])
+def test_every_real_spelling_gives_what_it_names_and_nothing_else(spelling: Spelling) -> None:
+    assert parse(spelling.text) == spelling.candidates
+
+
+@pytest.mark.parametrize("spelling", REAL, ids=lambda spelling: spelling.text[:60])
+def test_every_value_is_canonical_and_gives_itself(spelling: Spelling) -> None:
+    for identifier in spelling.candidates:
+        check_canonical(identifier)
+
+
+@pytest.mark.parametrize("spelling", REAL, ids=lambda spelling: spelling.text[:60])
+def test_whitespace_around_a_real_spelling_is_ignored(spelling: Spelling) -> None:
+    assert parse(f" \t{spelling.text}\r\n") == spelling.candidates
+
+
+@pytest.mark.parametrize("text", NO_PODS)
+def test_what_names_no_pod_is_an_error_of_one_line_that_says_what_would(text: str) -> None:
+    with pytest.raises(IdentifierError) as caught:
+        parse(text)
+    check_error(caught.value)
+
+
+def test_the_tables_have_no_row_twice() -> None:
+    texts = [spelling.text for spelling in REAL] + list(NO_PODS)
+    assert len(set(texts)) == len(texts)
+
+
+def test_a_text_is_read_up_to_the_greatest_length_and_not_beyond() -> None:
+    assert values(UID.rjust(MAX_LENGTH)) == (("uid", UID),)
+    with pytest.raises(IdentifierError, match="is longer than 8192 characters") as caught:
+        parse(UID.rjust(MAX_LENGTH + 1))
+    check_error(caught.value)
+
+
+@pytest.mark.parametrize("text", ["x" * 61, "\udcff" * 61, "x" + "\n" * 8000 + "x", "\U0010ffff" * 100, "'\"" * 30])
+def test_an_error_shows_the_beginning_of_a_long_text(text: str) -> None:
+    with pytest.raises(IdentifierError, match=r"\.\.\. names no pod") as caught:
+        parse(text)
+    check_error(caught.value)
+
+
+def test_an_error_shows_a_short_text_whole() -> None:
+    with pytest.raises(IdentifierError, match=r"^'kube-system/core_dns' names no pod: give a UID"):
+        parse("kube-system/core_dns")
+
+
+def test_identifiers_can_be_keys() -> None:
+    assert {Identifier("uid", UID): 1}[parse(UID.upper())[0]] == 1
+
+
+def test_of_several_paths_the_deepest_pod_comes_first_and_of_equally_deep_ones_the_last() -> None:
+    other, inner = UID.replace("1", "2"), UID.replace("1", "3")
+    text = f"/kubepods/pod{UID}/x/kubepods/pod{inner}\n/kubepods/pod{UID}\n/kubepods/pod{other}\n"
+    assert values(text) == (("uid", inner), ("uid", other), ("uid", UID))
+
+
+def test_a_container_that_is_named_again_is_one_candidate() -> None:
+    assert values(f"docker-{CONTAINER}.scope/{CONTAINER}/{CONTAINER}-json.log") == (("containerID", CONTAINER),)
+
+
+def test_an_id_of_a_virtual_kubelet_may_look_like_a_pod_and_is_both() -> None:
+    assert values(f"fake://pod{UID}") == (("uid", UID), ("containerID", f"pod{UID}"))
+
+
+@pytest.mark.parametrize(
+    ("text", "uid"),
+    [
+        (UID, UID),
+        (f" {UID}\n", UID),
+        (UID.upper(), UID),
+        (UID.replace("-", "_"), UID),
+        (f"pod{UID}", UID),
+        (f"Pod{UID.upper()}", UID),
+        (HASH, HASH),
+        (HASH.upper(), HASH),
+        (f"pod{HASH}", HASH),
+        ("", None),
+        ("pod", None),
+        (UID[:-1], None),
+        (f"{UID}0", None),
+        (f"{{{UID}}}", None),
+        (f"kubepods-pod{UID}.slice", None),
+        (f"podpod{UID}", None),
+        (f"pods{UID}", None),
+        (f"urn:uuid:{UID}", None),
+        (UID.replace("-", "."), None),
+        (f"{HASH}{HASH}", None),
+        ("\udcff" * 36, None),
+    ],
+)
+def test_one_spelling_of_a_uid_has_a_canonical_form(text: str, uid: str | None) -> None:
+    assert parse_uid(text) == uid
+
+
+@pytest.mark.parametrize(
+    ("text", "container_id"),
+    [
+        (f"containerd://{CONTAINER}", CONTAINER),
+        (f" cri-o://{CONTAINER.upper()}\n", CONTAINER),
+        (f"docker://{CONTAINER}", CONTAINER),
+        (CONTAINER, CONTAINER),
+        (f"cri-containerd-{CONTAINER}.scope", CONTAINER),
+        (f"crio-conmon-{CONTAINER}.scope", CONTAINER),
+        (f"kata_{CONTAINER}", CONTAINER),
+        (f"libpod-{CONTAINER}.service", CONTAINER),
+        (f"docker-{CONTAINER}.slice", CONTAINER),
+        ("aci://Foo-Bar", "Foo-Bar"),
+        ("aci://foo/bar", "foo/bar"),
+        ("foo", "foo"),
+        (f"{CONTAINER}0", f"{CONTAINER}0"),
+        (f"-{CONTAINER}", f"-{CONTAINER}"),
+        (f"docker-{CONTAINER}.mount", f"docker-{CONTAINER}.mount"),
+        ("containerd://", ""),
+        (" containerd:// ", ""),
+        ("", ""),
+        ("\udcff", "\udcff"),
+    ],
+)
+def test_a_container_id_loses_its_scheme_and_what_cgroups_add(text: str, container_id: str) -> None:
+    assert parse_container_id(text) == container_id
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "1", "::1%lo", "fe80::1%", "1.2.3.4\0", "::\0", "١.2.3.4", "\udcff:", "[::1", "::1]", "[]", "[", ":", "."],  # noqa: RUF001
+)
+def test_what_is_no_address_has_no_canonical_form(text: str) -> None:
+    assert canonical_ip(text) is None
+
+
+@given(ANY_TEXT)
+def test_any_text_gives_identifiers_or_the_error(text: str) -> None:
+    check_anything(text)
+
+
+@given(FRAGMENTS)
+def test_any_text_of_real_fragments_gives_identifiers_or_the_error(text: str) -> None:
+    check_anything(text)
+
+
+@given(ANY_TEXT | FRAGMENTS | st.sampled_from([spelling.text for spelling in REAL]))
+def test_the_parts_take_any_text_as_well(text: str) -> None:
+    assert isinstance(parse_container_id(text), str)
+    if (uid := parse_uid(text)) is not None:
+        assert parse_uid(uid) == uid
+    if (ip := canonical_ip(text)) is not None:
+        assert canonical_ip(ip) == ip
+
+
+@given(st.lists(st.sampled_from(REAL), min_size=1, max_size=4))
+def test_several_spellings_in_lines_give_no_more_than_each_of_them(spellings: list[Spelling]) -> None:
+    text = "\n".join(spelling.text for spelling in spellings)
+    assume(len(text) <= MAX_LENGTH)
+    each = {identifier for spelling in spellings for identifier in spelling.candidates}
+    try:
+        assert set(parse(text)) <= each
+    except IdentifierError:
+        # Bare UIDs, addresses, names and IDs with a scheme are such as whole texts only.
+        assert all(len(spelling.candidates) == 1 for spelling in spellings)
+
+
+UID_SPELLINGS = (
+    "{uid}",
+    "{upper}",
+    "{underscored}",
+    "pod{uid}",
+    "pod{underscored}",
+    "/kubepods/pod{uid}",
+    "/kubepods/burstable/pod{uid}/{container}",
+    "/kubepods.slice/kubepods-besteffort.slice/kubepods-besteffort-pod{underscored}.slice/docker-{container}.scope",
+    "/kubelet.slice/kubelet-kubepods.slice/kubelet-kubepods-pod{underscored}.slice",
+    "kubepods-burstable-pod{underscored}.slice:cri-containerd:{container}",
+    "0::/docker/{container}/kubepods/pod{uid}",
+    "/var/lib/kubelet/pods/{uid}/volumes/kubernetes.io~csi/pvc-{other}/mount",
+    "/var/lib/kubelet/pods/{uid}/volumes/kubernetes.io~local-volume/{other}",
+    "/var/log/pods/kube-system_etcd-node-1.example.com_{uid}/etcd/0.log",
+    "default_nginx_{uid}",
+)
+
+
+@pytest.mark.parametrize("spelling", UID_SPELLINGS)
+@given(uid=UIDS, other=UIDS, container=CONTAINER_IDS)
+def test_any_uid_is_found_in_every_spelling(spelling: str, uid: str, other: str, container: str) -> None:
+    text = spelling.format(
+        uid=uid, upper=uid.upper(), underscored=uid.replace("-", "_"), other=other, container=container
+    )
+    found = parse(text)
+    assert found[0] == Identifier("uid", uid)
+    assert set(found[1:]) <= {Identifier("containerID", container)}
+
+
+@pytest.mark.parametrize(
+    "spelling",
+    [
+        "{uid}",
+        "pod{uid}",
+        "/kubepods/burstable/pod{uid}/{container}",
+        "kubelet-kubepods-burstable-pod{uid}.slice:cri-containerd:{container}",
+        "/var/lib/kubelet/pods/{uid}/etc-hosts",
+        "/var/log/pods/kube-system_etcd-node-1_{uid}/etcd/0.log",
+    ],
+)
+@given(uid=st.uuids().map(lambda uid: uid.hex), container=CONTAINER_IDS)
+def test_any_hash_of_a_static_pod_is_found_in_every_spelling(spelling: str, uid: str, container: str) -> None:
+    assert parse(spelling.format(uid=uid, container=container))[0] == Identifier("uid", uid)
+
+
+@pytest.mark.parametrize(
+    "spelling",
+    [
+        "{id}",
+        "containerd://{id}",
+        "cri-o://{id}",
+        "/system.slice/cri-containerd-{id}.scope/cgroup.procs",
+        "/kubepods/kata_{id}",
+        "/var/log/containers/nginx.example.com-0_default_nginx-{id}.log",
+        "/run/containerd/io.containerd.runtime.v2.task/k8s.io/{id}/rootfs",
+        "{id}-json.log",
+        "{id}-json.log.1.gz",
+    ],
+)
+@given(container=CONTAINER_IDS)
+def test_any_container_is_found_in_every_spelling(spelling: str, container: str) -> None:
+    for written in (container, container.upper()):
+        assert values(spelling.format(id=written)) == (("containerID", container),)
+
+
+ADDRESSES: st.SearchStrategy[ipaddress.IPv4Address | ipaddress.IPv6Address] = st.one_of(
+    st.ip_addresses(v=4),
+    st.ip_addresses(v=6),
+    # Runs of zeros, which compression is about, and all that has an IPv4 address in it.
+    st.lists(st.sampled_from([0, 0, 1, 0xA, 0xFFFF]), min_size=8, max_size=8).map(
+        lambda groups: ipaddress.IPv6Address(":".join(f"{group:x}" for group in groups))
+    ),
+    st.tuples(st.sampled_from([0, 0xFFFF << 32, 0x64FF9B << 96]), st.integers(0, 2**32 - 1)).map(
+        lambda parts: ipaddress.IPv6Address(sum(parts))
+    ),
+)
+
+
+def without_compression(address: ipaddress.IPv6Address) -> str:
+    return ":".join(f"{int(group, 16):x}" for group in address.exploded.split(":"))
+
+
+def with_embedded_ipv4(address: ipaddress.IPv6Address) -> str:
+    return f"{address.exploded[:29]}:{ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)}"
+
+
+NOTATIONS: tuple[Callable[[ipaddress.IPv6Address], str], ...] = (
+    str,
+    lambda address: str(address).upper(),
+    lambda address: address.exploded,
+    lambda address: f"[{address}]",
+    without_compression,
+    with_embedded_ipv4,
+)
+
+
+@given(ADDRESSES, st.sampled_from(NOTATIONS))
+@example(ipaddress.IPv6Address("::1:2"), str)
+@example(ipaddress.IPv6Address("::"), with_embedded_ipv4)
+def test_every_notation_of_an_address_gives_the_text_that_python_has_for_it(
+    address: ipaddress.IPv4Address | ipaddress.IPv6Address, notation: Callable[[ipaddress.IPv6Address], str]
+) -> None:
+    if isinstance(address, ipaddress.IPv4Address):
+        written, expected = str(address), str(address)
+    else:
+        written, expected = notation(address), str(address.ipv4_mapped or address)
+    assert canonical_ip(written) == expected
+    assert values(f" {written}\n") == (("ip", expected),)
+
+
+@given(
+    st.text(alphabet=f"{string.hexdigits}:::...", max_size=45)
+    | st.from_regex(r"[0-9]{1,3}(\.[0-9]{1,3}){3}", fullmatch=True)
+)
+def test_what_is_an_address_is_what_python_takes_for_one(text: str) -> None:
+    try:
+        address = ipaddress.ip_address(text)
+    except ValueError:
+        assert canonical_ip(text) is None
+    else:
+        assert canonical_ip(text) == str(getattr(address, "ipv4_mapped", None) or address)
+
+
+@given(st.uuids(), st.sampled_from(["/x/{}", "pvc-{}", "/pods/x/{}", "x-{}.slice", "a/b/c_{}", "nfs:/trident_pvc_{}"]))
+def test_a_uuid_that_is_not_a_pods_gives_none(some: uuid.UUID, text: str) -> None:
+    underscored = str(some).replace("-", "_")
+    with pytest.raises(IdentifierError):
+        parse(text.format(underscored if "trident" in text else some))
+
+
+LABEL = st.from_regex(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?", fullmatch=True)
+
+
+@given(LABEL, st.lists(LABEL, min_size=1, max_size=4).map(".".join))
+def test_every_name_that_kubernetes_takes_is_one(namespace: str, name: str) -> None:
+    assume(len(name) <= 253)
+    assert values(f"{namespace}/{name}") == (("name", f"{namespace}/{name}"),)
+
+
+def seconds(text: str, function: Callable[[str], object]) -> float:
+    """The least of many runs, since noise only ever adds."""
+    least = float("inf")
+    for _ in range(25):
+        start = time.perf_counter()
+        with contextlib.suppress(IdentifierError):
+            function(text)
+        least = min(least, time.perf_counter() - start)
+    return least
+
+
+HOSTILE = (
+    *("a", "0", "-", "_", ".", ":", "/", " ", "[", "pod", "a_", "a-", "a.", "aa-", "pod-", "-pod", "pods/", "a/", "::"),
+    *(CONTAINER[:63] + "-", "a_" + CONTAINER[:63], UID[:-1], UID[:-1] + "-pod", f"pod{UID}/", f"{CONTAINER}/"),
+    *("pod1234abcd-5678-", "x-pod", "://", "a://", "a+", "\udcff", "\0", "é"),
+)
+
+
+@pytest.mark.parametrize("shape", HOSTILE)
+@pytest.mark.parametrize("beginning", ["", "a_b_", "a/", "pods/", "x://", "docker-"])
+def test_time_is_linear_in_the_length_of_a_hostile_text(shape: str, beginning: str) -> None:
+    long, short = ((beginning + shape * MAX_LENGTH)[: length - 1] + "!" for length in (MAX_LENGTH, MAX_LENGTH // 8))
+    for function in (parse, parse_uid, parse_container_id, canonical_ip):
+        # Eight times is linear, 64 times would be quadratic. What takes less than this clock can tell is fast enough.
+        for _ in range(3):
+            if seconds(long, function) < 40 * max(seconds(short, function), 1e-6):
+                break
+        else:
+            pytest.fail(f"{function.__name__} takes more than linear time")
+
+
+def test_nothing_but_the_standard_library_is_imported() -> None:
+    assert {name for name, value in vars(identifiers).items() if type(value) is type(re)} == {"re", "socket"}
