@@ -1,208 +1,297 @@
-"""What the environment configures: read once, checked, and passed on."""
+"""The settings of the service, read from environment variables."""
 
-import dataclasses
-import math
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any
+
+from msgspec import Meta, Struct, convert, inspect, structs
 
 from pod_index.store.indexers import INDEX_NAMES, IndexName
 
+FILE = Meta(extra={"values": "path of a file"})
+"""Marks a setting that is the path of a file."""
+
+SECRET = Meta(extra={"values": "text"})
+"""Marks a setting that no error, log or ``repr`` shows. Whitespace around its value is kept."""
+
 
 class SettingsError(ValueError):
-    """An environment variable has a value that cannot be used; the message names it and says what fits."""
+    """An environment variable has an invalid value; the message names the variable and the valid values."""
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Settings:
-    """The service's settings; each field says the environment variable that sets it."""
+class Settings(Struct, frozen=True, kw_only=True):
+    """The settings; the environment variable of each is its name in upper case.
 
-    port: int = 8080
-    """``PORT``: the TCP port of the HTTP API, 1 to 65535."""
+    The types, ranges, defaults and descriptions are declared here only. The checks, the error messages and the table in
+    the documentation are derived from them.
+    """
 
-    shutdown_drain_seconds: float = 5.0
-    """``SHUTDOWN_DRAIN_SECONDS``: how long requests are still answered after SIGTERM or SIGINT, so that
-    load balancers can notice the 503 of ``/ready`` first; 0 to 300 (Kopf kills a process that takes 600)."""
+    port: Annotated[int, Meta(ge=1, le=65535, description="TCP port of the HTTP API.")] = 8080
 
-    streaming_list: bool = True
-    """``STREAMING_LIST``: ask for the first state as a streaming list where the API server has it; ``false``
-    always asks for pages."""
+    # Kopf ends a process whose cleanup takes 600 s.
+    shutdown_drain_seconds: Annotated[
+        float,
+        Meta(
+            ge=0,
+            le=300,
+            description="Seconds to go on answering after SIGTERM or SIGINT. `/ready` is 503 during this time, so that"
+            " load balancers stop sending requests.",
+        ),
+    ] = 5.0
 
-    retry_max_seconds: float = 30.0
-    """``RETRY_MAX_SECONDS``: the longest pause between two attempts to reach the API server, 0.01 to 3600."""
+    streaming_list: Annotated[
+        bool,
+        Meta(
+            description="Request the initial list of pods as a [streaming list]"
+            "(https://kubernetes.io/docs/reference/using-api/api-concepts/#streaming-lists) where the API server"
+            " supports it. `false` always requests pages."
+        ),
+    ] = True
 
-    watch_idle_seconds: float = 130.0
-    """``WATCH_IDLE_SECONDS``: a watch that is silent for so long is dead and opened anew, 0.1 to 3600. The API
-    server sends a bookmark every minute, the first one after a streaming list only after two."""
+    retry_max_seconds: Annotated[
+        float,
+        Meta(ge=0.01, le=3600, description="Longest pause between two attempts to reach the API server, in seconds."),
+    ] = 30.0
 
-    lookup_keys: frozenset[IndexName] = INDEX_NAMES
-    """``LOOKUP_KEYS``: what pods are found by besides their UID, separated by commas; what is not among them takes no
-    memory. ``uid`` is always on, and may stand alone."""
+    watch_idle_seconds: Annotated[
+        float,
+        Meta(
+            ge=0.1,
+            le=3600,
+            description="Seconds of silence after which a watch counts as dead and is reopened. The API server sends a"
+            " bookmark every minute, but the first one after a streaming list only after two minutes.",
+        ),
+    ] = 130.0
 
-    deleted_retention_seconds: float = 300.0
-    """``DELETED_RETENTION_SECONDS``: how long pods that are gone can still be asked for, 0 to 86400."""
+    lookup_keys: Annotated[
+        frozenset[IndexName],
+        Meta(
+            description="Keys that pods can be found by besides their UID. A key that is left out takes no memory;"
+            " `uid` alone turns all of them off."
+        ),
+    ] = INDEX_NAMES
 
-    deleted_retention_max: int = 10_000
-    """``DELETED_RETENTION_MAX``: how many of them are kept at most, 0 to 1000000; about 2 KB each."""
+    deleted_retention_seconds: Annotated[
+        float,
+        Meta(ge=0, le=86400, description="Seconds to keep deleted pods for requests with `includeDeleted=true`."),
+    ] = 300.0
 
-    tls_cert_file: str = ""
-    """``TLS_CERT_FILE``: the file of the certificate in PEM, with those that lead to its CA; the API is HTTPS then."""
+    deleted_retention_max: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=1_000_000,
+            description="Maximum number of deleted pods to keep, about 2 KB each. The oldest are dropped first.",
+        ),
+    ] = 10_000
 
-    tls_key_file: str = ""
-    """``TLS_KEY_FILE``: the file of its private key in PEM, not encrypted. There is neither of the two, or both."""
+    tls_cert_file: Annotated[
+        str,
+        FILE,
+        Meta(
+            description="Certificate in PEM format, followed by its intermediates. With it and `TLS_KEY_FILE`, the API"
+            " is served over HTTPS (TLS 1.2 or newer) instead of HTTP."
+        ),
+    ] = ""
 
-    max_staleness_seconds: float = 0.0
-    """``MAX_STALENESS_SECONDS``: ``/ready`` is 503 while the API server's last word on the data is older, 0 (never)
-    to 86400. Where no pods change it speaks once a minute, the first time after two: less than 180 comes and goes."""
+    tls_key_file: Annotated[
+        str, FILE, Meta(description="Private key of `TLS_CERT_FILE` in PEM format, not encrypted.")
+    ] = ""
 
-    basic_auth_username: str = dataclasses.field(default="", repr=False)
-    """``BASIC_AUTH_USERNAME``: who may ask below ``/api/v1/``, with the password; empty: everybody may, unless there
-    are tokens. It has no colon: https://www.rfc-editor.org/rfc/rfc7617#section-2"""
+    max_staleness_seconds: Annotated[
+        float,
+        Meta(
+            ge=0,
+            le=86400,
+            description="`/ready` is 503 while the data was last confirmed by the API server longer ago than this, in"
+            " seconds; 0 turns this off. Use 180 or more: while no pods change, the API server confirms the data once a"
+            " minute, and the first time only after two minutes.",
+        ),
+    ] = 0.0
 
-    basic_auth_password: str = dataclasses.field(default="", repr=False)
-    """``BASIC_AUTH_PASSWORD``: the password that goes with it."""
+    basic_auth_username: Annotated[
+        str,
+        SECRET,
+        Meta(
+            description="User name that requests below `/api/v1/` must have, without a colon"
+            " ([RFC 7617](https://www.rfc-editor.org/rfc/rfc7617#section-2)). Without a user name and without"
+            " `AUTH_TOKEN_FILE`, requests need no authentication."
+        ),
+    ] = ""
 
-    auth_token_file: str = ""
-    """``AUTH_TOKEN_FILE``: a file of bearer tokens, one a line, each of which lets in as well."""
+    basic_auth_password: Annotated[str, SECRET, Meta(description="Password of `BASIC_AUTH_USERNAME`.")] = ""
 
-    access_log: bool = False
-    """``ACCESS_LOG``: a line for every request, of which there may be tens of thousands a second."""
+    auth_token_file: Annotated[
+        str,
+        FILE,
+        Meta(description="Bearer tokens, one per line. Each is accepted in place of the user name and password."),
+    ] = ""
 
-    auth_metrics: bool = False
-    """``AUTH_METRICS``: ask for the login or a token, one of which there must be, at ``/metrics`` as well."""
+    auth_metrics: Annotated[
+        bool,
+        Meta(
+            description="Require authentication for `/metrics` too; needs `BASIC_AUTH_USERNAME` or `AUTH_TOKEN_FILE`."
+        ),
+    ] = False
 
-    page: bool = True
-    """``PAGE``: serve a page for people at ``/``; ``false`` answers 404 there."""
+    access_log: Annotated[
+        bool,
+        Meta(
+            description="Log a line for each request: its target, status, milliseconds and client address, but no"
+            " headers. This doubles the CPU time of a lookup."
+        ),
+    ] = False
 
-    max_connections: int = 2000
-    """``MAX_CONNECTIONS``: how many connections of clients may be open, 1 to 1000000. An idle one takes 10 KB of
-    memory, with TLS 50 KB, and up to 100 KB more while its client does its worst."""
+    page: Annotated[bool, Meta(description="Serve the HTML page at `/`. `false` answers 404 there.")] = True
 
-    max_header_bytes: int = 16 * 1024
-    """``MAX_HEADER_BYTES``: the longest head of a request, its line included, 1024 to 1048576 bytes."""
+    max_connections: Annotated[
+        int,
+        Meta(
+            ge=1,
+            le=1_000_000,
+            description="Maximum number of open client connections. An idle one takes 10 KB of memory, 50 KB with"
+            " TLS, and that of a hostile client up to 100 KB more.",
+        ),
+    ] = 2000
 
-    max_query_bytes: int = 8 * 1024
-    """``MAX_QUERY_BYTES``: the longest query string below ``/api/v1/``, 100 to 1048576 bytes; a UID has 36, the longest
-    path of a cgroup some hundred."""
+    max_header_bytes: Annotated[
+        int,
+        Meta(
+            ge=1024,
+            le=1024 * 1024,
+            description="Maximum size of the header of a request, including the request line, in bytes.",
+        ),
+    ] = 16 * 1024
 
-    max_body_bytes: int = 256 * 1024
-    """``MAX_BODY_BYTES``: the longest body that is read, 1024 to 67108864 bytes."""
+    max_query_bytes: Annotated[
+        int,
+        Meta(
+            ge=100,
+            le=1024 * 1024,
+            description="Maximum length of a query string below `/api/v1/`, in bytes. A UID has 36, the longest cgroup"
+            " path a few hundred.",
+        ),
+    ] = 8 * 1024
 
-    max_pipelined_requests: int = 16
-    """``MAX_PIPELINED_REQUESTS``: how many requests may be sent before the answer to the last one, 0 to 1000; the
-    others are not answered."""
+    max_body_bytes: Annotated[
+        int,
+        Meta(ge=1024, le=64 * 1024 * 1024, description="Maximum size of the body of a request, in bytes."),
+    ] = 256 * 1024
 
-    client_timeout_seconds: float = 10.0
-    """``CLIENT_TIMEOUT_SECONDS``: how long a client may take for a request's head, for its body, for a TLS handshake,
-    and to read 16 KiB of an answer, 0.1 to 3600."""
+    max_pipelined_requests: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=1000,
+            description="Maximum number of requests that a client may send before the response to an earlier one."
+            " Further requests are not answered, and the connection is closed.",
+        ),
+    ] = 16
 
-    idle_timeout_seconds: float = 5.0
-    """``IDLE_TIMEOUT_SECONDS``: how long a connection may be idle between two requests, 0.1 to 3600."""
+    client_timeout_seconds: Annotated[
+        float,
+        Meta(
+            ge=0.1,
+            le=3600,
+            description="Seconds that a client may take to send the header or the body of a request, to complete a TLS"
+            " handshake, and to read 16 KiB of a response.",
+        ),
+    ] = 10.0
+
+    idle_timeout_seconds: Annotated[
+        float,
+        Meta(
+            ge=0.1,
+            le=3600,
+            description="Seconds that a connection may be idle between two requests. A proxy that reuses connections"
+            " should close idle ones sooner.",
+        ),
+    ] = 5.0
+
+    def __repr__(self) -> str:
+        return f"Settings({', '.join(f'{name}={value!r}' for name, value in self.__rich_repr__())})"
+
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
+        return [(field.name, getattr(self, field.name)) for field in structs.fields(self) if not _is_secret(field)]
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str]) -> "Settings":
-        """Read the settings from ``environ``; raise SettingsError for a value out of its range.
+        """Read the settings from ``environ``; raise SettingsError for an invalid value.
 
         A variable that is absent or empty keeps its default.
         """
-        tls_cert_file, tls_key_file = _both(environ, "TLS_CERT_FILE", "TLS_KEY_FILE")
-        username, password = _login(environ)
-        auth_token_file = environ.get("AUTH_TOKEN_FILE", "").strip()
-        auth_metrics = _flag(environ, "AUTH_METRICS", cls.auth_metrics)
-        if auth_metrics and not (username or auth_token_file):
+        values: dict[str, Any] = {}
+        for field in structs.fields(cls):
+            name = field.name.upper()
+            text = environ.get(name, "")
+            if _is_secret(field):
+                values[field.name] = text
+            elif text.strip():
+                values[field.name] = _parse(name, text.strip(), field.type)
+        settings = cls(**values)
+        _check_both(settings, "tls_cert_file", "tls_key_file")
+        _check_login(settings)
+        if settings.auth_metrics and not (settings.basic_auth_username or settings.auth_token_file):
             raise SettingsError(
                 "AUTH_METRICS asks for a login or a token, of which there is none:"
                 " set BASIC_AUTH_USERNAME and BASIC_AUTH_PASSWORD, or AUTH_TOKEN_FILE"
             )
-        return cls(
-            port=_whole(environ, "PORT", cls.port, 1, 65535),
-            shutdown_drain_seconds=_number(environ, "SHUTDOWN_DRAIN_SECONDS", cls.shutdown_drain_seconds, 0, 300),
-            streaming_list=_flag(environ, "STREAMING_LIST", cls.streaming_list),
-            retry_max_seconds=_number(environ, "RETRY_MAX_SECONDS", cls.retry_max_seconds, 0.01, 3600),
-            watch_idle_seconds=_number(environ, "WATCH_IDLE_SECONDS", cls.watch_idle_seconds, 0.1, 3600),
-            lookup_keys=_kinds(environ, "LOOKUP_KEYS", cls.lookup_keys),
-            deleted_retention_seconds=_number(
-                environ, "DELETED_RETENTION_SECONDS", cls.deleted_retention_seconds, 0, 86400
-            ),
-            deleted_retention_max=_whole(environ, "DELETED_RETENTION_MAX", cls.deleted_retention_max, 0, 1_000_000),
-            tls_cert_file=tls_cert_file.strip(),
-            tls_key_file=tls_key_file.strip(),
-            max_staleness_seconds=_number(environ, "MAX_STALENESS_SECONDS", cls.max_staleness_seconds, 0, 86400),
-            basic_auth_username=username,
-            basic_auth_password=password,
-            auth_token_file=auth_token_file,
-            auth_metrics=auth_metrics,
-            access_log=_flag(environ, "ACCESS_LOG", cls.access_log),
-            page=_flag(environ, "PAGE", cls.page),
-            max_connections=_whole(environ, "MAX_CONNECTIONS", cls.max_connections, 1, 1_000_000),
-            max_header_bytes=_whole(environ, "MAX_HEADER_BYTES", cls.max_header_bytes, 1024, 1024 * 1024),
-            max_query_bytes=_whole(environ, "MAX_QUERY_BYTES", cls.max_query_bytes, 100, 1024 * 1024),
-            max_body_bytes=_whole(environ, "MAX_BODY_BYTES", cls.max_body_bytes, 1024, 64 * 1024 * 1024),
-            max_pipelined_requests=_whole(environ, "MAX_PIPELINED_REQUESTS", cls.max_pipelined_requests, 0, 1000),
-            client_timeout_seconds=_number(environ, "CLIENT_TIMEOUT_SECONDS", cls.client_timeout_seconds, 0.1, 3600),
-            idle_timeout_seconds=_number(environ, "IDLE_TIMEOUT_SECONDS", cls.idle_timeout_seconds, 0.1, 3600),
-        )
+        return settings
 
 
-def _whole(environ: Mapping[str, str], name: str, default: int, low: int, high: int) -> int:
-    return int(_number(environ, name, default, low, high, whole=True))
+def _is_secret(field: structs.FieldInfo) -> bool:
+    return SECRET in field.type.__metadata__
 
 
-def _number(
-    environ: Mapping[str, str], name: str, default: float, low: float, high: float, *, whole: bool = False
-) -> float:
-    text = environ.get(name, "").strip()
-    if not text:
-        return default
+def _parse(name: str, text: str, declared: Any) -> object:
+    """Return ``text`` as the ``declared`` type of the setting; raise SettingsError if it does not fit."""
+    kind = inspect.type_info(declared)
+    parse: Callable[[str], object]
+    match kind.type if isinstance(kind, inspect.Metadata) else kind:
+        case inspect.IntType(ge=low, le=high):
+            valid, parse = f"a whole number from {low:.9g} to {high:.9g}", int
+        case inspect.FloatType(ge=low, le=high):
+            valid, parse = f"a number from {low:.9g} to {high:.9g}", float
+        case inspect.BoolType():
+            valid, parse = "true or false", _parse_flag
+        case inspect.FrozenSetType(item_type=inspect.LiteralType(values=keys)):
+            known = ", ".join(["uid", *sorted(map(str, keys))])
+            valid, parse = f"some of {known}, with commas between them", _parse_keys
+        case _:
+            return text
     try:
-        value = int(text) if whole else float(text)
-    except ValueError:
-        value = math.nan
-    if not low <= value <= high:
-        kind = "whole number" if whole else "number"
-        raise SettingsError(f"{name} must be a {kind} from {low:.9g} to {high:.9g}, not {text!r}")
-    return value
+        return convert(parse(text), declared)
+    except ValueError:  # msgspec's ValidationError included
+        raise SettingsError(f"{name} must be {valid}, not {text!r}") from None
 
 
-def _flag(environ: Mapping[str, str], name: str, default: bool) -> bool:
-    text = environ.get(name, "").strip()
+def _parse_flag(text: str) -> bool:
     match text.lower():
-        case "":
-            return default
         case "true" | "1" | "yes" | "on":
             return True
         case "false" | "0" | "no" | "off":
             return False
-    raise SettingsError(f"{name} must be true or false, not {text!r}")
+    raise ValueError(text)
 
 
-def _both(environ: Mapping[str, str], first: str, second: str) -> tuple[str, str]:
-    """Read two that are of no use without each other, as they are; the error does not show them."""
-    values = environ.get(first, ""), environ.get(second, "")
-    if bool(values[0]) != bool(values[1]):
-        missing, given = (second, first) if values[0] else (first, second)
-        raise SettingsError(f"{missing} must be set too, as {given} is")
-    return values
+def _parse_keys(text: str) -> set[str]:
+    """Return the keys besides ``uid``, which is always on, and may stand alone."""
+    return {part.strip() for part in text.split(",")} - {"uid"}
 
 
-def _login(environ: Mapping[str, str]) -> tuple[str, str]:
-    """Read the user name and the password; the errors do not show them."""
-    username, password = _both(environ, "BASIC_AUTH_USERNAME", "BASIC_AUTH_PASSWORD")
-    for name, text in (("BASIC_AUTH_USERNAME", username), ("BASIC_AUTH_PASSWORD", password)):
-        # As RFC 7617 has it; mostly the line end of a file that a Secret was made from.
-        if any(unicodedata.category(character) == "Cc" for character in text):
-            raise SettingsError(f"{name} must not have control characters, such as the end of a line")
-    if ":" in username:
+def _check_both(settings: Settings, first: str, second: str) -> None:
+    """Raise SettingsError if only one of two settings is given; the message does not show its value."""
+    if bool(getattr(settings, first)) != bool(getattr(settings, second)):
+        missing, given = (second, first) if getattr(settings, first) else (first, second)
+        raise SettingsError(f"{missing.upper()} must be set too, as {given.upper()} is")
+
+
+def _check_login(settings: Settings) -> None:
+    """Raise SettingsError for an invalid user name or password; the message does not show it."""
+    _check_both(settings, "basic_auth_username", "basic_auth_password")
+    for name in ("basic_auth_username", "basic_auth_password"):
+        # RFC 7617, section 2. Mostly the line end of a file from which a Secret was created.
+        if any(unicodedata.category(character) == "Cc" for character in getattr(settings, name)):
+            raise SettingsError(f"{name.upper()} must not have control characters, such as the end of a line")
+    if ":" in settings.basic_auth_username:
         raise SettingsError("BASIC_AUTH_USERNAME must not have a colon, which ends it: RFC 7617, section 2")
-    return username, password
-
-
-def _kinds(environ: Mapping[str, str], name: str, default: frozenset[IndexName]) -> frozenset[IndexName]:
-    text = environ.get(name, "").strip()
-    if not text:
-        return default
-    named = {part.strip() for part in text.split(",")}
-    unknown = named - INDEX_NAMES - {"uid"}
-    if unknown:
-        known = ", ".join(["uid", *sorted(INDEX_NAMES)])
-        raise SettingsError(f"{name} must be some of {known}, with commas between them, not {text!r}")
-    return frozenset(kind for kind in INDEX_NAMES if kind in named)

@@ -8,6 +8,7 @@ import ssl
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
+import msgspec
 import pytest
 
 from pod_index.server.server import Server
@@ -18,7 +19,7 @@ from tests.support.operator_process import free_port
 QUICK = Settings(client_timeout_seconds=0.3, idle_timeout_seconds=0.3, max_header_bytes=2048, max_body_bytes=16 * 1024)
 """Limits that are soon reached."""
 
-PATIENT = dataclasses.replace(QUICK, client_timeout_seconds=60.0, idle_timeout_seconds=60.0)
+PATIENT = msgspec.structs.replace(QUICK, client_timeout_seconds=60.0, idle_timeout_seconds=60.0)
 """The same without those of time."""
 
 
@@ -125,7 +126,7 @@ class Served:
         self.application = Application()
         self.stats = Stats()
         self.server = Server(
-            self.application, dataclasses.replace(settings, port=self.port), pytest.fail, tls=tls, stats=self.stats
+            self.application, msgspec.structs.replace(settings, port=self.port), pytest.fail, tls=tls, stats=self.stats
         )
         self._clients: list[Client] = []
 

@@ -1,12 +1,13 @@
 """The settings and their errors."""
 
-import dataclasses
 from collections.abc import Set
 
+import msgspec
 import pytest
 
 from pod_index.settings import Settings, SettingsError
 from pod_index.store.indexers import INDEX_NAMES, IndexName
+from tests.support.settings_table import rows
 
 
 def test_an_empty_environment_gives_the_defaults() -> None:
@@ -45,7 +46,7 @@ def test_every_variable_is_read() -> None:
         "CLIENT_TIMEOUT_SECONDS": "2.5",
         "IDLE_TIMEOUT_SECONDS": "60",
     }
-    assert environ.keys() == {field.name.upper() for field in dataclasses.fields(Settings)}
+    assert environ.keys() == {field.name.upper() for field in msgspec.structs.fields(Settings)}
     assert Settings.from_environ(environ) == Settings(
         port=9090,
         shutdown_drain_seconds=0,
@@ -197,3 +198,26 @@ def test_a_certificate_without_its_key_is_an_error_that_names_both(name: str, ot
         Settings.from_environ({name: "/tls"})
     settings = Settings.from_environ({name: "/tls", other: "/other"})
     assert {settings.tls_cert_file, settings.tls_key_file} == {"/tls", "/other"}
+
+
+def test_a_certificate_file_of_spaces_counts_as_absent() -> None:
+    with pytest.raises(SettingsError, match=r"^TLS_KEY_FILE must be set too, as TLS_CERT_FILE is$"):
+        Settings.from_environ({"TLS_CERT_FILE": "/tls", "TLS_KEY_FILE": " "})
+
+
+def test_every_number_has_a_range_with_its_default_in_it() -> None:
+    for field in msgspec.structs.fields(Settings):
+        declared = msgspec.inspect.type_info(field.type)
+        assert isinstance(declared, msgspec.inspect.Metadata)
+        if isinstance(declared.type, msgspec.inspect.IntType | msgspec.inspect.FloatType):
+            assert declared.type.ge is not None
+            assert declared.type.le is not None
+            assert declared.type.ge <= field.default <= declared.type.le
+
+
+def test_every_setting_has_a_row_with_its_meaning_values_and_default() -> None:
+    assert [row[0] for row in rows()] == [f"`{field.name.upper()}`" for field in msgspec.structs.fields(Settings)]
+    assert rows()[0] == ("`PORT`", "TCP port of the HTTP API.", "whole number, 1 to 65535", "8080")
+    for name, meaning, values, _ in rows():
+        assert meaning.endswith("."), name
+        assert values, name

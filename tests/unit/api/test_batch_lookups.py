@@ -193,7 +193,7 @@ async def test_a_body_may_come_in_parts() -> None:
 
 async def test_a_body_without_end_is_413_as_soon_as_it_is_too_long() -> None:
     part = b"x" * 1024
-    start, _ = await answers([*parts(*[part] * (Settings.max_body_bytes // 1024), b"x")])
+    start, _ = await answers([*parts(*[part] * (Settings().max_body_bytes // 1024), b"x")])
     assert start["status"] == 413
 
 

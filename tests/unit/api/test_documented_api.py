@@ -131,12 +131,12 @@ def requests_that_fail() -> Iterator[tuple[ASGIApp, str, str, bytes]]:
         "pods",
         "pod?uid=U",
         "pod?uid=U&id=U",
-        "pods?node=" + "x" * Settings.max_query_bytes,
+        "pods?node=" + "x" * Settings().max_query_bytes,
         "nothing",
     ):
         yield synced, "GET", f"/api/v1/{path}", b""
     yield synced, "DELETE", "/api/v1/pod", b""
-    yield synced, "POST", "/api/v1/pods/lookup", b"x" * (Settings.max_body_bytes + 1)
+    yield synced, "POST", "/api/v1/pods/lookup", b"x" * (Settings().max_body_bytes + 1)
     yield app(synced_index(index_names=frozenset())), "GET", "/api/v1/pod?ip=10.0.0.1", b""
     yield app(PodIndex()), "GET", "/ready", b""
     yield create_app(synced_index(), lambda: 312.0, Settings(max_staleness_seconds=300.0)), "GET", "/ready", b""
@@ -159,10 +159,10 @@ async def test_every_error_is_answered_as_documented() -> None:
         (503, error(f"{RESPONSES_MAX} lists and lookups of many are under way").decode()),
         (503, error(f"{WAITERS_MAX} lookups wait already").decode()),
         (400, error("not a valid HTTP request").decode()),
-        (408, error(f"request did not come within {Settings.client_timeout_seconds:g} s").decode()),
-        (413, error(f"request is longer than {BODY_FACTOR * Settings.max_body_bytes} bytes").decode()),
-        (414, error(f"request target is longer than {Settings.max_header_bytes // 2} bytes").decode()),
-        (431, error(f"header is longer than {Settings.max_header_bytes} bytes").decode()),
+        (408, error(f"request did not come within {Settings().client_timeout_seconds:g} s").decode()),
+        (413, error(f"request is longer than {BODY_FACTOR * Settings().max_body_bytes} bytes").decode()),
+        (414, error(f"request target is longer than {Settings().max_header_bytes // 2} bytes").decode()),
+        (431, error(f"header is longer than {Settings().max_header_bytes} bytes").decode()),
         (431, error(f"more than {HEADERS_MAX} header fields").decode()),
         (503, CROWDED.partition(b"\r\n\r\n")[2].decode()),
     }
@@ -183,9 +183,9 @@ async def test_every_error_is_answered_as_documented() -> None:
     [
         ("up to {} pods, by whatever is at hand", IDS_MAX),
         ("takes at most {} `ids`", IDS_MAX),
-        ("`ids` and {} KiB", Settings.max_body_bytes // 1024),
-        ("body is longer than {:d} bytes", Settings.max_body_bytes),
-        ("query string is longer than {:d} bytes", Settings.max_query_bytes),
+        ("`ids` and {} KiB", Settings().max_body_bytes // 1024),
+        ("body is longer than {:d} bytes", Settings().max_body_bytes),
+        ("query string is longer than {:d} bytes", Settings().max_query_bytes),
         ("at\nmost {:g} s (`2s`", WAIT_MAX_SECONDS),
         ("Up to {} requests may wait", WAITERS_MAX),
         ("{:d} lookups wait already", WAITERS_MAX),

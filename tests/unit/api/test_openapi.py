@@ -223,14 +223,14 @@ def test_every_limit_is_that_of_the_code() -> None:
     limit = PARAMETERS["limit"]["schema"]
     assert (limit["maximum"], limit["default"]) == (LIST_MAX, LIST_DEFAULT)
     texts = error_examples()
-    assert (413, f"body is longer than {Settings.max_body_bytes} bytes") in texts
-    assert (414, f"query string is longer than {Settings.max_query_bytes} bytes") in texts
+    assert (413, f"body is longer than {Settings().max_body_bytes} bytes") in texts
+    assert (414, f"query string is longer than {Settings().max_query_bytes} bytes") in texts
     assert (503, f"{WAITERS_MAX} lookups wait already") in texts
     # What the server answers below the application is asked for in tests/unit/test_connections.py.
-    assert (408, f"request did not come within {Settings.client_timeout_seconds:g} s") in texts
-    assert (413, f"request is longer than {BODY_FACTOR * Settings.max_body_bytes} bytes") in texts
-    assert (414, f"request target is longer than {Settings.max_header_bytes // 2} bytes") in texts
-    assert (431, f"header is longer than {Settings.max_header_bytes} bytes") in texts
+    assert (408, f"request did not come within {Settings().client_timeout_seconds:g} s") in texts
+    assert (413, f"request is longer than {BODY_FACTOR * Settings().max_body_bytes} bytes") in texts
+    assert (414, f"request target is longer than {Settings().max_header_bytes // 2} bytes") in texts
+    assert (431, f"header is longer than {Settings().max_header_bytes} bytes") in texts
     assert (431, f"more than {HEADERS_MAX} header fields") in texts
 
 

@@ -120,7 +120,7 @@ def asked() -> Iterator[Asked]:
     yield Asked("LookupBadRequest", "tooManyIds", here, many, "POST", too_many)
     yield Asked("LookupBadRequest", "badIncludeDeleted", here, f"{many}?includeDeleted=yes", "POST", one)
     yield Asked("LookupMethodNotAllowed", "method", here, many)
-    yield Asked("BodyTooLong", "bodyTooLong", here, many, "POST", b"x" * (Settings.max_body_bytes + 1))
+    yield Asked("BodyTooLong", "bodyTooLong", here, many, "POST", b"x" * (Settings().max_body_bytes + 1))
 
     yield Asked("Healthy", "healthy", here, "/health")
     yield Asked("Ready", "ready", here, "/ready")

@@ -1,6 +1,5 @@
 """Running the image on one's own kubeconfig."""
 
-import dataclasses
 import json
 import os
 import re
@@ -10,6 +9,7 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from pod_index.settings import Settings
@@ -93,7 +93,7 @@ def test_credentials_are_passed_on_and_not_shown(repository: Repository) -> None
 
 
 def test_all_settings_are_known() -> None:
-    assert set(SETTINGS) == {field.name.upper() for field in dataclasses.fields(Settings)}
+    assert set(SETTINGS) == {field.name.upper() for field in msgspec.structs.fields(Settings)}
 
 
 def test_the_kubeconfig_is_a_private_copy_that_is_removed(repository: Repository) -> None:

@@ -2,8 +2,8 @@
 
 import asyncio
 import contextlib
-import dataclasses
 
+import msgspec
 import pytest
 
 from pod_index.server import server
@@ -122,7 +122,7 @@ async def test_a_head_without_end_is_refused_when_it_is_too_long() -> None:
 
 @pytest.mark.parametrize("size", [1, 3, 4, 500])
 async def test_pieces_of_any_size_count(size: int) -> None:
-    async with serving(dataclasses.replace(PATIENT, max_header_bytes=1024)) as served:
+    async with serving(msgspec.structs.replace(PATIENT, max_header_bytes=1024)) as served:
         client = await served.connect()
         client.send(b"GET / HTTP/1.1\r\n")
         for _ in range(1100 // size + 1):
@@ -133,7 +133,7 @@ async def test_pieces_of_any_size_count(size: int) -> None:
 
 
 async def test_header_fields_without_end_are_refused_before_they_take_much_memory() -> None:
-    async with serving(dataclasses.replace(PATIENT, max_header_bytes=16_384)) as served:
+    async with serving(msgspec.structs.replace(PATIENT, max_header_bytes=16_384)) as served:
         client = await served.connect()
         client.send(b"GET / HTTP/1.1\r\n" + b"x:\r\n" * 3000)
         assert await client.answer() == (431, error("more than 100 header fields"))
@@ -179,7 +179,7 @@ async def test_a_body_without_end_that_nobody_reads_ends_the_connection() -> Non
 
 
 async def test_of_too_many_requests_at_once_the_first_are_answered() -> None:
-    async with serving(dataclasses.replace(PATIENT, max_pipelined_requests=3)) as served:
+    async with serving(msgspec.structs.replace(PATIENT, max_pipelined_requests=3)) as served:
         client = await served.connect()
         client.send(b"".join(get(f"/{number}") for number in range(1000)))
         assert [await client.answer() for _ in range(4)] == [(200, b"/%d" % number) for number in range(4)]
@@ -208,7 +208,7 @@ async def test_what_comes_while_a_lookup_waits_is_bounded_too() -> None:
 
 
 async def test_pipelining_can_be_switched_off() -> None:
-    async with serving(dataclasses.replace(PATIENT, max_pipelined_requests=0)) as served:
+    async with serving(msgspec.structs.replace(PATIENT, max_pipelined_requests=0)) as served:
         client = await served.connect()
         client.send(get("/first") + get("/second"))
         assert await client.answer() == (200, b"/first")
@@ -334,7 +334,7 @@ async def test_an_answer_that_is_read_slowly_but_steadily_is_sent() -> None:
 
 
 async def test_an_answer_that_is_read_for_ever_is_given_up() -> None:
-    async with serving(dataclasses.replace(QUICK, client_timeout_seconds=0.1)) as served:
+    async with serving(msgspec.structs.replace(QUICK, client_timeout_seconds=0.1)) as served:
         client = await served.connect(limit=1024)
         client.send(get("/long"))
         read = 0
@@ -405,7 +405,7 @@ async def test_an_answer_that_nobody_reads_holds_up_the_stop_only_so_long(
 
 
 async def test_one_connection_too_many_is_told_so() -> None:
-    async with serving(dataclasses.replace(PATIENT, max_connections=2)) as served:
+    async with serving(msgspec.structs.replace(PATIENT, max_connections=2)) as served:
         clients = [await served.connect() for _ in range(2)]
         assert [await client.ask("/") for client in clients] == [(200, b"/")] * 2
         third = await served.connect()
@@ -418,7 +418,7 @@ async def test_one_connection_too_many_is_told_so() -> None:
 
 
 async def test_many_connections_too_many_are_soon_forgotten() -> None:
-    async with serving(dataclasses.replace(PATIENT, max_connections=1)) as served:
+    async with serving(msgspec.structs.replace(PATIENT, max_connections=1)) as served:
         client = await served.connect()
         refused = [await served.connect() for _ in range(300)]
         for one in refused:

@@ -1,11 +1,11 @@
 """Clients that do their worst before, in and after a TLS handshake."""
 
 import asyncio
-import dataclasses
 import os
 import ssl
 from pathlib import Path
 
+import msgspec
 import pytest
 import trustme
 
@@ -52,7 +52,7 @@ async def test_a_handshake_that_is_not_completed_is_ended(tls: ssl.SSLContext) -
 
 
 async def test_handshakes_count_as_connections(tls: ssl.SSLContext, trusting: ssl.SSLContext) -> None:
-    async with serving(dataclasses.replace(PATIENT, max_connections=2), tls) as served:
+    async with serving(msgspec.structs.replace(PATIENT, max_connections=2), tls) as served:
         waiting = await served.connect()
         waiting.send(CLIENT_HELLO)
         client = await served.connect(ssl=trusting, server_hostname=HOST)
