@@ -108,7 +108,7 @@ async def serve(pods: int) -> None:
         subjects = variants(index, uids, Path(folder) / "tokens", Stats())
         port = free_port()
         application, _ = subjects[COUNTED]
-        server = Server(application, Settings(port=port), on_death=sys.exit)
+        server = Server(application, Settings(port=port), on_failure=sys.exit)
         await server.start()
         print(json.dumps({"port": port, "uids": uids}), flush=True)
         while line := await asyncio.to_thread(sys.stdin.readline):

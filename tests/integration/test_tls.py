@@ -56,7 +56,7 @@ def test_a_renewed_certificate_is_served_and_open_connections_go_on(
     before = shown(kept)
     certificate, _ = secret.issue()
     secret.rename(secret.certificate, certificate)
-    operator.wait_until_log_says("the certificate in use stays")
+    operator.wait_until_log_says("keeping the current certificate")
     secret.swap(*secret.issue())
     secret.certificate.unlink()
     secret.certificate.symlink_to("..data/tls.crt")
@@ -110,7 +110,7 @@ def test_a_bad_pair_ends_the_process_with_one_line_that_names_it(
             said = f"TLS_KEY_FILE {secret.key} cannot be read (No such file or directory)"
         case "no certificate":
             secret.swap(b"hello", key)
-            said = f"TLS_CERT_FILE {secret.certificate} holds no certificate in PEM"
+            said = f"TLS_CERT_FILE {secret.certificate} contains no certificate in PEM format"
         case "another key":
             secret.swap(certificate, secret.issue()[1])
             said = f"TLS_KEY_FILE {secret.key} is not the key of TLS_CERT_FILE {secret.certificate}"

@@ -1,4 +1,4 @@
-"""The certificate that the server shows, and its key: read from files, and read again when those change."""
+"""The TLS certificate and its private key: read from files, and reloaded when the files change."""
 
 import asyncio
 import logging
@@ -7,21 +7,22 @@ from pathlib import Path
 from typing import NoReturn
 
 POLL_SECONDS = 2.0
-"""How often the files are looked at. They are a few kilobytes, mostly in memory: reading them is cheaper than a watch
-on the folders and symbolic links that the kubelet replaces them by."""
+"""Time between two reads of the files. The files are small and cached by the kernel. A file system watch would have to
+follow the symbolic links through which the kubelet replaces them."""
 
 logger = logging.getLogger("pod_index")
 
 
 class CertificateError(Exception):
-    """The certificate or its key cannot be used; the message names the variable that sets the file."""
+    """The certificate or its key is unusable; the message names the environment variable of the file."""
 
 
 class Certificate:
-    """The certificate and key of ``TLS_CERT_FILE`` and ``TLS_KEY_FILE``; raise CertificateError if they do not match.
+    """The certificate and key of ``TLS_CERT_FILE`` and ``TLS_KEY_FILE``.
 
-    ``context`` stays the same for ever. A new pair gets a context of its own, which new connections are handed at the
-    start of their handshake: so no connection ever sees half a pair, and those that are open go on.
+    The constructor raises CertificateError if they are unusable. ``context`` never changes: each new pair is loaded
+    into a context of its own, which new connections get at the start of their handshake. So each connection uses a
+    matching pair, and open connections are not affected.
     """
 
     def __init__(self, cert_file: str, key_file: str) -> None:
@@ -29,47 +30,47 @@ class Certificate:
         self._key_file = key_file
         self._files = self._read()
         self._current = self.context = self._load()
-        # OpenSSL asks also where the client names no server:
+        # Called even if the client sends no server name:
         # https://docs.python.org/3/library/ssl.html#ssl.SSLContext.sni_callback
-        self.context.sni_callback = self._choose
+        self.context.sni_callback = self._use_current_context
 
     async def watch(self, every: float = POLL_SECONDS) -> None:
-        """Take a new pair when the files change; a bad one is told once, and the old one stays."""
+        """Load a new pair when the files change; log a bad pair once, and keep the current one."""
         bad: tuple[bytes, bytes] | str | None = None
-        told = True
+        logged = True
         while True:
             await asyncio.sleep(every)
-            seen: tuple[bytes, bytes] | str | None = None
+            found: tuple[bytes, bytes] | str | None = None
             try:
-                seen = self._read()
-                if seen == self._files:
+                found = self._read()
+                if found == self._files:
                     bad = None
                     continue
                 self._current = self._load()
             except CertificateError as error:
-                # The files may be half written, or only one of the two: that is told if it stays so.
-                seen = seen or str(error)
-                if seen != bad:
-                    bad, told = seen, False
-                elif not told:
-                    told = True
-                    logger.warning("%s; the certificate in use stays", error)
+                # The files may be replaced one after the other, or be half written: log an error that persists.
+                found = found or str(error)
+                if found != bad:
+                    bad, logged = found, False
+                elif not logged:
+                    logged = True
+                    logger.warning("%s; keeping the current certificate", error)
             else:
-                self._files, bad = seen, None
-                logger.info("TLS_CERT_FILE %s has changed: new connections get the new certificate", self._cert_file)
+                self._files, bad = found, None
+                logger.info("TLS_CERT_FILE %s has changed; new connections get the new certificate", self._cert_file)
 
-    def _choose(self, connection: ssl.SSLObject, server_name: str | None, context: ssl.SSLContext) -> None:
+    def _use_current_context(self, connection: ssl.SSLObject, server_name: str | None, context: ssl.SSLContext) -> None:
         connection.context = self._current
 
     def _read(self) -> tuple[bytes, bytes]:
-        return _content("TLS_CERT_FILE", self._cert_file), _content("TLS_KEY_FILE", self._key_file)
+        return _read_file("TLS_CERT_FILE", self._cert_file), _read_file("TLS_KEY_FILE", self._key_file)
 
     def _load(self) -> ssl.SSLContext:
         certificate, key = self._read()
         if b"-----BEGIN CERTIFICATE-----" not in certificate:
-            raise CertificateError(f"TLS_CERT_FILE {self._cert_file} holds no certificate in PEM")
+            raise CertificateError(f"TLS_CERT_FILE {self._cert_file} contains no certificate in PEM format")
         if b"PRIVATE KEY-----" not in key:
-            raise CertificateError(f"TLS_KEY_FILE {self._key_file} holds no private key in PEM")
+            raise CertificateError(f"TLS_KEY_FILE {self._key_file} contains no private key in PEM format")
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         context.set_alpn_protocols(["http/1.1"])
@@ -82,24 +83,26 @@ class Certificate:
         return context
 
     def _refuse_password(self) -> NoReturn:
-        """Be asked for a password instead of the terminal."""
+        """Fail instead of prompting for a password on the terminal."""
         raise CertificateError(
-            f"TLS_KEY_FILE {self._key_file} is encrypted; decrypt it, as there is nobody to ask for a password"
+            f"TLS_KEY_FILE {self._key_file} is encrypted; decrypt it, because pod-index cannot ask for the password"
         )
 
     def _reason(self, certificate: bytes, error: ssl.SSLError) -> str:
         if error.reason == "KEY_VALUES_MISMATCH":
             return f"TLS_KEY_FILE {self._key_file} is not the key of TLS_CERT_FILE {self._cert_file}"
-        # Only ASCII is taken as PEM; what is not, such as an umlaut in a comment, must not be what fails.
+        # load_verify_locations() accepts only ASCII, but a comment in the file may have other characters.
         text = certificate.decode("ascii", "backslashreplace")
         try:
             ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cadata=text)
         except ssl.SSLError as broken:
-            return f"TLS_CERT_FILE {self._cert_file} holds no valid certificate ({broken.reason or broken.args[-1]})"
-        return f"TLS_KEY_FILE {self._key_file} holds no key that fits TLS_CERT_FILE ({error.reason or error.args[-1]})"
+            return f"TLS_CERT_FILE {self._cert_file} contains no valid certificate ({broken.reason or broken.args[-1]})"
+        return (
+            f"TLS_KEY_FILE {self._key_file} contains no valid key for TLS_CERT_FILE ({error.reason or error.args[-1]})"
+        )
 
 
-def _content(variable: str, path: str) -> bytes:
+def _read_file(variable: str, path: str) -> bytes:
     try:
         return Path(path).read_bytes()
     except OSError as error:

@@ -22,7 +22,7 @@ from pod_index.api.responses import error
 from pod_index.api.waiting import WAITERS_MAX
 from pod_index.pods import encode_record
 from pod_index.server.connections import BODY_FACTOR, HEADERS_MAX
-from pod_index.server.server import CROWDED
+from pod_index.server.server import TOO_MANY_CONNECTIONS
 from pod_index.settings import Settings
 from pod_index.store.index import PodIndex
 from tests.support.readme import README, table
@@ -164,7 +164,7 @@ async def test_every_error_is_answered_as_documented() -> None:
         (414, error(f"request target is longer than {Settings().max_header_bytes // 2} bytes").decode()),
         (431, error(f"header is longer than {Settings().max_header_bytes} bytes").decode()),
         (431, error(f"more than {HEADERS_MAX} header fields").decode()),
-        (503, CROWDED.partition(b"\r\n\r\n")[2].decode()),
+        (503, TOO_MANY_CONNECTIONS.partition(b"\r\n\r\n")[2].decode()),
     }
     for app, method, path, body in requests_that_fail():
         transport = httpx.ASGITransport(app, raise_app_exceptions=False)

@@ -136,7 +136,7 @@ async def test_a_swapped_secret_is_served_to_new_connections_and_open_ones_go_on
     assert await ask(*open_one) == b"hello"
     open_one[1].close()
     assert caplog.messages == [
-        f"TLS_CERT_FILE {secret.certificate} has changed: new connections get the new certificate"
+        f"TLS_CERT_FILE {secret.certificate} has changed; new connections get the new certificate"
     ]
 
 
@@ -149,9 +149,8 @@ async def test_files_that_are_renamed_one_after_the_other_are_taken_when_both_ar
     secret.rename(secret.certificate, certificate)
     await until(lambda: caplog.messages)
     await asyncio.sleep(5 * POLL)
-    assert caplog.messages == [
-        f"TLS_KEY_FILE {secret.key} is not the key of TLS_CERT_FILE {secret.certificate}; the certificate in use stays"
-    ]
+    mismatch = f"TLS_KEY_FILE {secret.key} is not the key of TLS_CERT_FILE {secret.certificate}"
+    assert caplog.messages == [f"{mismatch}; keeping the current certificate"]
     assert await shown(port, trusting) == before
     secret.rename(secret.key, key)
     await until(lambda: len(caplog.messages) == 2)
@@ -171,7 +170,7 @@ async def test_a_half_written_file_keeps_the_old_certificate_and_is_told_once(
     assert await shown(port, trusting) == before
     secret.certificate.unlink()
     await until(lambda: len(caplog.messages) == 2)
-    assert "cannot be read (No such file or directory); the certificate in use stays" in caplog.messages[1]
+    assert "cannot be read (No such file or directory); keeping the current certificate" in caplog.messages[1]
     secret.rename(secret.certificate, whole)
     await asyncio.sleep(5 * POLL)
     assert await shown(port, trusting) == before
@@ -219,12 +218,18 @@ def test_what_is_no_certificate_or_no_key_is_named(secret: MountedSecret) -> Non
     certificate, key = secret.issue()
     broken = b"-----BEGIN %b-----\nbm8=\n-----END %b-----\n"
     for pair, message in (
-        ((b"hello", key), r"^TLS_CERT_FILE \S+ holds no certificate in PEM$"),
-        ((key, certificate), r"^TLS_CERT_FILE \S+ holds no certificate in PEM$"),
-        ((certificate, b"hello"), r"^TLS_KEY_FILE \S+ holds no private key in PEM$"),
-        ((broken % (b"CERTIFICATE", b"CERTIFICATE"), key), r"^TLS_CERT_FILE \S+ holds no valid certificate \(.+\)$"),
-        (("# für Köln\n".encode() + certificate[:300], key), r"^TLS_CERT_FILE \S+ holds no valid certificate \(.+\)$"),
-        ((certificate, broken % (b"PRIVATE KEY", b"PRIVATE KEY")), r"^TLS_KEY_FILE \S+ holds no key that fits .+\)$"),
+        ((b"hello", key), r"^TLS_CERT_FILE \S+ contains no certificate in PEM format$"),
+        ((key, certificate), r"^TLS_CERT_FILE \S+ contains no certificate in PEM format$"),
+        ((certificate, b"hello"), r"^TLS_KEY_FILE \S+ contains no private key in PEM format$"),
+        ((broken % (b"CERTIFICATE", b"CERTIFICATE"), key), r"^TLS_CERT_FILE \S+ contains no valid certificate \(.+\)$"),
+        (
+            ("# für Köln\n".encode() + certificate[:300], key),
+            r"^TLS_CERT_FILE \S+ contains no valid certificate \(.+\)$",
+        ),
+        (
+            (certificate, broken % (b"PRIVATE KEY", b"PRIVATE KEY")),
+            r"^TLS_KEY_FILE \S+ contains no valid key for TLS_CERT_FILE .+\)$",
+        ),
         ((certificate, secret.issue()[1]), r"^TLS_KEY_FILE \S+ is not the key of TLS_CERT_FILE \S+$"),
         ((certificate, encrypted(key)), r"^TLS_KEY_FILE \S+ is encrypted; decrypt it, .+$"),
     ):

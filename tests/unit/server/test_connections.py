@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from pod_index.server import server
-from pod_index.server.server import CROWDED
+from pod_index.server.server import TOO_MANY_CONNECTIONS
 from tests.support.connections import PATIENT, QUICK, error, get, serving
 from tests.support.polling import eventually_true
 
@@ -410,7 +410,7 @@ async def test_one_connection_too_many_is_told_so() -> None:
         assert [await client.ask("/") for client in clients] == [(200, b"/")] * 2
         third = await served.connect()
         third.send(get("/"))
-        assert await third.rest() == CROWDED
+        assert await third.rest() == TOO_MANY_CONNECTIONS
         assert served.cuts() == {"crowded": 1}
         clients[0].writer.close()
         await eventually_true(lambda: served.stats.connections == 1)

@@ -17,8 +17,6 @@ from pod_index.settings import Settings
 from tests.support.operator_process import free_port
 from tests.support.polling import eventually_true
 
-Died = list[str]
-
 
 async def hello(scope: Any, receive: Callable[..., Any], send: Callable[..., Any]) -> None:
     await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"5")]})
@@ -26,8 +24,8 @@ async def hello(scope: Any, receive: Callable[..., Any], send: Callable[..., Any
 
 
 async def test_it_answers_as_soon_as_start_returns_and_refuses_after_stop() -> None:
-    port, died = free_port(), Died()
-    server = Server(hello, Settings(port=port), died.append)
+    port, failures = free_port(), list[str]()
+    server = Server(hello, Settings(port=port), failures.append)
     await server.start()
     async with httpx.AsyncClient() as client:
         assert (await client.get(f"http://127.0.0.1:{port}/")).text == "hello"
@@ -35,7 +33,7 @@ async def test_it_answers_as_soon_as_start_returns_and_refuses_after_stop() -> N
     async with httpx.AsyncClient() as client:
         with pytest.raises(httpx.ConnectError):
             await client.get(f"http://127.0.0.1:{port}/")
-    assert died == []
+    assert failures == []
 
 
 @pytest.mark.skipif(not socket.has_dualstack_ipv6(), reason="this machine has no IPv6")
@@ -86,7 +84,7 @@ async def test_another_reason_not_to_listen_is_told(monkeypatch: pytest.MonkeyPa
         raise OSError(105, "No buffer space available")
 
     monkeypatch.setattr(socket, "create_server", fail)
-    with pytest.raises(ListenError, match=r"^PORT 80 cannot be listened on \(No buffer space available\)$"):
+    with pytest.raises(ListenError, match=r"^PORT 80 cannot be opened \(No buffer space available\)$"):
         await Server(hello, Settings(port=80), pytest.fail).start()
 
 
@@ -113,15 +111,15 @@ async def test_a_request_under_way_is_answered_before_stop_returns() -> None:
 
 
 async def test_a_server_that_ends_by_itself_is_reported_and_one_that_is_cancelled_is_not() -> None:
-    died = Died()
+    failures = list[str]()
     for end in (lambda server: setattr(server._server, "should_exit", True), lambda server: server._serving.cancel()):
-        server = Server(hello, Settings(port=free_port()), died.append)
+        server = Server(hello, Settings(port=free_port()), failures.append)
         await server.start()
         assert server._serving is not None
         end(server)
         await asyncio.wait([server._serving])
         await asyncio.sleep(0)
-    assert died == ["the HTTP server has ended unexpectedly (no error)"]
+    assert failures == ["the HTTP server has ended unexpectedly (no error)"]
 
 
 async def test_stopping_what_was_never_started_is_no_error() -> None:
@@ -148,7 +146,7 @@ async def test_while_no_connection_can_be_accepted_those_that_are_open_are_serve
         late = asyncio.create_task(late_client.get(f"http://127.0.0.1:{port}/"))
         assert (await open_client.get(f"http://127.0.0.1:{port}/")).text == "hello"
         assert (await late).text == "hello"
-    assert caplog.messages == ["no connection can be accepted (Too many open files); MAX_CONNECTIONS may be lower"]
+    assert caplog.messages == ["cannot accept connections (Too many open files); set MAX_CONNECTIONS to a lower value"]
     await server.stop()
 
 
@@ -156,16 +154,16 @@ async def test_a_server_that_does_not_look_after_its_clients_any_more_is_reporte
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def fail(*_: object) -> None:
-        raise ZeroDivisionError("a fault of ours")
+        raise ZeroDivisionError("an internal error")
 
     monkeypatch.setattr(Connection, "check", fail)
-    died, port = Died(), free_port()
-    server = Server(hello, Settings(port=port, client_timeout_seconds=0.1), died.append)
+    failures, port = list[str](), free_port()
+    server = Server(hello, Settings(port=port, client_timeout_seconds=0.1), failures.append)
     await server.start()
     async with httpx.AsyncClient() as client:
         await client.get(f"http://127.0.0.1:{port}/")
-        await eventually_true(lambda: died)
-    assert died == ["the HTTP server has ended unexpectedly (a fault of ours)"]
+        await eventually_true(lambda: failures)
+    assert failures == ["the HTTP server has ended unexpectedly (an internal error)"]
     await server.stop()
 
 
