@@ -1,4 +1,4 @@
-"""Certificates in files, as a Secret has them, and what may be wrong with them."""
+"""Certificates in files, mounted as from a Secret, and defective ones."""
 
 import os
 from pathlib import Path
@@ -42,7 +42,7 @@ class MountedSecret:
         return b"".join(pem.bytes() for pem in issued.cert_chain_pems), issued.private_key_pem.bytes()
 
     def swap(self, certificate: bytes, key: bytes) -> None:
-        """Replace both at once, as the kubelet does: a new folder, and one rename of a link."""
+        """Replace both files at once, as the kubelet does: create a folder, and rename a link."""
         self._version += 1
         version = self._folder / f"..version-{self._version}"
         version.mkdir()
@@ -53,13 +53,13 @@ class MountedSecret:
         os.replace(link, self._folder / "..data")
 
     def rename(self, path: Path, content: bytes) -> None:
-        """Replace one of them by the rename of a file."""
+        """Replace one of the files by renaming another."""
         new = self._folder / "new"
         new.write_bytes(content)
         os.replace(new, path)
 
 
 def encrypted(key: bytes) -> bytes:
-    """The same key, behind a password."""
+    """The key, encrypted with a password."""
     private = load_pem_private_key(key, None)
     return private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(b"secret"))

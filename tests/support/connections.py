@@ -1,4 +1,4 @@
-"""A server with an application that does what the path says, and clients that send it bytes of their own."""
+"""A server whose application is controlled by the request path, and clients that send raw bytes."""
 
 import asyncio
 import contextlib
@@ -17,37 +17,40 @@ from pod_index.stats import Stats
 from tests.support.operator_process import free_port
 
 QUICK = Settings(client_timeout_seconds=0.3, idle_timeout_seconds=0.3, max_header_bytes=2048, max_body_bytes=16 * 1024)
-"""Limits that are soon reached."""
+"""Low limits."""
 
 PATIENT = msgspec.structs.replace(QUICK, client_timeout_seconds=60.0, idle_timeout_seconds=60.0)
-"""The same without those of time."""
+"""The same with long timeouts."""
 
 
 def get(path: str) -> bytes:
-    """A request."""
+    """Return a GET request."""
     return b"GET %b HTTP/1.1\r\nHost: x\r\n\r\n" % path.encode()
 
 
 class Application:
-    """Answers the path that it was asked for. ``/body`` reads the body first, ``/wait`` waits until it may ``go_on`` or
-    the client has hung up, and ``/long`` has an answer of 32 MiB."""
+    """Responds with the request path.
+
+    ``/body...`` reads the body first, ``/wait...`` waits until ``proceed`` is set or the client disconnects, and
+    ``/long`` has a response of 32 MiB.
+    """
 
     def __init__(self) -> None:
-        self.go_on = asyncio.Event()
-        self.asked: list[str] = []
-        self.hung_up: list[str] = []
+        self.proceed = asyncio.Event()
+        self.requested: list[str] = []
+        self.disconnected: list[str] = []
 
     async def __call__(self, scope: Any, receive: Callable[..., Any], send: Callable[..., Any]) -> None:
-        """Answer one request."""
+        """Respond to one request."""
         path: str = scope["path"]
-        self.asked.append(path)
-        gone = False
+        self.requested.append(path)
+        disconnected = False
         if path.startswith("/body"):
-            gone = await self._read(receive)
+            disconnected = await self._read(receive)
         elif path.startswith("/wait"):
-            gone = await self._wait(receive)
-        if gone:
-            self.hung_up.append(path)
+            disconnected = await self._wait(receive)
+        if disconnected:
+            self.disconnected.append(path)
             return
         content = b"x" * 32 * 1024 * 1024 if path == "/long" else path.encode()
         headers = [(b"content-length", b"%d" % len(content))]
@@ -65,20 +68,20 @@ class Application:
         return True
 
     async def _wait(self, receive: Callable[..., Any]) -> bool:
-        async def hang_up() -> None:
+        async def wait_for_disconnect() -> None:
             while (await receive())["type"] == "http.request":
                 pass
 
-        tasks = [asyncio.create_task(hang_up()), asyncio.create_task(self.go_on.wait())]
+        tasks = [asyncio.create_task(wait_for_disconnect()), asyncio.create_task(self.proceed.wait())]
         await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         for task in tasks:
             task.cancel()
-        return not self.go_on.is_set()
+        return not self.proceed.is_set()
 
 
 @dataclasses.dataclass
 class Client:
-    """One connection to the server."""
+    """A connection to the server."""
 
     reader: asyncio.StreamReader
     writer: asyncio.StreamWriter
@@ -87,8 +90,8 @@ class Client:
         """Send bytes."""
         self.writer.write(content)
 
-    async def dribble(self, content: bytes) -> None:
-        """Send them one by one, each in a packet of its own, until the server has closed the connection."""
+    async def send_slowly(self, content: bytes) -> None:
+        """Send single bytes, each in a packet of its own, until the server closes the connection."""
         with contextlib.suppress(ConnectionError):
             for byte in content:
                 if self.writer.is_closing():
@@ -97,20 +100,20 @@ class Client:
                 await self.writer.drain()
                 await asyncio.sleep(0.01)
 
-    async def answer(self) -> tuple[int, bytes]:
-        """Read one answer: its status and its body."""
+    async def read_response(self) -> tuple[int, bytes]:
+        """Read a response; return its status and body."""
         head = await self.reader.readuntil(b"\r\n\r\n")
         length = re.search(rb"content-length: (\d+)", head)
         assert length is not None
         return int(head.split(b" ", 2)[1]), await self.reader.readexactly(int(length[1]))
 
-    async def ask(self, path: str) -> tuple[int, bytes]:
-        """Send a request and read its answer."""
+    async def request(self, path: str) -> tuple[int, bytes]:
+        """Send a GET request; return the status and body of the response."""
         self.send(get(path))
-        return await self.answer()
+        return await self.read_response()
 
-    async def rest(self) -> bytes:
-        """Read until the server has closed the connection, or reset it."""
+    async def read_until_closed(self) -> bytes:
+        """Read until the server closes or resets the connection."""
         rest = b""
         with contextlib.suppress(ConnectionError):
             while part := await self.reader.read(65536):
@@ -119,7 +122,7 @@ class Client:
 
 
 class Served:
-    """A server, its application, and its clients."""
+    """A server, its application and its clients."""
 
     def __init__(self, settings: Settings, tls: ssl.SSLContext | None) -> None:
         self.port = free_port()
@@ -131,18 +134,18 @@ class Served:
         self._clients: list[Client] = []
 
     async def connect(self, **options: Any) -> Client:
-        """Connect one more client."""
+        """Connect another client."""
         client = Client(*await asyncio.open_connection("127.0.0.1", self.port, **options))
         self._clients.append(client)
         return client
 
-    def cuts(self) -> dict[str, int]:
-        """How many connections were cut, by reason."""
+    def close_reasons(self) -> dict[str, int]:
+        """The number of connections that the server closed, by reason."""
         return {reason: count for reason, count in self.stats.connections_cut.items() if count}
 
     async def close(self) -> None:
-        """Close all clients, and stop the server."""
-        self.application.go_on.set()
+        """Close all clients and stop the server."""
+        self.application.proceed.set()
         for client in self._clients:
             client.writer.transport.abort()
             with contextlib.suppress(ConnectionError):
@@ -152,7 +155,7 @@ class Served:
 
 @contextlib.asynccontextmanager
 async def serving(settings: Settings = QUICK, tls: ssl.SSLContext | None = None) -> AsyncIterator[Served]:
-    """Serve, and stop when nobody wants it any more."""
+    """Run a server for the length of the context."""
     served = Served(settings, tls)
     await served.server.start()
     try:
@@ -161,6 +164,6 @@ async def serving(settings: Settings = QUICK, tls: ssl.SSLContext | None = None)
         await served.close()
 
 
-def error(message: str) -> bytes:
-    """The body of an answer that is no success."""
+def error_body(message: str) -> bytes:
+    """The body of an error response."""
     return b'{"error":"%b"}' % message.encode()

@@ -85,13 +85,13 @@ def test_every_variable_is_read() -> None:
         ("an\x7fn", "s3cret", "BASIC_AUTH_USERNAME must not have control characters, such as the end of a line"),
     ],
 )
-def test_a_login_that_cannot_be_is_an_error_that_does_not_show_it(username: str, password: str, message: str) -> None:
+def test_an_invalid_login_is_an_error_that_does_not_show_it(username: str, password: str, message: str) -> None:
     with pytest.raises(SettingsError) as caught:
         Settings.from_environ({"BASIC_AUTH_USERNAME": username, "BASIC_AUTH_PASSWORD": password})
     assert str(caught.value) == message
 
 
-def test_metrics_cannot_ask_for_what_there_is_not() -> None:
+def test_authentication_for_metrics_needs_a_login_or_tokens() -> None:
     with pytest.raises(SettingsError, match=r"^AUTH_METRICS asks for a login or a token, of which there is none: set "):
         Settings.from_environ({"AUTH_METRICS": "true"})
     assert Settings.from_environ({"AUTH_METRICS": "true", "AUTH_TOKEN_FILE": "/tokens"}).auth_metrics
@@ -103,12 +103,12 @@ def test_the_login_is_not_in_the_repr() -> None:
     assert "s3cret" not in repr(settings)
 
 
-def test_a_flag_can_be_switched_on_in_words() -> None:
+def test_a_flag_may_be_yes() -> None:
     assert Settings.from_environ({"STREAMING_LIST": "yes"}).streaming_list
 
 
 @pytest.mark.parametrize(
-    ("value", "kinds"),
+    ("value", "keys"),
     [
         ("", INDEX_NAMES),
         (" ", INDEX_NAMES),
@@ -121,15 +121,15 @@ def test_a_flag_can_be_switched_on_in_words() -> None:
         ("config.hash,containerID,ip,name,node", INDEX_NAMES),
     ],
 )
-def test_lookup_keys_are_named_with_commas_between_them(value: str, kinds: Set[IndexName]) -> None:
-    assert Settings.from_environ({"LOOKUP_KEYS": value}).lookup_keys == kinds
+def test_lookup_keys_are_separated_by_commas(value: str, keys: Set[IndexName]) -> None:
+    assert Settings.from_environ({"LOOKUP_KEYS": value}).lookup_keys == keys
 
 
 @pytest.mark.parametrize(
     "value",
     ["ips", "ip,", ",ip", ",", "ip,,name", "ip name", "ip;name", "IP", "containerid", "none", "all", "ip\nname"],
 )
-def test_other_lookup_keys_are_an_error_that_names_all_there_are(value: str) -> None:
+def test_an_unknown_lookup_key_is_an_error_that_names_the_known_ones(value: str) -> None:
     with pytest.raises(SettingsError) as caught:
         Settings.from_environ({"LOOKUP_KEYS": value})
     known = "uid, config.hash, containerID, ip, name, node"
@@ -140,7 +140,7 @@ def test_other_lookup_keys_are_an_error_that_names_all_there_are(value: str) -> 
     ("name", "values"),
     [("DELETED_RETENTION_SECONDS", ("0", "86400")), ("DELETED_RETENTION_MAX", ("0", "1000000"))],
 )
-def test_the_bounds_of_what_is_kept_of_deleted_pods_can_be_reached(name: str, values: tuple[str, str]) -> None:
+def test_the_retention_of_deleted_pods_may_be_at_its_bounds(name: str, values: tuple[str, str]) -> None:
     for value in values:
         assert getattr(Settings.from_environ({name: value}), name.lower()) == int(value)
 
@@ -180,15 +180,15 @@ def test_a_bad_value_is_an_error_that_names_the_variable_and_the_value(name: str
 
 
 @pytest.mark.parametrize(
-    ("name", "fits"),
+    ("name", "valid"),
     [
         ("PORT", "a whole number from 1 to 65535"),
         ("RETRY_MAX_SECONDS", "a number from 0.01 to 3600"),
         ("DELETED_RETENTION_MAX", "a whole number from 0 to 1000000"),
     ],
 )
-def test_the_error_tells_what_fits(name: str, fits: str) -> None:
-    with pytest.raises(SettingsError, match=f"^{name} must be {fits}, not 'x'$"):
+def test_the_error_names_the_valid_values(name: str, valid: str) -> None:
+    with pytest.raises(SettingsError, match=f"^{name} must be {valid}, not 'x'$"):
         Settings.from_environ({name: "x"})
 
 

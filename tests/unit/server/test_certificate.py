@@ -1,4 +1,4 @@
-"""The certificate and its key: what is refused, and how they are replaced."""
+"""The certificate and its key: errors and replacement."""
 
 import asyncio
 import contextlib
@@ -82,12 +82,12 @@ async def shown(port: int, context: ssl.SSLContext) -> bytes:
 
 async def until(check: Callable[[], object]) -> None:
     async with asyncio.timeout(20):
-        while not check():  # noqa: ASYNC110 - it is not ours to tell
+        while not check():  # noqa: ASYNC110 - the operator sets no event
             await asyncio.sleep(POLL)
 
 
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
-async def test_tls_1_2_and_1_3_are_spoken(version: ssl.TLSVersion, port: int, trusting: ssl.SSLContext) -> None:
+async def test_tls_1_2_and_1_3_are_supported(version: ssl.TLSVersion, port: int, trusting: ssl.SSLContext) -> None:
     trusting.minimum_version = trusting.maximum_version = version
     reader, writer = await connect(port, trusting)
     assert await ask(reader, writer) == b"hello"
@@ -104,7 +104,7 @@ async def test_tls_1_1_is_refused(port: int, trusting: ssl.SSLContext) -> None:
         await connect(port, trusting)
 
 
-async def test_a_client_that_names_no_server_is_served_the_new_certificate_too(
+async def test_a_client_without_server_name_gets_the_new_certificate_too(
     port: int, secret: MountedSecret, trusting: ssl.SSLContext
 ) -> None:
     trusting.check_hostname = False
@@ -122,7 +122,7 @@ async def test_a_client_that_names_no_server_is_served_the_new_certificate_too(
             await asyncio.sleep(POLL)
 
 
-async def test_a_swapped_secret_is_served_to_new_connections_and_open_ones_go_on(
+async def test_new_connections_get_the_new_certificate_and_open_ones_go_on(
     port: int, secret: MountedSecret, trusting: ssl.SSLContext, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO, "pod_index")
@@ -140,7 +140,7 @@ async def test_a_swapped_secret_is_served_to_new_connections_and_open_ones_go_on
     ]
 
 
-async def test_files_that_are_renamed_one_after_the_other_are_taken_when_both_are_there(
+async def test_files_that_are_replaced_one_after_the_other_are_loaded_when_they_match(
     port: int, secret: MountedSecret, trusting: ssl.SSLContext, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO, "pod_index")
@@ -160,7 +160,7 @@ async def test_files_that_are_renamed_one_after_the_other_are_taken_when_both_ar
 @pytest.mark.parametrize(
     "half", [b"", b"-----BEGIN CERTIFICATE-----\nMIIB", b"-----BEGIN CERTIFICATE-----\n\xff\0\xc3"]
 )
-async def test_a_half_written_file_keeps_the_old_certificate_and_is_told_once(
+async def test_a_half_written_file_keeps_the_old_certificate_and_is_logged_once(
     half: bytes, port: int, secret: MountedSecret, trusting: ssl.SSLContext, caplog: pytest.LogCaptureFixture
 ) -> None:
     before = await shown(port, trusting)
@@ -177,7 +177,7 @@ async def test_a_half_written_file_keeps_the_old_certificate_and_is_told_once(
     assert len(caplog.messages) == 2
 
 
-async def test_http_on_the_port_of_tls_ends_without_a_traceback(port: int, caplog: pytest.LogCaptureFixture) -> None:
+async def test_http_on_a_tls_port_logs_no_traceback(port: int, caplog: pytest.LogCaptureFixture) -> None:
     reader, writer = await asyncio.open_connection(HOST, port)
     writer.write(REQUEST)
     with contextlib.suppress(ConnectionError):
@@ -186,7 +186,7 @@ async def test_http_on_the_port_of_tls_ends_without_a_traceback(port: int, caplo
     assert caplog.messages == []
 
 
-async def test_tls_on_a_plain_port_ends_without_a_traceback(
+async def test_tls_on_an_http_port_logs_no_traceback(
     trusting: ssl.SSLContext, caplog: pytest.LogCaptureFixture
 ) -> None:
     port = free_port()
@@ -214,7 +214,7 @@ def test_an_unreadable_file_is_named(secret: MountedSecret) -> None:
         load(secret)
 
 
-def test_what_is_no_certificate_or_no_key_is_named(secret: MountedSecret) -> None:
+def test_a_file_without_a_valid_certificate_or_key_is_named(secret: MountedSecret) -> None:
     certificate, key = secret.issue()
     broken = b"-----BEGIN %b-----\nbm8=\n-----END %b-----\n"
     for pair, message in (
@@ -239,7 +239,7 @@ def test_what_is_no_certificate_or_no_key_is_named(secret: MountedSecret) -> Non
         assert "\n" not in str(caught.value)
 
 
-def test_a_pair_in_one_file_is_taken(secret: MountedSecret) -> None:
+def test_the_certificate_and_key_may_be_in_one_file(secret: MountedSecret) -> None:
     both = b"".join(secret.issue())
     secret.swap(both, both)
     load(secret)

@@ -1,4 +1,4 @@
-"""The server in a loop that runs already."""
+"""The server in a running event loop."""
 
 import asyncio
 import errno
@@ -23,7 +23,7 @@ async def hello(scope: Any, receive: Callable[..., Any], send: Callable[..., Any
     await send({"type": "http.response.body", "body": b"hello"})
 
 
-async def test_it_answers_as_soon_as_start_returns_and_refuses_after_stop() -> None:
+async def test_it_serves_once_start_returns_and_refuses_connections_after_stop() -> None:
     port, failures = free_port(), list[str]()
     server = Server(hello, Settings(port=port), failures.append)
     await server.start()
@@ -72,7 +72,7 @@ async def test_a_port_in_use_is_an_error_that_names_the_variable() -> None:
             await Server(hello, Settings(port=port), pytest.fail).start()
 
 
-async def test_another_reason_not_to_listen_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_other_reasons_not_to_listen_are_in_the_error(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object, **__: object) -> None:
         raise PermissionError(13, "Permission denied")
 
@@ -88,7 +88,7 @@ async def test_another_reason_not_to_listen_is_told(monkeypatch: pytest.MonkeyPa
         await Server(hello, Settings(port=80), pytest.fail).start()
 
 
-async def test_a_request_under_way_is_answered_before_stop_returns() -> None:
+async def test_a_pending_request_is_answered_before_stop_returns() -> None:
     asked, answer = asyncio.Event(), asyncio.Event()
 
     async def slow(scope: Any, receive: Callable[..., Any], send: Callable[..., Any]) -> None:
@@ -110,7 +110,7 @@ async def test_a_request_under_way_is_answered_before_stop_returns() -> None:
     await stopping
 
 
-async def test_a_server_that_ends_by_itself_is_reported_and_one_that_is_cancelled_is_not() -> None:
+async def test_an_unexpected_end_of_the_server_is_reported_and_a_cancellation_is_not() -> None:
     failures = list[str]()
     for end in (lambda server: setattr(server._server, "should_exit", True), lambda server: server._serving.cancel()):
         server = Server(hello, Settings(port=free_port()), failures.append)
@@ -122,11 +122,11 @@ async def test_a_server_that_ends_by_itself_is_reported_and_one_that_is_cancelle
     assert failures == ["the HTTP server has ended unexpectedly (no error)"]
 
 
-async def test_stopping_what_was_never_started_is_no_error() -> None:
+async def test_a_server_can_be_stopped_before_its_start() -> None:
     await Server(hello, Settings(port=free_port()), pytest.fail).stop()
 
 
-async def test_while_no_connection_can_be_accepted_those_that_are_open_are_served(
+async def test_open_connections_are_served_while_none_can_be_accepted(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     failures = [OSError(errno.EMFILE, "Too many open files"), ConnectionAbortedError()]
@@ -150,7 +150,7 @@ async def test_while_no_connection_can_be_accepted_those_that_are_open_are_serve
     await server.stop()
 
 
-async def test_a_server_that_does_not_look_after_its_clients_any_more_is_reported(
+async def test_a_failure_of_the_timeout_checks_is_reported(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def fail(*_: object) -> None:
@@ -171,7 +171,7 @@ async def test_a_server_that_does_not_look_after_its_clients_any_more_is_reporte
     ("soft", "hard", "raised_to"),
     [(256, 4096, 1000), (256, 512, 512), (1000, 4096, None), (256, resource.RLIM_INFINITY, 1000)],
 )
-def test_as_many_files_may_be_open_as_connections_need(
+def test_the_limit_of_open_files_is_raised_as_far_as_allowed(
     soft: int, hard: int, raised_to: int | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     raised: list[tuple[int, int]] = []

@@ -1,4 +1,4 @@
-"""Clients that do their worst before, in and after a TLS handshake."""
+"""Limits on clients before, during and after a TLS handshake."""
 
 import asyncio
 import os
@@ -11,7 +11,7 @@ import trustme
 
 from pod_index.server.certificate import Certificate
 from tests.support.certificates import HOST, MountedSecret
-from tests.support.connections import PATIENT, QUICK, error, get, serving
+from tests.support.connections import PATIENT, QUICK, error_body, get, serving
 from tests.support.polling import eventually_true
 
 CLIENT_HELLO = b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"
@@ -41,14 +41,14 @@ def open_files() -> int:
     return len(os.listdir("/proc/self/fd"))
 
 
-async def test_a_handshake_that_is_not_completed_is_ended(tls: ssl.SSLContext) -> None:
+async def test_an_incomplete_handshake_times_out(tls: ssl.SSLContext) -> None:
     async with serving(QUICK, tls) as served:
         for begin in (b"", CLIENT_HELLO):
             client = await served.connect()
             client.send(begin)
-            assert await client.rest() == b""
+            assert await client.read_until_closed() == b""
         await eventually_true(lambda: served.stats.connections == 0)
-    assert served.cuts() == {"handshake": 2}
+    assert served.close_reasons() == {"handshake": 2}
 
 
 async def test_handshakes_count_as_connections(tls: ssl.SSLContext, trusting: ssl.SSLContext) -> None:
@@ -56,26 +56,26 @@ async def test_handshakes_count_as_connections(tls: ssl.SSLContext, trusting: ss
         waiting = await served.connect()
         waiting.send(CLIENT_HELLO)
         client = await served.connect(ssl=trusting, server_hostname=HOST)
-        assert await client.ask("/") == (200, b"/")
+        assert await client.request("/") == (200, b"/")
         refused = await served.connect()
-        assert await refused.rest() == b""
-        assert served.cuts() == {"crowded": 1}
+        assert await refused.read_until_closed() == b""
+        assert served.close_reasons() == {"crowded": 1}
         waiting.writer.close()
         await eventually_true(lambda: served.stats.connections == 1)
         another = await served.connect(ssl=trusting, server_hostname=HOST)
-        assert await another.ask("/") == (200, b"/")
+        assert await another.request("/") == (200, b"/")
 
 
-async def test_what_is_no_tls_is_hung_up_on(tls: ssl.SSLContext) -> None:
+async def test_a_connection_without_tls_is_closed(tls: ssl.SSLContext) -> None:
     async with serving(PATIENT, tls) as served:
         client = await served.connect()
         client.send(get("/"))
-        await client.rest()
+        await client.read_until_closed()
         await eventually_true(lambda: served.stats.connections == 0)
-    assert served.cuts() == {"handshake": 1}
+    assert served.close_reasons() == {"handshake": 1}
 
 
-async def test_handshakes_that_fail_close_no_descriptor_but_their_own(
+async def test_a_failed_handshake_closes_no_descriptor_but_its_own(
     tls: ssl.SSLContext, trusting: ssl.SSLContext
 ) -> None:
     async with serving(PATIENT, tls) as served:
@@ -86,31 +86,31 @@ async def test_handshakes_that_fail_close_no_descriptor_but_their_own(
             failing.send(CLIENT_HELLO if number % 2 else get("/"))
             await asyncio.sleep(0)
             failing.writer.transport.abort()
-            assert await client.ask("/") == (200, b"/")
+            assert await client.request("/") == (200, b"/")
         await eventually_true(lambda: served.stats.connections == 1)
         await eventually_true(lambda: open_files() <= before)
-        assert await (await served.connect(ssl=trusting, server_hostname=HOST)).ask("/") == (200, b"/")
+        assert await (await served.connect(ssl=trusting, server_hostname=HOST)).request("/") == (200, b"/")
 
 
-async def test_the_limits_hold_behind_a_handshake_too(tls: ssl.SSLContext, trusting: ssl.SSLContext) -> None:
+async def test_the_limits_apply_after_a_handshake_too(tls: ssl.SSLContext, trusting: ssl.SSLContext) -> None:
     async with serving(QUICK, tls) as served:
         client = await served.connect(ssl=trusting, server_hostname=HOST)
-        await client.dribble(b"GET / HTTP/1.1\r\nX: " + b"x" * 50)
-        assert await client.answer() == (408, error("request did not come within 0.3 s"))
+        await client.send_slowly(b"GET / HTTP/1.1\r\nX: " + b"x" * 50)
+        assert await client.read_response() == (408, error_body("request did not come within 0.3 s"))
         client = await served.connect(ssl=trusting, server_hostname=HOST)
         client.send(b"GET / HTTP/1.1\r\nX: " + b"x" * 3000)
-        assert await client.answer() == (431, error("header is longer than 2048 bytes"))
+        assert await client.read_response() == (431, error_body("header is longer than 2048 bytes"))
         client = await served.connect(ssl=trusting, server_hostname=HOST)
-        assert await client.rest() == b""
+        assert await client.read_until_closed() == b""
 
 
 @pytest.mark.parametrize("path", ["/long", "/short"])
-async def test_an_answer_that_nobody_reads_is_given_up(
+async def test_a_connection_with_an_unread_response_is_closed(
     path: str, tls: ssl.SSLContext, trusting: ssl.SSLContext
 ) -> None:
     async with serving(QUICK, tls) as served:
-        # Its stream takes no more than that from the connection.
+        # The client's stream stops reading at this limit.
         client = await served.connect(ssl=trusting, server_hostname=HOST, limit=1)
         client.send(get(path))
-        await eventually_true(lambda: served.application.asked)
+        await eventually_true(lambda: served.application.requested)
         await eventually_true(lambda: served.stats.connections == 0)

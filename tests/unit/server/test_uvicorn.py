@@ -13,7 +13,7 @@ async def test_uvicorn_has_all_members_that_the_server_uses() -> None:
     async with serving(PATIENT) as served:
         client = await served.connect()
         client.send(get("/wait"))
-        await eventually_true(lambda: served.application.asked)
+        await eventually_true(lambda: served.application.requested)
         (connection,) = served.server._connections
         owners = (connection, connection.cycle, served.server._server, connection.server_state)
         for owner, (name, members) in zip(owners, UVICORN_MEMBERS.items(), strict=True):
