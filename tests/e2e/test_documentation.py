@@ -1,16 +1,16 @@
-"""What the README shows works."""
+"""The documented overlay works."""
 
 import re
 import shutil
 from pathlib import Path
 
 from tests.kubernetes import KubernetesApiServer
+from tests.support.documents import MANIFESTS, read
 from tests.support.manifests import FOLDER, complaints, parse
-from tests.support.readme import README
 
 
 def test_the_kustomization_builds(control_plane: KubernetesApiServer, tmp_path: Path) -> None:
-    (text,) = re.findall(r"```yaml\n(apiVersion: kustomize.*?)```", README, re.DOTALL)
+    (text,) = re.findall(r"```yaml\n(apiVersion: kustomize.*?)```", read(MANIFESTS), re.DOTALL)
     (tmp_path / "kustomization.yaml").write_text(text)
     shutil.copytree(FOLDER, tmp_path / "pod-index/manifests")
     built = parse(control_plane.kubectl("kustomize", str(tmp_path)))

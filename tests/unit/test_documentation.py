@@ -1,8 +1,7 @@
-"""The README says what is true."""
+"""The documents agree with the code, and with each other."""
 
 import configparser
 import re
-from pathlib import Path
 
 import msgspec
 import pytest
@@ -13,15 +12,96 @@ from pod_index.api.app import create_app
 from pod_index.settings import Settings
 from pod_index.stats import Stats
 from pod_index.store.index import PodIndex
-from tests.support.readme import README, table
+from tests.support.documents import (
+    CHANGELOG,
+    DOCUMENTS,
+    INTRODUCTION,
+    MANIFESTS,
+    OPERATOR,
+    ROOT,
+    TESTS,
+    anchors,
+    links,
+    read,
+    section,
+    table,
+)
 from tests.support.served import served
 
-ROOT = Path(__file__).parents[2]
+
+def test_the_readme_is_short() -> None:
+    assert len(read(INTRODUCTION).splitlines()) < 220
 
 
-def test_the_configuration_table_names_every_setting_and_its_default() -> None:
-    documented = {row[0].strip("`"): row[2] for row in table("variable")}
+def test_the_readme_begins_with_the_demo_and_the_tests() -> None:
+    first, second, *_ = re.findall(r"^```bash\n(.*?)\n```$", read(INTRODUCTION), re.MULTILINE | re.DOTALL)
+    assert first == "python3 -m pip install tox && python3 -m tox run -e demo"
+    assert second == "python3 -m pip install tox && python3 -m tox"
+
+
+def test_the_list_of_documents_is_complete() -> None:
+    folders = ("operator", "manifests", "tests", ".github")
+    found = [*ROOT.glob("*.md"), *(path for folder in folders for path in (ROOT / folder).rglob("*.md"))]
+    assert {path.relative_to(ROOT).as_posix() for path in found} == set(DOCUMENTS)
+
+
+def test_the_readme_links_to_every_document() -> None:
+    assert set(DOCUMENTS) - {INTRODUCTION} <= set(links(INTRODUCTION))
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_every_link_leads_to_a_file_and_a_heading_that_exist(document: str) -> None:
+    for link in links(document):
+        path, _, anchor = link.partition("#")
+        target = (ROOT / document).parent / path if path else ROOT / document
+        assert target.exists(), link
+        if anchor:
+            assert anchor in anchors(target.resolve().relative_to(ROOT).as_posix()), link
+
+
+def test_every_module_that_is_named_exists() -> None:
+    named = re.findall(r"`(\w+(?:/\w+)*\.py)`", section(OPERATOR, "## How it works"))
+    assert len(named) > 20
+    for name in named:
+        assert (ROOT / "operator/pod_index" / name).is_file() or (ROOT / "operator" / name).is_file(), name
+
+
+def test_the_log_texts_of_the_troubleshooting_table_are_those_of_the_code() -> None:
+    code = "".join(path.read_text() for path in (ROOT / "operator").rglob("*.py"))
+    texts = [text for row in table(INTRODUCTION, "problem") if "log says" in row[0] for text in row[0].split("`")[1::2]]
+    assert len(texts) == 3
+    for text in texts:
+        assert text in code, text
+
+
+def test_the_changelog_has_the_version_of_setup_cfg() -> None:
+    setup = configparser.ConfigParser()
+    setup.read(ROOT / "setup.cfg")
+    newest, *others = re.findall(r"^## \[(.+?)\]", read(CHANGELOG), re.MULTILINE)
+    version = setup["metadata"]["version"]
+    assert version == newest or (newest == "Unreleased" and version == others[0])
+
+
+def test_the_package_description_is_the_readme() -> None:
+    setup = configparser.ConfigParser()
+    setup.read(ROOT / "setup.cfg")
+    assert setup["metadata"]["long_description"] == f"file: {INTRODUCTION}"
+
+
+def test_every_folder_of_the_suites_exists() -> None:
+    for row in table(TESTS, "folder"):
+        assert (ROOT / "tests" / row[0].strip("`")).is_dir(), row[0]
+
+
+def test_the_settings_table_names_every_setting_and_its_default() -> None:
+    documented = {row[0].strip("`"): row[3] for row in table(OPERATOR, "variable")}
     assert documented == {field.name.upper(): _shown(field.default) for field in msgspec.structs.fields(Settings)}
+
+
+def test_the_settings_of_the_readme_exist_and_have_these_defaults() -> None:
+    defaults = {field.name.upper(): _shown(field.default) for field in msgspec.structs.fields(Settings)}
+    for row in table(INTRODUCTION, "setting"):
+        assert defaults[row[0].strip("`")] == row[2], row[0]
 
 
 def _shown(default: object) -> str:
@@ -31,7 +111,7 @@ def _shown(default: object) -> str:
 
 
 def test_the_endpoint_table_names_every_route() -> None:
-    documented = {request for row in table("request") for request in re.findall(r"`([A-Z]+ [^`?]+)", row[0])}
+    documented = {request for row in table(OPERATOR, "request") for request in re.findall(r"`([A-Z]+ [^`?]+)", row[0])}
     routes = [route for route in create_app(PodIndex(), lambda: None).routes if isinstance(route, Route)]
     assert documented == {
         f"{method} {route.path}" for route in routes for method in (route.methods or set()) - {"HEAD"}
@@ -43,7 +123,7 @@ async def test_the_metrics_table_names_every_metric_its_labels_and_their_values(
     stats.add_request("/health", 200, 0.0)
     async with served(PodIndex(), stats=stats) as client:
         families = list(text_string_to_metric_families((await client.get("/metrics")).text))
-    documented = {row[0].strip("`"): row[1:] for row in table("metric")}
+    documented = {row[0].strip("`"): row[1:] for row in table(OPERATOR, "metric")}
     found: dict[str, tuple[str, set[str]]] = {}
     for family in families:
         if family.name.startswith("pod_index_"):
@@ -67,7 +147,7 @@ def test_the_command_table_names_every_tox_environment_with_its_description() ->
         for section in tox.sections()
         if section.startswith("testenv:")
     }
-    documented = {row[0]: row[1] for row in table("command")}
+    documented = {row[0]: row[1] for row in table(TESTS, "command")}
     assert documented.pop("`tox`") == "lint, typing and test"
     assert documented == described
 
@@ -75,7 +155,7 @@ def test_the_command_table_names_every_tox_environment_with_its_description() ->
 def test_every_command_of_the_original_has_one_here_that_exists() -> None:
     tox = configparser.ConfigParser()
     tox.read(ROOT / "tox.ini")
-    here = {original: row[1] for row in table("original") for original in re.findall("`([^`]+)`", row[0])}
+    here = {original: row[1] for row in table(MANIFESTS, "original") for original in re.findall("`([^`]+)`", row[0])}
     targets = ("help", "build", "run", "test", "docker-build", "docker-run", "deploy", "undeploy", "clean", "deps")
     assert set(here) == {f"make {target}" for target in targets} | {
         "scripts/build-and-deploy.sh",
@@ -90,7 +170,7 @@ def test_every_command_of_the_original_has_one_here_that_exists() -> None:
 
 @pytest.mark.parametrize("command", ["tox run -e demo", "tox run -e run", "tox"])
 def test_what_the_readme_tells_to_type_begins_with_what_a_fresh_machine_lacks(command: str) -> None:
-    assert f"python3 -m pip install tox && python3 -m {command}\n" in README
+    assert f"python3 -m pip install tox && python3 -m {command}\n" in read(INTRODUCTION)
 
 
 def test_ci_runs_the_line_of_the_readme() -> None:

@@ -1,4 +1,4 @@
-"""The manifests fit Kubernetes, each other, the code and the README."""
+"""The manifests fit Kubernetes, each other, the code and the documents."""
 
 import json
 import re
@@ -13,6 +13,8 @@ from pod_index.api.app import create_app
 from pod_index.server.server import GRACE_SECONDS
 from pod_index.settings import Settings
 from pod_index.store.index import PodIndex
+from tests.support.documents import INTRODUCTION, MANIFESTS, table
+from tests.support.documents import read as read_document
 from tests.support.manifests import (
     CLUSTER_SCOPED,
     COMPONENTS,
@@ -27,7 +29,6 @@ from tests.support.manifests import (
     complaints,
     read,
 )
-from tests.support.readme import README, table
 
 CONTAINERFILE = Path(__file__).parents[2] / "Containerfile"
 
@@ -92,7 +93,7 @@ def test_every_file_is_listed_in_the_kustomization_beside_it(folder: Path) -> No
     listed = [*kustomization["resources"], *(patch["path"] for patch in kustomization.get("patches", []))]
     listed += [file for generator in kustomization.get("configMapGenerator", []) for file in generator["files"]]
     files = {path.name for path in folder.iterdir() if path.is_file()}
-    assert sorted(listed) == sorted(files - {"kustomization.yaml"})
+    assert sorted(listed) == sorted(files - {"kustomization.yaml", "README.md"})
 
 
 def test_whatever_has_a_namespace_names_the_default_one() -> None:
@@ -193,8 +194,8 @@ def test_the_container_may_do_nothing_that_it_need_not(pod: JSON, container: JSO
     assert "volumes" not in pod
 
 
-def test_the_resources_are_those_of_50_000_pods_in_the_readme(container: JSON) -> None:
-    (row,) = (row for row in table("pods") if row[0] == "50,000")
+def test_the_resources_are_those_of_50_000_pods_in_the_sizing_table(container: JSON) -> None:
+    (row,) = (row for row in table(MANIFESTS, "pods") if row[0] == "50,000")
     assert [", ".join(container["resources"][kind].values()) for kind in ("requests", "limits")] == row[-2:]
 
 
@@ -203,9 +204,9 @@ def test_the_token_is_mounted_in_these_pods_only(pod: JSON) -> None:
     assert pod["automountServiceAccountToken"] is True
 
 
-def test_the_rights_are_exactly_those_that_the_readme_tells() -> None:
+def test_the_rights_are_exactly_those_that_the_readme_promises() -> None:
     assert the("ClusterRole")["rules"] == the("Role")["rules"] == RIGHTS
-    assert "Its only rights are get, list and watch on pods." in README
+    assert "its only rights are get, list and watch on pods." in read_document(INTRODUCTION)
 
 
 @pytest.mark.parametrize("scope", ["Role", "ClusterRole"])
@@ -218,8 +219,8 @@ def test_the_rights_are_given_to_the_service_account_alone(scope: str) -> None:
 # ---- components
 
 
-def test_the_readme_names_every_component() -> None:
-    assert [row[0].strip("`") for row in table("component")] == COMPONENTS
+def test_the_document_names_every_component() -> None:
+    assert [row[0].strip("`") for row in table(MANIFESTS, "component")] == COMPONENTS
 
 
 def test_single_namespace_changes_nothing_in_the_command_but_what_is_watched() -> None:

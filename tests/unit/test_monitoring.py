@@ -8,9 +8,10 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from pod_index import stats as counts
 from pod_index.stats import Stats
+from tests.support.documents import MANIFESTS
+from tests.support.documents import read as read_document
 from tests.support.manifests import FOLDER, JSON, read
 from tests.support.monitoring import selectors
-from tests.support.readme import README
 from tests.support.served import served, synced_index
 
 COMPONENT = FOLDER / "components/monitoring"
@@ -106,8 +107,8 @@ def test_the_metrics_that_an_alert_points_to_are_there(series: Series) -> None:
     assert set(re.findall(r"pod_index_\w+", told)) <= series.keys()
 
 
-def test_the_readme_names_every_alert() -> None:
-    assert set(re.findall(r"`(PodIndex\w+)`", README)) == set(ALERTS)
+def test_the_document_names_every_alert() -> None:
+    assert set(re.findall(r"`(PodIndex\w+)`", read_document(MANIFESTS))) == set(ALERTS)
 
 
 def test_the_monitor_finds_the_service_and_its_port() -> None:

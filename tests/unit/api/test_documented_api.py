@@ -1,4 +1,4 @@
-"""The API answers what the README says it does."""
+"""The API answers as documented."""
 
 import itertools
 import json
@@ -25,27 +25,28 @@ from pod_index.server.connections import BODY_FACTOR, HEADERS_MAX
 from pod_index.server.server import TOO_MANY_CONNECTIONS
 from pod_index.settings import Settings
 from pod_index.store.index import PodIndex
-from tests.support.readme import README, table
+from tests.support.documents import INTRODUCTION, OPERATOR, section, table
 from tests.support.served import UID, change, example_pod, served, simple_pod, synced_index
 
-API = README.partition("\n## API\n")[2].partition("\n## ")[0]
-SPELLINGS = [row[1].strip("`") for row in table("`id`")]
+API = section(OPERATOR, "## API")
+INTRODUCED = section(INTRODUCTION, "## Ask it")
+SPELLINGS = [row[1].strip("`") for row in table(OPERATOR, "`id`")]
 DELETED_AT = 1704153600.0  # 2024-01-02T00:00:00Z
 
 
 class Example(NamedTuple):
-    """A command of the README, and the JSON that follows it, if any."""
+    """A documented command, and the JSON that follows it, if any."""
 
     command: str
     answer: str | None
 
 
-def examples() -> list[Example]:
-    blocks: list[tuple[str, str]] = re.findall(r"^```(\w+)\n(.*?)^```$", API, re.MULTILINE | re.DOTALL)
+def examples(text: str) -> list[Example]:
+    blocks: list[tuple[str, str]] = re.findall(r"^```(\w+)\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
     following = itertools.pairwise([*blocks, ("", "")])
     return [
-        Example(text.strip(), after if after_language == "json" else None)
-        for (language, text), (after_language, after) in following
+        Example(command.strip(), after if after_language == "json" else None)
+        for (language, command), (after_language, after) in following
         if language == "bash"
     ]
 
@@ -81,7 +82,7 @@ def documented_index() -> PodIndex:
     return synced_index(example_pod(), simple_pod("9" * 8 + UID[8:], name="another"), now=lambda: DELETED_AT)
 
 
-@pytest.mark.parametrize("example", examples(), ids=lambda example: example.command)
+@pytest.mark.parametrize("example", [*examples(INTRODUCED), *examples(API)], ids=lambda example: example.command)
 async def test_every_command_has_the_answer_that_follows_it(example: Example) -> None:
     index = documented_index()
     if "includeDeleted" in example.command:
@@ -96,8 +97,14 @@ async def test_every_command_has_the_answer_that_follows_it(example: Example) ->
         assert answer.text == documented
 
 
+def test_the_introduction_has_six_commands_with_their_answers() -> None:
+    answers = [example.answer for example in examples(INTRODUCED)]
+    assert len(answers) == 6
+    assert None not in answers
+
+
 def test_every_way_to_ask_has_a_command() -> None:
-    asked = " ".join(example.command for example in examples())
+    asked = " ".join(example.command for example in examples(API))
     keys = ("?uid=", "id=$(", "?containerID=", "?ip=", "?namespace=default&name=", "&includeDeleted=", "&wait=")
     for part in (*keys, "/pods/lookup", "/pods?"):
         assert part in asked
@@ -120,7 +127,7 @@ async def test_the_example_of_a_uid_of_cgroups_finds_the_pod() -> None:
 
 
 def requests_that_fail() -> Iterator[tuple[ASGIApp, str, str, bytes]]:
-    """An application, a method, a path and a body for every error that has a row in the README."""
+    """An application, a method, a path and a body for every documented error."""
 
     def app(index: PodIndex) -> Starlette:
         return create_app(index, lambda: 0.0)
@@ -172,7 +179,9 @@ async def test_every_error_is_answered_as_documented() -> None:
             answer = await client.request(method, path, content=body)
             answered.add((answer.status_code, answer.text))
     documented = {
-        (int(row[0][:3]), text) for row in table("error") for text in re.findall(r'`(\{"error":"[^`]*"\})`', row[1])
+        (int(row[0][:3]), text)
+        for row in table(OPERATOR, "error")
+        for text in re.findall(r'`(\{"error":"[^`]*"\})`', row[1])
     }
     assert {status for status, _ in documented} == {400, 401, 404, 405, 408, 413, 414, 431, 500, 503}
     assert documented == answered
@@ -181,15 +190,15 @@ async def test_every_error_is_answered_as_documented() -> None:
 @pytest.mark.parametrize(
     ("text", "value"),
     [
-        ("up to {} pods, by whatever is at hand", IDS_MAX),
-        ("takes at most {} `ids`", IDS_MAX),
+        ("up to {} pods, by any identifiers", IDS_MAX),
+        ("has at most {} `ids`", IDS_MAX),
         ("`ids` and {} KiB", Settings().max_body_bytes // 1024),
         ("body is longer than {:d} bytes", Settings().max_body_bytes),
         ("query string is longer than {:d} bytes", Settings().max_query_bytes),
-        ("at\nmost {:g} s (`2s`", WAIT_MAX_SECONDS),
+        ("for at most {:g} s (`2s`", WAIT_MAX_SECONDS),
         ("Up to {} requests may wait", WAITERS_MAX),
         ("{:d} lookups wait already", WAITERS_MAX),
-        ("order of their UIDs, {} at a time", LIST_DEFAULT),
+        ("order of their UIDs, {} per page", LIST_DEFAULT),
         ("(`limit`, at most {})", LIST_MAX),
     ],
 )

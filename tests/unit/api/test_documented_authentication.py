@@ -1,4 +1,4 @@
-"""What the README shows of authentication works."""
+"""The documented examples of authentication work."""
 
 import re
 import shlex
@@ -11,13 +11,13 @@ import pytest
 
 from pod_index.api.authentication import Authenticator
 from pod_index.settings import Settings
+from tests.support.documents import MANIFESTS, OPERATOR, read, section
 from tests.support.manifests import FOLDER, JSON, complaints, parse
-from tests.support.readme import README
 from tests.support.served import UID, example_pod, served, synced_index
 
-SECTION = README.partition("\n### Authentication\n")[2].partition("\n## ")[0]
+SECTION = section(OPERATOR, "### Authentication")
 COMMANDS = re.findall(r"^curl .+$", SECTION, re.MULTILINE)
-PRODUCTION = re.findall(r"```yaml\n(apiVersion: kustomize.*?)```", README, re.DOTALL)[0]
+PRODUCTION = re.findall(r"```yaml\n(apiVersion: kustomize.*?)```", read(MANIFESTS), re.DOTALL)[0]
 PATCH = re.findall(r"```yaml\n(patches:.*?)```", SECTION, re.DOTALL)[0]
 VALUES = {"BASIC_AUTH_USERNAME": "ann", "BASIC_AUTH_PASSWORD": "s3:cret", "TOKEN": "t0ken", "POD_UID": UID}
 
@@ -81,7 +81,7 @@ def test_the_patch_mounts_the_tokens_where_the_variable_says(tmp_path: Path) -> 
 
 
 @pytest.mark.skipif(shutil.which("kubectl") is None, reason="kubectl is not installed")
-def test_a_login_comes_from_a_secret_by_the_words_of_the_readme(tmp_path: Path) -> None:
+def test_a_password_comes_from_a_secret_as_documented(tmp_path: Path) -> None:
     (source,) = re.findall(r"`(envFrom: [^`]*)`", SECTION)
     kept = [line for line in PATCH.splitlines() if "volume" not in line]
     patch = "\n".join(re.sub(r"env: .*", source, line) for line in kept)

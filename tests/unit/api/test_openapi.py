@@ -31,6 +31,7 @@ from pod_index.server.connections import BODY_FACTOR, HEADERS_MAX
 from pod_index.settings import Settings
 from pod_index.store.index import PodIndex
 from pod_index.store.indexers import INDEX_NAMES
+from tests.support.documents import OPERATOR, table
 from tests.support.openapi import (
     BELOW_THE_APPLICATION,
     COMPONENTS,
@@ -46,7 +47,6 @@ from tests.support.openapi import (
     resolved,
     validator,
 )
-from tests.support.readme import table
 from tests.support.served import served
 
 
@@ -200,9 +200,9 @@ def test_everything_but_files_has_an_example() -> None:
     assert without == {"OpenAPI", "Page", "PageStyle", "PageScript", "PageIcon"}
 
 
-def test_every_error_of_the_readme_is_among_its_examples() -> None:
+def test_every_documented_error_is_among_its_examples() -> None:
     texts = error_examples()
-    for row in table("error"):
+    for row in table(OPERATOR, "error"):
         for text in re.findall(r'`(\{"error":"[^`]*"\})`', row[1]):
             # U is whatever was asked for.
             pattern = re.escape(json.loads(text)["error"]).replace(r"UID\ U\ ", r"UID\ \S+\ ")

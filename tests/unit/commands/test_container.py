@@ -14,8 +14,8 @@ import pytest
 
 from pod_index.settings import Settings
 from tests.commands.container import SETTINGS
+from tests.support.documents import MANIFESTS, read
 from tests.support.polling import eventually
-from tests.support.readme import README
 from tests.unit.commands.repository import Repository, failure
 
 HARDENED = [
@@ -56,13 +56,13 @@ def test_it_runs_as_hardened_as_in_the_cluster(repository: Repository) -> None:
     assert "pod-index will answer at http://localhost:8080" in done.stdout
 
 
-def test_the_readme_tells_the_same_line(repository: Repository) -> None:
+def test_the_document_has_the_same_line(repository: Repository) -> None:
     home = repository.folder / "home"
     (home / ".kube").mkdir(parents=True)
     (home / ".kube/config").write_text("{}")
     repository.install("docker")
     repository.run("container", HOME=str(home))
-    (line,) = re.findall(r"^docker run .+$", README, re.MULTILINE)
+    (line,) = re.findall(r"^docker run .+$", read(MANIFESTS), re.MULTILINE)
     told = line.replace("$(id -u):$(id -g)", f"{os.getuid()}:{os.getgid()}").replace("~", str(home))
     assert repository.calls("docker")[-1] == shlex.split(told)
 
