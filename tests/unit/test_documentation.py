@@ -3,15 +3,14 @@
 import configparser
 import re
 
-import msgspec
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from starlette.routing import Route
 
 from pod_index.api.app import create_app
-from pod_index.settings import Settings
 from pod_index.stats import Stats
 from pod_index.store.index import PodIndex
+from tests.support import settings_table
 from tests.support.documents import (
     CHANGELOG,
     DOCUMENTS,
@@ -93,21 +92,14 @@ def test_every_folder_of_the_suites_exists() -> None:
         assert (ROOT / "tests" / row[0].strip("`")).is_dir(), row[0]
 
 
-def test_the_settings_table_names_every_setting_and_its_default() -> None:
-    documented = {row[0].strip("`"): row[3] for row in table(OPERATOR, "variable")}
-    assert documented == {field.name.upper(): _shown(field.default) for field in msgspec.structs.fields(Settings)}
+def test_the_settings_table_is_that_of_the_declarations() -> None:
+    assert settings_table.table() in read(OPERATOR)
 
 
 def test_the_settings_of_the_readme_exist_and_have_these_defaults() -> None:
-    defaults = {field.name.upper(): _shown(field.default) for field in msgspec.structs.fields(Settings)}
-    for row in table(INTRODUCTION, "setting"):
-        assert defaults[row[0].strip("`")] == row[2], row[0]
-
-
-def _shown(default: object) -> str:
-    if isinstance(default, frozenset):
-        return ",".join(sorted(default))
-    return str(default).lower().removesuffix(".0")
+    defaults = {variable: default for variable, *_, default in settings_table.rows()}
+    for variable, *_, default in table(INTRODUCTION, "setting"):
+        assert defaults[variable] == default, variable
 
 
 def test_the_endpoint_table_names_every_route() -> None:
