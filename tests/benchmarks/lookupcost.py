@@ -20,11 +20,10 @@ from pathlib import Path
 import uvloop
 from starlette.types import ASGIApp, Message, Scope, Send
 
-from pod_index.api.app import POD_PATH, create_app
+from pod_index.api.app import create_app
 from pod_index.api.authentication import Authenticator
-from pod_index.api.endpoints import EndpointContext, PodEndpoint
+from pod_index.api.endpoints import POD_PATH, PodEndpoint
 from pod_index.api.responses import respond
-from pod_index.api.waiting import LookupWaiters
 from pod_index.pods import Pod, decode_list
 from pod_index.server.server import Server
 from pod_index.settings import Settings
@@ -42,7 +41,7 @@ ROUND = 500
 
 NAME, PASSWORD, SECRET = "ann", "correct horse battery staple", "0123456789abcdef" * 4
 
-_BY_UID = (b"matched-by", b"uid")
+_MATCHED_BY_UID = (b"matched-by", b"uid")
 
 Variant = tuple[ASGIApp, Sequence[Scope]]
 
@@ -56,7 +55,7 @@ class Uncounted(PodEndpoint):
         if query.startswith(b"uid=") and query.isascii():
             record = self._index.lookup(query[4:].decode())
             if record is not None:
-                await respond(send, 200, record, (b"age", b"%d" % self._age()), _BY_UID)
+                await respond(send, 200, record, (b"age", b"%d" % self._age()), _MATCHED_BY_UID)
                 return True
         return False
 
@@ -127,8 +126,7 @@ def _application(index: PodIndex, stats: Stats, settings: Settings) -> ASGIApp:
 def _uncounted(index: PodIndex) -> ASGIApp:
     application = create_app(index, _age)
     (middleware,) = (found for found in application.user_middleware if "lookup" in found.kwargs)
-    context = EndpointContext(index=index, age=_known_age, stats=Stats(), settings=Settings())
-    middleware.kwargs["lookup"] = Uncounted(context, LookupWaiters(index))
+    middleware.kwargs["lookup"] = Uncounted(application.state.context)
     return application
 
 
@@ -149,10 +147,6 @@ def _pod(number: int) -> Pod:
 
 
 def _age() -> float | None:
-    return 0.0
-
-
-def _known_age() -> float:
     return 0.0
 
 

@@ -71,7 +71,7 @@ def test_tokens_are_changed_without_a_restart(server: ApiServer, tokens: Path, s
     new.rename(tokens)
     eventually(lambda: status(operator, lookup, "Bearer second-t0ken") == 404)
     assert status(operator, lookup, "Bearer first-t0ken") == 401
-    assert "AUTH_TOKEN_FILE has been read again; tokens: 1" in operator.log
+    assert "AUTH_TOKEN_FILE reloaded; tokens: 1" in operator.log
 
 
 @pytest.mark.parametrize(

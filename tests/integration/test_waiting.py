@@ -45,7 +45,7 @@ async def port(app: Starlette) -> AsyncIterator[int]:
 
 @pytest.mark.parametrize("abruptly", [True, False])
 async def test_a_client_that_hangs_up_leaves_its_place(abruptly: bool, app: Starlette, port: int) -> None:
-    room = app.state.lookup_waiters
+    room = app.state.context.lookup_waiters
     _, writer = await asyncio.open_connection("127.0.0.1", port)
     writer.write(REQUEST)
     await eventually_true(lambda: len(room) == 1)
@@ -62,7 +62,7 @@ async def test_a_connection_goes_on_after_a_wait(app: Starlette, index: PodIndex
     for version in (1, 2):
         writer.write(REQUEST)
         if version == 1:
-            await eventually_true(lambda: len(app.state.lookup_waiters) == 1)
+            await eventually_true(lambda: len(app.state.context.lookup_waiters) == 1)
             index.update(change(example_pod(version)))
         head = await reader.readuntil(b"\r\n\r\n")
         assert head.startswith(b"HTTP/1.1 200 ")

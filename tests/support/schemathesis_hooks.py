@@ -64,6 +64,7 @@ def _keep_one_selector(query: dict[str, object]) -> None:
 
 def _waits_long(text: str) -> bool:
     try:
-        return queries.lookup(urllib.parse.urlencode({"uid": "U", "wait": text}).encode(), frozenset()).wait_seconds > 0
+        query = urllib.parse.urlencode({"uid": "U", "wait": text}).encode()
+        return queries.parse_lookup(query, frozenset()).wait_seconds > 0
     except (RequestError, UnicodeError):
         return False

@@ -1,1 +1,1 @@
-"""The HTTP API: what is asked and what is answered."""
+"""The HTTP API: requests and responses."""

@@ -1,6 +1,6 @@
-"""Who may ask: HTTP authentication in front of the application, basic and by bearer tokens.
+"""HTTP authentication in front of the application: basic, and bearer tokens.
 
-It is a layer of its own, which is not there at all where it is not configured.
+It is a middleware of its own, which is absent unless it is configured.
 """
 
 import base64
@@ -16,36 +16,33 @@ from pod_index.api.tokens import TokenFile, digest
 from pod_index.settings import Settings
 
 PROTECTED = ("/api/v1/",)
-"""How the paths begin that only those who are known may ask for; the probes are not among them."""
+"""The prefixes of protected paths; the probes are open."""
 
 METRICS = "/metrics"
-"""What is protected as well if ``AUTH_METRICS`` is set."""
+"""Protected too if ``AUTH_METRICS`` is set."""
 
 HEADER_LIMIT = 8192
-"""The longest Authorization header that is looked into, in bytes."""
+"""The longest Authorization header that is accepted, in bytes."""
 
 UNAUTHORIZED = error("Unauthorized")
 
 _BASIC: Header = (b"www-authenticate", b'Basic realm="Restricted"')
 _BEARER: Header = (b"www-authenticate", b'Bearer realm="Restricted"')
-# https://www.rfc-editor.org/rfc/rfc6750#section-3.1: only for who has sent a token.
+# Only for requests with a token: https://www.rfc-editor.org/rfc/rfc6750#section-3.1
 _WRONG_TOKEN: Header = (b"www-authenticate", b'Bearer realm="Restricted", error="invalid_token"')
 
 
 class Login:
-    """One user name and its password, of which only digests are kept.
-
-    They are compared byte by byte with what is sent, in UTF-8: https://www.rfc-editor.org/rfc/rfc7617#section-2
-    """
+    """A user name and its password in UTF-8, kept as digests: https://www.rfc-editor.org/rfc/rfc7617#section-2."""
 
     def __init__(self, username: str, password: str) -> None:
         self._username = digest(username.encode("utf-8", "surrogateescape"))
         self._password = digest(password.encode("utf-8", "surrogateescape"))
 
     def accepts(self, encoded: bytes) -> bool:
-        """Tell whether the base64 of ``username:password`` is right, in a time that does not tell which part is not.
+        """Whether ``encoded`` is the base64 of ``username:password``, in a time that reveals nothing of either.
 
-        The user name ends at the first colon; the password may have more.
+        The user name ends at the first colon; the password may contain colons.
         """
         try:
             username, colon, password = base64.b64decode(encoded, validate=True).partition(b":")
@@ -57,7 +54,7 @@ class Login:
 
 
 class Authenticator:
-    """Knows who may ask for what begins like ``protected``: who has the login, or one of the tokens."""
+    """Checks credentials for protected paths: the login, or one of the tokens."""
 
     def __init__(self, login: Login | None, tokens: TokenFile | None, protected: tuple[str, ...] = PROTECTED) -> None:
         self._login = login
@@ -74,16 +71,16 @@ class Authenticator:
         return None if login is None and tokens is None else cls(login, tokens, protected)
 
     def challenges(self, headers: Iterable[Header]) -> tuple[Header, ...]:
-        """Return the challenges of a 401, one for each way to be known; nothing for who may ask.
+        """Return the challenges of a 401, one for each configured scheme; empty if the credentials are valid.
 
-        Only the header stats, once: https://www.rfc-editor.org/rfc/rfc9110#section-11.6.2. Tokens in a query
-        would be in every log: https://www.rfc-editor.org/rfc/rfc6750#section-5.3.
+        Credentials are accepted in one Authorization header only: https://www.rfc-editor.org/rfc/rfc9110#section-11.6.2.
+        Tokens in a query would appear in logs: https://www.rfc-editor.org/rfc/rfc6750#section-5.3.
         """
-        sent = [value for name, value in headers if name == b"authorization"]
+        values = [value for name, value in headers if name == b"authorization"]
         bearer = _BEARER
-        if len(sent) == 1 and len(sent[0]) <= HEADER_LIMIT:
+        if len(values) == 1 and len(values[0]) <= HEADER_LIMIT:
             # The name of the scheme is case-insensitive: https://www.rfc-editor.org/rfc/rfc9110#section-11.1
-            scheme, _, credentials = sent[0].strip(b" \t").partition(b" ")
+            scheme, _, credentials = values[0].strip(b" \t").partition(b" ")
             match scheme.lower():
                 case b"basic" if self._login is not None:
                     if self._login.accepts(credentials.lstrip(b" ")):
@@ -92,14 +89,14 @@ class Authenticator:
                     if self._tokens.accepts(credentials.lstrip(b" ")):
                         return ()
                     bearer = _WRONG_TOKEN
-        # As two fields, since many clients read only the first challenge of a list.
+        # Two header fields, since many clients read only the first challenge of a list.
         return ((_BASIC,) if self._login is not None else ()) + ((bearer,) if self._tokens is not None else ())
 
 
 class Authentication:
-    """Middleware that answers 401 to whom the authenticator refuses.
+    """Middleware that answers 401 to requests without valid credentials.
 
-    ``age`` is how old the data is, in seconds; ``on_refusal`` is told the path, and how many seconds the answer took.
+    ``age`` returns the age of the data in seconds; ``on_refusal`` is called with the path and the duration in seconds.
     """
 
     def __init__(
@@ -110,17 +107,17 @@ class Authentication:
         on_refusal: Callable[[str, float], None],
     ) -> None:
         self._app = app
-        self._guard = authenticator
+        self._authenticator = authenticator
         self._age = age
         self._on_refusal = on_refusal
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass on what is not protected, and what comes from those who may ask."""
-        if scope["type"] == "http" and scope["path"].startswith(self._guard.protected):
-            began = time.perf_counter()
-            challenges = self._guard.challenges(scope["headers"])
+        """Pass on requests for open paths, and those with valid credentials."""
+        if scope["type"] == "http" and scope["path"].startswith(self._authenticator.protected):
+            started = time.perf_counter()
+            challenges = self._authenticator.challenges(scope["headers"])
             if challenges:
                 await respond(send, 401, UNAUTHORIZED, (b"age", b"%d" % self._age()), *challenges)
-                self._on_refusal(scope["path"], time.perf_counter() - began)
+                self._on_refusal(scope["path"], time.perf_counter() - started)
                 return
         await self._app(scope, receive, send)

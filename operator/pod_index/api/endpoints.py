@@ -1,4 +1,8 @@
-"""The endpoints below /api/v1: one pod, many at once, and lists."""
+"""The endpoints below ``/api/v1``: one pod, batch lookups, and lists.
+
+They are raw ASGI applications for speed: one core answers 32,000 to 36,000 lookups a second this way, and 27,000 with a
+plain Starlette endpoint.
+"""
 
 import asyncio
 import dataclasses
@@ -9,41 +13,51 @@ import msgspec
 from starlette.types import Receive, Scope, Send
 
 from pod_index.api import queries
+from pod_index.api.queries import ListQuery, LookupQuery
 from pod_index.api.response_limiter import ResponseLimiter
-from pod_index.api.responses import RETRY_AFTER, Header, RequestError, encode, error, respond, respond_in_parts
+from pod_index.api.responses import RETRY_AFTER, Header, RequestError, encode, error, respond, respond_in_chunks
 from pod_index.api.waiting import ClientGone, LookupWaiters
 from pod_index.settings import Settings
 from pod_index.stats import Stats
 from pod_index.store.identifiers import Identifier, IdentifierError, parse
 from pod_index.store.index import Match, PodIndex
 
-IDS_MAX = 1_000
-"""How many pods can be asked for at once."""
+POD_PATH = "/api/v1/pod"
+"""The path of PodEndpoint."""
 
-IDS_AT_ONCE = 25
-"""How many of them are looked up before others have their turn: up to 0.5 ms."""
+IDS_MAX = 1_000
+"""How many pods a batch lookup may ask for."""
+
+IDS_PER_SLICE = 25
+"""How many of them are looked up before the event loop serves other requests: up to 0.5 ms."""
 
 BODIES_MAX = 64
-"""How many of the longest bodies may be held at a time: together they are bounded, however many come."""
+"""The memory for incomplete request bodies is bounded by this many bodies of the maximum size."""
 
-_BY_UID = (b"matched-by", b"uid")
+_MATCHED_BY_UID = (b"matched-by", b"uid")
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
+@dataclasses.dataclass(kw_only=True)
 class EndpointContext:
-    """What all endpoints have in common."""
+    """What the endpoints share."""
 
     index: PodIndex
-    """What they answer from."""
     age: Callable[[], float]
-    """How many seconds ago the API server last confirmed it: https://www.rfc-editor.org/rfc/rfc9111#section-5.1"""
+    """How many seconds ago the API server last confirmed the data: https://www.rfc-editor.org/rfc/rfc9111#section-5.1"""
     stats: Stats
-    """What they count in."""
     settings: Settings
+    lookup_waiters: LookupWaiters
+    response_limiter: ResponseLimiter
+    shutting_down: bool = False
+
+    def begin_shutdown(self) -> None:
+        """Turn ``/ready`` to 503 and end the waits of lookups."""
+        self.shutting_down = True
+        self.lookup_waiters.close()
 
 
 class Endpoint:
-    """Answers from the index, errors included, and tells the age of the data."""
+    """Answers from the index, and reports the age of the data with every response, errors included."""
 
     def __init__(self, context: EndpointContext) -> None:
         self._index = context.index
@@ -54,27 +68,27 @@ class Endpoint:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         try:
-            pieces, headers = await self._answer(scope, receive)
+            parts, headers = await self._answer(scope, receive)
         except RequestError as refusal:
             await respond(send, refusal.status, error(str(refusal)), self._age_header(), *refusal.headers)
         except ClientGone:
             pass
         else:
             try:
-                await respond_in_parts(send, pieces, self._age_header(), *headers)
+                await respond_in_chunks(send, parts, self._age_header(), *headers)
             finally:
-                self._done()
+                self._finish()
 
     async def _answer(self, scope: Scope, receive: Receive) -> tuple[tuple[bytes, ...], tuple[Header, ...]]:
-        """Return the body of a success, in pieces, and its headers.
+        """Return the body of a 200 response in parts, and its headers.
 
-        The pieces are a tuple, as the garbage collector looks through a tuple of bytes once only; a hundred lists of
-        ten thousand pieces each take it 30 ms every time, while nobody is answered.
+        The parts are a tuple, since the garbage collector stops tracking a tuple of bytes after its first pass. A
+        hundred lists of ten thousand parts each would take it 30 ms at every pass, while no request is served.
         """
         raise NotImplementedError
 
-    def _done(self) -> None:
-        """Be told that what was answered has been sent, or that the client has gone."""
+    def _finish(self) -> None:
+        """Free what the response held: it has been sent, or its client is gone."""
 
     def _query(self, scope: Scope) -> bytes:
         """Return the query string; raise RequestError if it is too long."""
@@ -87,53 +101,55 @@ class Endpoint:
         return b"age", b"%d" % self._age()
 
     def _not_found(self, message: str) -> RequestError:
-        """Say that there is no such pod; but a miss proves nothing before the first listing is complete."""
+        """Return the error of a miss: 503 before the first sync, since a miss proves nothing until then."""
         return RequestError(404, message) if self._index.synced else RequestError(503, "cache not synced", RETRY_AFTER)
 
 
 class PodEndpoint(Endpoint):
     """``GET /api/v1/pod``: the record of one pod."""
 
-    def __init__(self, context: EndpointContext, lookup_waiters: LookupWaiters) -> None:
+    def __init__(self, context: EndpointContext) -> None:
         super().__init__(context)
-        self._lookup_waiters = lookup_waiters
-        self._count_plain = context.stats.plain_lookups.add
+        self._lookup_waiters = context.lookup_waiters
+        self._lookups = context.stats.lookups
+        self._observe_hit = context.stats.requests[POD_PATH, 200].observe
 
     async def answer_plain(self, scope: Scope, send: Send) -> bool:
-        """Answer 200 if the query is a UID and nothing else, and the pod is there; else return False.
+        """Answer 200 if the query is one UID and nothing else and the pod is known; else return False.
 
-        Nearly always it is: the rest would take a third of a lookup's time.
+        Most lookups are such. The general path would add a third to their time.
         """
-        began = perf_counter()
+        started = perf_counter()
         query: bytes = scope["query_string"]
         if query.startswith(b"uid=") and query.isascii():
             record = self._index.lookup(query[4:].decode())
             if record is not None:
-                await respond(send, 200, record, (b"age", b"%d" % self._age()), _BY_UID)
-                self._count_plain(perf_counter() - began)
+                await respond(send, 200, record, (b"age", b"%d" % self._age()), _MATCHED_BY_UID)
+                self._lookups["uid", "hit"] += 1
+                self._observe_hit(perf_counter() - started)
                 return True
         return False
 
     async def _answer(self, scope: Scope, receive: Receive) -> tuple[tuple[bytes, ...], tuple[Header, ...]]:
         result, query = "error", b""
-        lookup: queries.Lookup | None = None
+        lookup: LookupQuery | None = None
         try:
             query = self._query(scope)
-            lookup = queries.lookup(query, self._index.index_names)
+            lookup = queries.parse_lookup(query, self._index.index_names)
             match = await self._find(lookup, receive)
             if match is None:
                 result = "miss" if self._index.synced else "error"
-                raise self._not_found(lookup.missing)
+                raise self._not_found(lookup.not_found)
             result = "deleted" if match.deleted else "hit"
             return (match.record,), ((b"matched-by", match.by.encode()),)
         finally:
             self._stats.lookups[lookup.selector if lookup else queries.selector_of(query), result] += 1
 
-    async def _find(self, lookup: queries.Lookup, receive: Receive) -> Match | None:
-        """Look it up, and wait for it if that is asked for."""
+    async def _find(self, lookup: LookupQuery, receive: Receive) -> Match | None:
+        """Look up the pod, and wait for it if the query says so."""
 
         def find() -> Match | None:
-            return _first(self._index, lookup.identifiers, deleted=lookup.deleted)
+            return _first_match(self._index, lookup.identifiers, deleted=lookup.include_deleted)
 
         match = find()
         if match is None and lookup.wait_seconds:
@@ -141,52 +157,52 @@ class PodEndpoint(Endpoint):
         return match
 
 
-class Ids(msgspec.Struct):
-    """The body of a request for many pods."""
+class LimitedEndpoint(Endpoint):
+    """An endpoint with long responses, whose number is limited."""
+
+    def __init__(self, context: EndpointContext) -> None:
+        super().__init__(context)
+        self._response_limiter = context.response_limiter
+
+    def _finish(self) -> None:
+        self._response_limiter.release()
+
+
+class BatchRequest(msgspec.Struct):
+    """The body of a batch lookup."""
 
     ids: list[str]
 
 
-class LimitedEndpoint(Endpoint):
-    """What has answers that may be long."""
-
-    def __init__(self, context: EndpointContext, response_limiter: ResponseLimiter) -> None:
-        super().__init__(context)
-        self._response_limiter = response_limiter
-
-    def _done(self) -> None:
-        self._response_limiter.done()
-
-
 class BatchLookupEndpoint(LimitedEndpoint):
-    """``POST /api/v1/pods/lookup``: the records of many pods, in the order asked."""
+    """``POST /api/v1/pods/lookup``: the records of many pods, in the order of the request."""
 
-    _decoder = msgspec.json.Decoder(Ids)
-    _held = 0
-    """How many bytes of bodies that are not complete are held."""
+    _decoder = msgspec.json.Decoder(BatchRequest)
+    _buffered_bytes = 0
+    """The total size of all incomplete bodies."""
 
     async def _answer(self, scope: Scope, receive: Receive) -> tuple[tuple[bytes, ...], tuple[Header, ...]]:
         try:
-            ids, deleted = await self._asked(scope, receive)
-            async with self._response_limiter.turn():
+            ids, deleted = await self._read_request(scope, receive)
+            async with self._response_limiter.slot():
                 return await self._look_up(ids, deleted=deleted), ()
         except (RequestError, ClientGone):
             self._stats.lookups["many", "error"] += 1
             raise
 
-    async def _asked(self, scope: Scope, receive: Receive) -> tuple[list[str], bool]:
-        """Return which pods are asked for, and whether those that are gone will do."""
-        deleted = queries.include_deleted(self._query(scope))
+    async def _read_request(self, scope: Scope, receive: Receive) -> tuple[list[str], bool]:
+        """Return the IDs of the request, and whether deleted pods are included."""
+        deleted = queries.parse_include_deleted(self._query(scope))
         try:
-            ids = self._decoder.decode(await self._body(receive)).ids
+            ids = self._decoder.decode(await self._read_body(receive)).ids
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as problem:
             raise RequestError(400, f'body must be JSON such as {{"ids": ["..."]}}: {problem}') from problem
         if len(ids) > IDS_MAX:
-            raise RequestError(400, f"body has {len(ids)} ids, and at most {IDS_MAX} can be asked for at once")
+            raise RequestError(400, f"body has {len(ids)} ids; the maximum is {IDS_MAX}")
         return ids, deleted
 
-    async def _body(self, receive: Receive) -> bytes:
-        """Read the body; raise RequestError as soon as it is too long or too late, and ClientGone if it breaks off."""
+    async def _read_body(self, receive: Receive) -> bytes:
+        """Read the body; raise RequestError if it is too long or too slow, ClientGone if the client disconnects."""
         body = bytearray()
         try:
             async with asyncio.timeout(self._settings.client_timeout_seconds):
@@ -196,41 +212,41 @@ class BatchLookupEndpoint(LimitedEndpoint):
                         raise ClientGone
                     part = message.get("body", b"")
                     body += part
-                    self._held += len(part)
+                    self._buffered_bytes += len(part)
                     if len(body) > self._settings.max_body_bytes:
                         raise RequestError(413, f"body is longer than {self._settings.max_body_bytes} bytes")
-                    if self._held > BODIES_MAX * self._settings.max_body_bytes:
+                    if self._buffered_bytes > BODIES_MAX * self._settings.max_body_bytes:
                         raise RequestError(503, "too many bodies are being read", RETRY_AFTER)
                     if not message.get("more_body"):
                         return bytes(body)
-        except TimeoutError as late:
-            # Nothing else on this connection can be told from the rest of the body.
+        except TimeoutError as timeout:
+            # The rest of the body would be read as the next request of the connection.
             text = f"request did not come within {self._settings.client_timeout_seconds:g} s"
-            raise RequestError(408, text, (b"connection", b"close")) from late
+            raise RequestError(408, text, (b"connection", b"close")) from timeout
         finally:
-            self._held -= len(body)
+            self._buffered_bytes -= len(body)
 
     async def _look_up(self, ids: list[str], *, deleted: bool) -> tuple[bytes, ...]:
-        """Return the body, in pieces."""
-        pieces = [b'{"results":[']
+        """Return the body of the response in parts."""
+        parts = [b'{"results":[']
         for number, text in enumerate(ids, 1):
             record, result = self._find(text, deleted=deleted)
             if record is None and not self._index.synced:
                 raise self._not_found("")
             self._stats.lookups["many", result] += 1
             comma = b"," if number > 1 else b""
-            pieces += (b'%b{"id":%b,"pod":' % (comma, encode(text)), record or b"null", b"}")
-            if number % IDS_AT_ONCE == 0:
+            parts += (b'%b{"id":%b,"pod":' % (comma, encode(text)), record or b"null", b"}")
+            if number % IDS_PER_SLICE == 0:
                 await asyncio.sleep(0)
-        return (*pieces, b"]}")
+        return (*parts, b"]}")
 
     def _find(self, text: str, *, deleted: bool) -> tuple[bytes | None, str]:
-        """Look one up; what is not understood is not known either, and no reason to refuse the others."""
+        """Return the record of one pod, and the result; an invalid ID is a miss, and does not fail the batch."""
         record = self._index.lookup(text)
         if record is not None:
             return record, "hit"
         try:
-            match = _first(self._index, parse(text), deleted=deleted)
+            match = _first_match(self._index, parse(text), deleted=deleted)
         except IdentifierError:
             match = None
         if match is None:
@@ -239,42 +255,42 @@ class BatchLookupEndpoint(LimitedEndpoint):
 
 
 class ListEndpoint(LimitedEndpoint):
-    """``GET /api/v1/pods``: the pods of a node, or of a namespace, page by page.
+    """``GET /api/v1/pods``: the pods of a node, of a namespace, or of both, page by page.
 
-    They come in the order of their UIDs, which never change and are the same everywhere: so no pod that is there from
-    the first page to the last is missed, even if each page is another replica's.
+    Pods are sorted by UID, which never changes and is the same in every replica. So a pod that exists from the first
+    page to the last is in one of them, even if different replicas serve the pages.
     """
 
     async def _answer(self, scope: Scope, receive: Receive) -> tuple[tuple[bytes, ...], tuple[Header, ...]]:
         result = "error"
         try:
-            listing = queries.listing(self._query(scope), self._index.index_names)
+            query = queries.parse_list(self._query(scope), self._index.index_names)
             if not self._index.synced:
                 raise self._not_found("")
-            async with self._response_limiter.turn():
-                pods, more = await self._page(listing)
-            result = "hit" if pods else "miss"
-            return (b'{"pods":[', *pods, b"]", more, b"}"), ()
+            async with self._response_limiter.slot():
+                records, continuation = await self._page(query)
+            result = "hit" if records else "miss"
+            return (b'{"pods":[', *records, b"]", continuation, b"}"), ()
         finally:
             self._stats.lookups["list", result] += 1
 
-    async def _page(self, listing: queries.Listing) -> tuple[list[bytes], bytes]:
-        """Return the records, with commas between them, and what tells how to go on."""
+    async def _page(self, query: ListQuery) -> tuple[list[bytes], bytes]:
+        """Return the records with commas between them, and the JSON field ``continue`` if there are more."""
         page: list[tuple[str, bytes]] = []
-        for pods in self._index.select(node=listing.node, namespace=listing.namespace):
-            # One more than asked for tells that there are more.
-            page = sorted(page + [pod for pod in pods if pod[0] > listing.after])[: listing.limit + 1]
+        for pods in self._index.select(node=query.node, namespace=query.namespace):
+            # One more than the limit shows whether there are more.
+            page = sorted(page + [pod for pod in pods if pod[0] > query.after])[: query.limit + 1]
             await asyncio.sleep(0)
-        more = b""
-        if len(page) > listing.limit:
+        continuation = b""
+        if len(page) > query.limit:
             page.pop()
-            more = b',"continue":%b' % encode(page[-1][0])
-        pieces = [piece for _, record in page for piece in (b",", record)][1:]
-        return pieces, more
+            continuation = b',"continue":%b' % encode(page[-1][0])
+        records = [part for _, record in page for part in (b",", record)][1:]
+        return records, continuation
 
 
-def _first(index: PodIndex, identifiers: tuple[Identifier, ...], *, deleted: bool) -> Match | None:
-    """Look up what may name a pod, the likeliest first."""
+def _first_match(index: PodIndex, identifiers: tuple[Identifier, ...], *, deleted: bool) -> Match | None:
+    """Return the pod of the first identifier that matches."""
     for identifier in identifiers:
         match = index.find(identifier, deleted=deleted)
         if match is not None:

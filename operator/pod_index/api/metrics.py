@@ -1,10 +1,11 @@
-"""What Prometheus reads: the stats, and the state at this moment, as metric families.
+"""Prometheus metrics: the counters and the current state as metric families.
 
-Names and units are those of https://prometheus.io/docs/practices/naming/; nothing is kept here, and nothing is global.
+Names and units follow https://prometheus.io/docs/practices/naming/. This module keeps no state and registers nothing
+globally.
 """
 
 import platform
-from collections.abc import Callable, Iterator, Mapping, Sized
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence, Sized
 
 from prometheus_client import (
     CollectorRegistry,
@@ -21,9 +22,11 @@ from prometheus_client.core import (
 )
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
+from starlette.requests import Request
+from starlette.responses import Response
 
 from pod_index import __version__
-from pod_index.stats import REQUEST_SECONDS, Histogram, Stats
+from pod_index.stats import Histogram, Stats
 from pod_index.store.index import PodIndex
 
 OPENMETRICS = "application/openmetrics-text"
@@ -32,57 +35,52 @@ OPENMETRICS = "application/openmetrics-text"
 class Metrics(Collector):
     """The metrics of one application.
 
-    ``age`` tells how many seconds ago the API server last confirmed the data, and None before it has; ``waiting`` are
-    the lookups that wait; ``lookup_route`` is where plain lookups are answered.
+    ``age`` returns how many seconds ago the API server last confirmed the data, or None before the first confirmation;
+    ``waiters`` are the waiting lookups.
     """
 
-    def __init__(
-        self, stats: Stats, index: PodIndex, age: Callable[[], float | None], waiting: Sized, lookup_route: str
-    ) -> None:
+    def __init__(self, stats: Stats, index: PodIndex, age: Callable[[], float | None], waiters: Sized) -> None:
         self._stats = stats
         self._index = index
         self._age = age
-        self._waiting = waiting
-        self._lookup_route = lookup_route
+        self._waiters = waiters
         self._registry = CollectorRegistry()
         for collector in (ProcessCollector(registry=None), PlatformCollector(registry=None), self):
             self._registry.register(collector)
         GCCollector(registry=self._registry)
 
-    def text(self, accept: str) -> tuple[bytes, str]:
-        """Return all of them, and their media type: what the header ``Accept`` prefers of the two formats.
+    def render(self, accept: str) -> tuple[bytes, str]:
+        """Return all metrics and their media type: of the two formats, the one that the header ``Accept`` prefers.
 
         https://prometheus.io/docs/instrumenting/content_negotiation/
         """
-        # Nothing else of the header: the library breaks on a version that is no number.
+        # The library gets nothing else of the header: it fails on a version that is not a number.
         encode, content_type = choose_encoder(OPENMETRICS if _prefers_openmetrics(accept) else "")
         return encode(self._registry), content_type
 
     def collect(self) -> Iterator[Metric]:
-        """Yield the families, as they are now."""
+        """Yield the current metric families."""
         yield from self._state()
-        yield from self._feed()
+        yield from self._informer()
         yield from self._requests()
         yield from self._clients()
 
     def _state(self) -> Iterator[Metric]:
         yield InfoMetricFamily(
             "pod_index_build",
-            "The version of pod-index, and of the Python that runs it.",
+            "The versions of pod-index and of Python.",
             {"version": __version__, "python": platform.python_version()},
         )
         yield GaugeMetricFamily("pod_index_pods", "Pods in the index.", len(self._index))
         yield GaugeMetricFamily(
-            "pod_index_deleted_pods",
-            "Pods that are gone and are kept for includeDeleted=true.",
-            self._index.count_deleted(),
+            "pod_index_deleted_pods", "Deleted pods kept for includeDeleted=true.", self._index.count_deleted()
         )
         yield GaugeMetricFamily(
-            "pod_index_synced", "1 after the first complete listing of all that is watched, else 0.", self._index.synced
+            "pod_index_synced", "1 after the first complete listing of all watched pods, else 0.", self._index.synced
         )
         age = GaugeMetricFamily(
             "pod_index_age_seconds",
-            "How long ago the API server last confirmed the data; absent before it has.",
+            "Time since the API server last confirmed the data; absent before the first confirmation.",
             unit="seconds",
         )
         seconds = self._age()
@@ -90,124 +88,122 @@ class Metrics(Collector):
             age.add_metric([], seconds)
         yield age
         yield GaugeMetricFamily(
-            "pod_index_waiters", "Requests that wait for their pod at this moment.", len(self._waiting)
+            "pod_index_waiters", "Requests that are waiting for their pod (wait=).", len(self._waiters)
         )
 
-    def _feed(self) -> Iterator[Metric]:
+    def _informer(self) -> Iterator[Metric]:
         stats = self._stats
-        yield _counter(
-            "pod_index_listings",
-            "Complete listings of the pods, by what made them necessary.",
-            "reason",
-            stats.listings,
-        )
+        yield _counter("pod_index_listings", "Complete listings of the pods, by reason.", "reason", stats.listings)
         yield _histogram(
             "pod_index_listing_duration_seconds",
-            "From the request of a complete listing until its last pod was read,"
-            " by mode: a streaming list, or in pages (chunked).",
+            "Time from requesting a complete listing until its last pod was read, by mode:"
+            " streaming (a streaming list) or chunked (pages).",
             "mode",
             stats.listing_durations,
         )
         yield _counter(
             "pod_index_listing_failures",
-            "Attempts to list the pods that failed, by what the API server did.",
+            "Failed attempts to list the pods, by reason.",
             "reason",
             stats.listing_failures,
         )
         yield _counter(
             "pod_index_watch_restarts",
-            "Watches that ended or could not be opened, by the reason; ended is the regular one, every few minutes.",
+            "Watches that ended or could not be opened, by reason; ended is the regular end, every few minutes.",
             "reason",
             stats.watch_restarts,
         )
         yield _counter(
-            "pod_index_events", "Events of the watches, without the pods of listings, by type.", "type", stats.events
+            "pod_index_events", "Watch events by type; the pods of listings are not included.", "type", stats.events
         )
         lag = HistogramMetricFamily(
             "pod_index_event_lag_seconds",
-            "From when a change was read from the connection until it was in the index."
-            " How long it was on its way until then cannot be measured here.",
+            "Time from reading a watch event from the connection until it was in the index."
+            " The time before that cannot be measured here.",
             unit="seconds",
         )
-        lag.add_metric([], *_cumulated(stats.event_lags))
+        lag.add_metric([], *_cumulative([stats.event_lags]))
         yield lag
 
     def _clients(self) -> Iterator[Metric]:
-        yield GaugeMetricFamily("pod_index_connections", "Open connections of clients.", self._stats.connections)
+        yield GaugeMetricFamily("pod_index_connections", "Open client connections.", self._stats.connections)
         yield _counter(
             "pod_index_connections_cut",
-            "Connections that were ended for what their client did, by the reason.",
+            "Client connections that the server closed because of the client's behavior, by reason.",
             "reason",
             self._stats.connections_cut,
         )
 
     def _requests(self) -> Iterator[Metric]:
-        stats, route = self._stats, self._lookup_route
-        plain = stats.plain_lookups
-        answered = sum(plain.buckets)
         lookups = CounterMetricFamily(
             "pod_index_lookups",
-            "Lookups by what pods are asked for by, and by the result; each pod of many at once is one. deleted is a"
-            " hit of a pod that is gone, error a lookup that was refused or broke off.",
+            "Lookups by selector and result; each pod of a batch lookup counts."
+            " deleted: a deleted pod was found; error: the lookup was refused or aborted.",
             labels=("selector", "result"),
         )
-        for (selector, result), count in stats.lookups.items():
-            both = count + answered if (selector, result) == ("uid", "hit") else count
-            lookups.add_metric((selector, result), both)
+        for key, count in self._stats.lookups.items():
+            lookups.add_metric(key, count)
         yield lookups
         requests = CounterMetricFamily(
             "pod_index_requests",
-            "Requests by route (other: any other path) and status code (499: the client was gone before the answer).",
+            "Requests by route (other: any other path) and status code"
+            " (499: the client disconnected before the response).",
             labels=("route", "code"),
         )
-        for key in sorted({(route, 200), *stats.requests}):
-            plain_ones = answered if key == (route, 200) else 0
-            requests.add_metric((key[0], str(key[1])), stats.requests.get(key, 0) + plain_ones)
-        yield requests
-        durations = dict(sorted(stats.request_durations.items()))
-        durations[route] = _together(plain, durations.get(route, Histogram(REQUEST_SECONDS)))
-        yield _histogram(
+        durations = HistogramMetricFamily(
             "pod_index_request_duration_seconds",
-            "From when the server handed over the request until it was given the answer, by route."
-            " What wait= waits is part of it; what sockets take is not.",
-            "route",
-            durations,
+            "Time from receiving a request until its response was handed to the server, by route."
+            " It includes waiting for a pod (wait=), but not the network.",
+            labels=("route",),
+            unit="seconds",
         )
+        by_route: dict[str, list[Histogram]] = {}
+        for (route, status), histogram in sorted(self._stats.requests.items()):
+            requests.add_metric((route, str(status)), histogram.count)
+            by_route.setdefault(route, []).append(histogram)
+        for route, histograms in by_route.items():
+            durations.add_metric((route,), *_cumulative(histograms))
+        yield requests
+        yield durations
 
 
-def _counter(name: str, text: str, label: str, stats: Mapping[str, int]) -> Metric:
-    family = CounterMetricFamily(name, text, labels=(label,))
-    for value, count in stats.items():
+def metrics_endpoint(metrics: Metrics) -> Callable[[Request], Awaitable[Response]]:
+    """Return the endpoint that Prometheus scrapes."""
+
+    async def scrape(request: Request) -> Response:
+        body, content_type = metrics.render(request.headers.get("Accept", ""))
+        return Response(body, media_type=content_type)
+
+    return scrape
+
+
+def _counter(name: str, documentation: str, label: str, counts: Mapping[str, int]) -> Metric:
+    family = CounterMetricFamily(name, documentation, labels=(label,))
+    for value, count in counts.items():
         family.add_metric((value,), count)
     return family
 
 
-def _histogram(name: str, text: str, label: str, durations: Mapping[str, Histogram]) -> Metric:
-    family = HistogramMetricFamily(name, text, labels=(label,), unit="seconds")
-    for value, of_value in durations.items():
-        family.add_metric((value,), *_cumulated(of_value))
+def _histogram(name: str, documentation: str, label: str, histograms: Mapping[str, Histogram]) -> Metric:
+    family = HistogramMetricFamily(name, documentation, labels=(label,), unit="seconds")
+    for value, histogram in histograms.items():
+        family.add_metric((value,), *_cumulative([histogram]))
     return family
 
 
-def _cumulated(durations: Histogram) -> tuple[list[tuple[str, float]], float]:
-    """Return the buckets as Prometheus has them, each with all that is less, and the sum."""
+def _cumulative(histograms: Sequence[Histogram]) -> tuple[list[tuple[str, float]], float]:
+    """Merge histograms with the same bounds; return the cumulative buckets of Prometheus, and the sum."""
     buckets: list[tuple[str, float]] = []
     total = 0
-    for bound, count in zip((*map(str, durations.bounds), "+Inf"), durations.buckets, strict=True):
+    counts = zip(*(histogram.buckets for histogram in histograms), strict=True)
+    for bound, count in zip((*map(str, histograms[0].bounds), "+Inf"), map(sum, counts), strict=True):
         total += count
         buckets.append((bound, total))
-    return buckets, durations.seconds
-
-
-def _together(one: Histogram, other: Histogram) -> Histogram:
-    both = Histogram(one.bounds)
-    both.buckets = [left + right for left, right in zip(one.buckets, other.buckets, strict=True)]
-    both.seconds = one.seconds + other.seconds
-    return both
+    return buckets, sum(histogram.seconds for histogram in histograms)
 
 
 def _prefers_openmetrics(accept: str) -> bool:
-    """Tell whether OpenMetrics is asked for, in a version that is spoken here, at least as much as text.
+    """Whether the header prefers OpenMetrics, in a supported version, or weighs it like text.
 
     https://www.rfc-editor.org/rfc/rfc9110#section-12.5.1
     """
@@ -222,7 +218,7 @@ def _prefers_openmetrics(accept: str) -> bool:
 
 
 def _weight(text: str) -> float:
-    """Read a quality value; what is none does not count."""
+    """Parse a quality value; an invalid one counts as 0."""
     try:
         return float(text)
     except ValueError:

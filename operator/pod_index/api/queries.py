@@ -1,4 +1,4 @@
-"""What requests ask for: query strings, read and checked."""
+"""Query strings: parsed and checked."""
 
 import dataclasses
 import math
@@ -14,43 +14,42 @@ WAIT_MAX_SECONDS = 10.0
 """How long a lookup may wait for its pod."""
 
 LIST_DEFAULT, LIST_MAX = 500, 5_000
-"""How many pods a page of a list has."""
+"""The number of pods on a page of a list."""
 
 _SELECTORS = ("uid", "id", "containerID", "ip")
-_TIME = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,9})?)(ms|s)?", re.ASCII)
+_DURATION = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,9})?)(ms|s)?", re.ASCII)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Lookup:
-    """One pod that is asked for."""
+class LookupQuery:
+    """The query of a lookup."""
 
     selector: str
-    """What it is asked for by: one of ``stats.SELECTORS``."""
+    """The parameter that selects the pod: one of ``stats.SELECTORS``."""
     identifiers: tuple[Identifier, ...]
-    """What it may be known by, the likeliest first."""
-    missing: str
-    """What to say if there is none."""
-    deleted: bool
-    """Whether one that is gone will do."""
+    """The identifiers that may match, the most specific first."""
+    not_found: str
+    """The error message if none matches."""
+    include_deleted: bool
     wait_seconds: float
-    """How long to wait for it."""
+    """How long to wait for the pod."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Listing:
-    """A page of a list of pods."""
+class ListQuery:
+    """The query of a page of a list."""
 
     node: str
     namespace: str
     limit: int
     after: str
-    """The UID that the page before ended with; "" for the first page."""
+    """The last UID of the previous page; "" for the first page."""
 
 
-def lookup(query: bytes, kinds: frozenset[IndexName]) -> Lookup:
-    """Read the query string of a lookup; raise RequestError if it is invalid."""
-    parameters = read(query)
-    selectors = _given(parameters)
+def parse_lookup(query: bytes, index_names: frozenset[IndexName]) -> LookupQuery:
+    """Parse the query string of a lookup; raise RequestError if it is invalid."""
+    parameters = _parse(query)
+    selectors = _selectors(parameters)
     if not selectors:
         raise RequestError(400, "uid parameter is required")
     if len(selectors) > 1:
@@ -59,57 +58,60 @@ def lookup(query: bytes, kinds: frozenset[IndexName]) -> Lookup:
     if selector == "name":
         namespace, name = parameters.get("namespace"), parameters.get("name")
         if not (namespace and name):
-            raise RequestError(400, "namespace and name parameters go together")
+            raise RequestError(400, "namespace and name parameters must be given together")
         identifiers: tuple[Identifier, ...] = (Identifier("name", f"{namespace}/{name}"),)
-        missing = f"pod {namespace}/{name} not found"
+        not_found = f"pod {namespace}/{name} not found"
     else:
-        identifiers, missing = _identifiers(selector, parameters[selector])
-    _check_kinds(identifiers, kinds)
-    return Lookup(selector, identifiers, missing, _flag(parameters, "includeDeleted"), _seconds(parameters, "wait"))
+        identifiers, not_found = _identifiers(selector, parameters[selector])
+    if all(kind != "uid" and kind not in index_names for kind, _ in identifiers):
+        raise _disabled(identifiers[0].kind)
+    return LookupQuery(
+        selector, identifiers, not_found, _flag(parameters, "includeDeleted"), _duration(parameters, "wait")
+    )
 
 
 def selector_of(query: bytes) -> str:
-    """Return what the query string of a lookup selects by, even one that is refused: one of ``stats.SELECTORS``."""
-    selectors = _given(read(query))
+    """Return the selector of a lookup's query string, even of an invalid one: one of ``stats.SELECTORS``."""
+    selectors = _selectors(_parse(query))
     return selectors[0] if len(selectors) == 1 else "none"
 
 
-def listing(query: bytes, kinds: frozenset[IndexName]) -> Listing:
-    """Read the query string of a list; raise RequestError for one that does not say of what, or for nonsense."""
-    parameters = read(query)
+def parse_list(query: bytes, index_names: frozenset[IndexName]) -> ListQuery:
+    """Parse the query string of a list; raise RequestError if it is invalid."""
+    parameters = _parse(query)
     node, namespace = parameters.get("node", ""), parameters.get("namespace", "")
     if not node and not namespace:
         raise RequestError(400, "node or namespace parameter is required")
-    if node and "node" not in kinds:
-        raise _switched_off("node")
+    if node and "node" not in index_names:
+        raise _disabled("node")
     text = parameters.get("limit", "")
     if text and not (re.fullmatch("[0-9]{1,9}", text, re.ASCII) and 1 <= int(text) <= LIST_MAX):
         raise RequestError(400, f"limit must be a whole number from 1 to {LIST_MAX}, not {text!r:.80}")
-    return Listing(node, namespace, int(text or LIST_DEFAULT), parameters.get("continue", ""))
+    return ListQuery(node, namespace, int(text or LIST_DEFAULT), parameters.get("continue", ""))
 
 
-def read(query: bytes) -> Mapping[str, str]:
-    """Read a query string. Of several values the first stats, as in Go's net/url."""
+def parse_include_deleted(query: bytes) -> bool:
+    """Parse the query string of a batch lookup; raise RequestError if it is invalid."""
+    return _flag(_parse(query), "includeDeleted")
+
+
+def _parse(query: bytes) -> Mapping[str, str]:
+    """Parse a query string. Of several values of a parameter the first counts, as in Go's net/url."""
     parameters = urllib.parse.parse_qs(query.decode("latin-1"), keep_blank_values=True)
     return {name: values[0] for name, values in parameters.items()}
 
 
-def include_deleted(query: bytes) -> bool:
-    """Read the query string of many lookups."""
-    return _flag(read(query), "includeDeleted")
-
-
-def _given(parameters: Mapping[str, str]) -> list[str]:
-    """Which selectors there are, of which a pod needs just one; ``name`` goes with ``namespace``."""
+def _selectors(parameters: Mapping[str, str]) -> list[str]:
+    """Return the selectors that are given; "name" stands for ``namespace`` and ``name``."""
     named = parameters.get("namespace") or parameters.get("name")
     return [name for name in _SELECTORS if parameters.get(name)] + ["name"] * bool(named)
 
 
 def _identifiers(selector: str, text: str) -> tuple[tuple[Identifier, ...], str]:
-    """What a selector's value may name, and what to say if it names nothing that is known."""
+    """Return the identifiers in the value of a selector, and the error message if none matches."""
     match selector:
         case "uid":
-            # As it is, or in another spelling. What looks like no UID at all is just not found.
+            # Text that is not a UID in any spelling is looked up as it is, and not found.
             return (Identifier("uid", parse_uid(text) or text),), f"pod with UID {text} not found"
         case "containerID":
             container_id = parse_container_id(text)
@@ -119,7 +121,7 @@ def _identifiers(selector: str, text: str) -> tuple[tuple[Identifier, ...], str]
         case "ip":
             address = canonical_ip(text.strip())
             if address is None:
-                raise RequestError(400, f"ip {text!r:.80} is no IP address")
+                raise RequestError(400, f"ip {text!r:.80} is not an IP address")
             return (Identifier("ip", address),), f"pod with IP {text} not found"
     try:
         return parse(text), f"pod with ID {text} not found"
@@ -127,12 +129,7 @@ def _identifiers(selector: str, text: str) -> tuple[tuple[Identifier, ...], str]
         raise RequestError(400, f"id {problem}") from problem
 
 
-def _check_kinds(identifiers: tuple[Identifier, ...], kinds: frozenset[IndexName]) -> None:
-    if all(kind != "uid" and kind not in kinds for kind, _ in identifiers):
-        raise _switched_off(identifiers[0].kind)
-
-
-def _switched_off(kind: str) -> RequestError:
+def _disabled(kind: str) -> RequestError:
     return RequestError(400, f"lookups by {kind} are switched off by LOOKUP_KEYS")
 
 
@@ -146,13 +143,14 @@ def _flag(parameters: Mapping[str, str], name: str) -> bool:
             raise RequestError(400, f"{name} must be true or false, not {text!r:.80}")
 
 
-def _seconds(parameters: Mapping[str, str], name: str) -> float:
+def _duration(parameters: Mapping[str, str], name: str) -> float:
+    """Return a duration in seconds; 0 if it is not given."""
     text = parameters.get(name, "")
     if not text:
         return 0.0
-    match = _TIME.fullmatch(text)
+    match = _DURATION.fullmatch(text)
     seconds = float(match[1]) / (1000 if match[2] == "ms" else 1) if match else math.inf
     if seconds > WAIT_MAX_SECONDS:
-        fits = f"a time such as 2s, 500ms or 1.5, and at most {WAIT_MAX_SECONDS:g}s"
-        raise RequestError(400, f"{name} must be {fits}, not {text!r:.80}")
+        valid = f"a duration such as 2s, 500ms or 1.5, at most {WAIT_MAX_SECONDS:g}s"
+        raise RequestError(400, f"{name} must be {valid}, not {text!r:.80}")
     return seconds

@@ -1,4 +1,4 @@
-"""Answers that may be long: so many are under way at a time, and one is worked out at a time."""
+"""A limit for long responses: lists and batch lookups."""
 
 import asyncio
 import contextlib
@@ -7,39 +7,41 @@ from collections.abc import AsyncIterator
 from pod_index.api.responses import RETRY_AFTER, RequestError
 
 RESPONSES_MAX = 100
-"""How many may be under way. Each holds up to some hundred kilobytes until its client has read it."""
+"""How many long responses may be in progress. Each takes up to some hundred kilobytes until its client has read it."""
 
 
 class ResponseLimiter:
-    """Who asks for lists, or for many pods at once. What that costs others is the same, however many do.
+    """Bounds the number of long responses in progress, and computes one at a time.
 
-    ``patience`` is how many seconds a request may wait for its turn.
+    A request waits up to ``timeout_seconds`` for a slot.
     """
 
-    def __init__(self, patience: float, limit: int = RESPONSES_MAX) -> None:
-        self._patience = patience
+    def __init__(self, timeout_seconds: float, limit: int = RESPONSES_MAX) -> None:
+        self._timeout_seconds = timeout_seconds
         self._limit = limit
-        self._places = asyncio.Semaphore(limit)
-        self._turn = asyncio.Lock()
+        self._slots = asyncio.Semaphore(limit)
+        self._computing = asyncio.Lock()
 
     @contextlib.asynccontextmanager
-    async def turn(self) -> AsyncIterator[None]:
-        """Wait until an answer may be worked out; if that goes well it is under way, until it is ``done``.
+    async def slot(self) -> AsyncIterator[None]:
+        """Wait for a slot and for other computations to end; the response is computed in the context.
 
-        Raise RequestError (503) if that takes too long.
+        The slot stays taken until ``release`` is called, unless the context ends with an exception.
+        Raise RequestError (503) if no slot becomes free in time.
         """
         try:
-            async with asyncio.timeout(self._patience):
-                await self._places.acquire()
-        except TimeoutError as late:
-            raise RequestError(503, f"{self._limit} lists and lookups of many are under way", RETRY_AFTER) from late
+            async with asyncio.timeout(self._timeout_seconds):
+                await self._slots.acquire()
+        except TimeoutError as timeout:
+            message = f"{self._limit} lists and batch lookups are already in progress"
+            raise RequestError(503, message, RETRY_AFTER) from timeout
         try:
-            async with self._turn:
+            async with self._computing:
                 yield
         except BaseException:
-            self._places.release()
+            self._slots.release()
             raise
 
-    def done(self) -> None:
-        """Let another one begin: this one has been sent, or nobody wants it any more."""
-        self._places.release()
+    def release(self) -> None:
+        """Free a slot: its response has been sent, or its client is gone."""
+        self._slots.release()

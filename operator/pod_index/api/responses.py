@@ -1,19 +1,20 @@
-"""Answers as ASGI messages: JSON in all of them, errors included, but for the metrics."""
+"""Responses of the endpoints: JSON, errors included."""
 
 import asyncio
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from starlette.responses import Response
 from starlette.types import Send
 
 Header = tuple[bytes, bytes]
 
 RETRY_AFTER = (b"retry-after", b"1")
-"""Ask again in a second: https://www.rfc-editor.org/rfc/rfc9110#section-10.2.3"""
+"""Retry after one second: https://www.rfc-editor.org/rfc/rfc9110#section-10.2.3"""
 
-PART = 16 * 1024
-"""How many bytes of a long answer are sent at once; the next ones when the client has taken them."""
+CHUNK_BYTES = 16 * 1024
+"""Long bodies are sent in chunks of about this size; the next one when the client has read the previous ones."""
 
 NOT_SYNCED = b'{"error":"cache not synced"}'
 
@@ -21,7 +22,7 @@ _json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 
 
 class RequestError(Exception):
-    """A request that is answered with an error: its status and its text."""
+    """A request is answered with an error: its status, its message and further headers."""
 
     def __init__(self, status: int, message: str, *headers: Header) -> None:
         super().__init__(message)
@@ -30,25 +31,28 @@ class RequestError(Exception):
 
 
 def encode(value: Any) -> bytes:
-    """Encode a JSON value; what no UTF-8 can hold becomes a question mark."""
+    """Encode a JSON value; characters that UTF-8 cannot represent become question marks."""
     return _json.encode(value).encode("utf-8", "replace")
 
 
 def error(message: str) -> bytes:
-    """Encode the body of every answer that is not a success."""
+    """Encode the body of an error."""
     return encode({"error": message})
 
 
-async def respond(
-    send: Send, status: int, body: bytes, *headers: Header, content_type: bytes = b"application/json"
-) -> None:
-    """Send a whole answer."""
+def json_response(status: int, body: bytes, headers: Mapping[str, str] | None = None) -> Response:
+    """Return a Starlette response with a body of encoded JSON."""
+    return Response(body, status, headers=headers, media_type="application/json")
+
+
+async def respond(send: Send, status: int, body: bytes, *headers: Header) -> None:
+    """Send a JSON response over ASGI."""
     await send(
         {
             "type": "http.response.start",
             "status": status,
             "headers": [
-                (b"content-type", content_type),
+                (b"content-type", b"application/json"),
                 (b"content-length", b"%d" % len(body)),
                 *headers,
             ],
@@ -57,12 +61,12 @@ async def respond(
     await send({"type": "http.response.body", "body": body})
 
 
-async def respond_in_parts(send: Send, pieces: Sequence[bytes], *headers: Header) -> None:
-    """Send a success that may be long, never more of it at once than about PART.
+async def respond_in_chunks(send: Send, parts: Sequence[bytes], *headers: Header) -> None:
+    """Send a 200 JSON response over ASGI whose body consists of ``parts``, in chunks of about CHUNK_BYTES.
 
-    A record may have 256 KiB of annotations: a thousand of them in one piece are more than the memory of a container.
+    A record may have 256 KiB of annotations: a thousand of them in one piece exceed the container's memory.
     """
-    length = b"%d" % sum(map(len, pieces))
+    length = b"%d" % sum(map(len, parts))
     await send(
         {
             "type": "http.response.start",
@@ -70,11 +74,12 @@ async def respond_in_parts(send: Send, pieces: Sequence[bytes], *headers: Header
             "headers": [(b"content-type", b"application/json"), (b"content-length", length), *headers],
         }
     )
-    part = bytearray()
-    for piece in pieces:
-        part += piece
-        if len(part) >= PART:
-            await send({"type": "http.response.body", "body": bytes(part), "more_body": True})
-            part.clear()
-            await asyncio.sleep(0)  # Nothing waits if the client is gone, or takes it all at once.
-    await send({"type": "http.response.body", "body": bytes(part)})
+    chunk = bytearray()
+    for part in parts:
+        chunk += part
+        if len(chunk) >= CHUNK_BYTES:
+            await send({"type": "http.response.body", "body": bytes(chunk), "more_body": True})
+            chunk.clear()
+            # ``send`` does not yield to the event loop if the client is gone or reads everything at once.
+            await asyncio.sleep(0)
+    await send({"type": "http.response.body", "body": bytes(chunk)})

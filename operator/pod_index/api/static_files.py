@@ -1,41 +1,33 @@
-"""Files that are read once and served as they are."""
+"""Routes of static files, whose content is read once at the start."""
 
 import hashlib
+from collections.abc import Iterable, Mapping
 
-from starlette.types import Receive, Scope, Send
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
 
-from pod_index.api.responses import Header
-
-_HEADERS: tuple[Header, ...] = (
-    # Kept, but asked for each time: after an upgrade nobody has half of the old ones.
-    (b"cache-control", b"no-cache"),
-    (b"x-content-type-options", b"nosniff"),
-)
+_HEADERS = {
+    # Cached, but revalidated every time: after an upgrade no browser mixes old and new files.
+    "Cache-Control": "no-cache",
+    "X-Content-Type-Options": "nosniff",
+}
 
 
-class FileEndpoint:
-    """One file, held in memory; ``headers`` are sent besides those that all files have."""
+def file_route(path: str, content: bytes, media_type: str, headers: Mapping[str, str] | None = None) -> Route:
+    """Return the route that serves ``content`` at ``path``: 200, or 304 if the client has it already."""
+    etag = f'"{hashlib.sha256(content).hexdigest()[:32]}"'
+    all_headers = {**_HEADERS, **(headers or {}), "ETag": etag}
 
-    def __init__(self, content: bytes, media_type: str, *headers: Header) -> None:
-        self._content = content
-        self._etag = b'"%b"' % hashlib.sha256(content).hexdigest()[:32].encode()
-        self._headers = [*_HEADERS, *headers, (b"etag", self._etag)]
-        self._type_and_length = [
-            (b"content-type", media_type.encode()),
-            (b"content-length", b"%d" % len(content)),
-        ]
+    async def serve(request: Request) -> Response:
+        if _matches(request.headers.getlist("If-None-Match"), etag):
+            return Response(status_code=304, headers=all_headers)
+        return Response(content, headers=all_headers, media_type=media_type)
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer 200, or 304 to who has it already."""
-        if self._is_known_to(scope["headers"]):
-            await send({"type": "http.response.start", "status": 304, "headers": self._headers})
-            await send({"type": "http.response.body"})
-        else:
-            headers = [*self._type_and_length, *self._headers]
-            await send({"type": "http.response.start", "status": 200, "headers": headers})
-            await send({"type": "http.response.body", "body": self._content})
+    return Route(path, serve, methods=["GET"])
 
-    def _is_known_to(self, headers: list[Header]) -> bool:
-        """Compare weakly, since proxies that compress weaken it: RFC 9110, section 13.1.2."""
-        tags = [tag.strip() for name, value in headers if name == b"if-none-match" for tag in value.split(b",")]
-        return b"*" in tags or self._etag in [tag.removeprefix(b"W/") for tag in tags]
+
+def _matches(if_none_match: Iterable[str], etag: str) -> bool:
+    """Compare weakly, since proxies that compress weaken the ETag: RFC 9110, section 13.1.2."""
+    tags = [tag.strip() for value in if_none_match for tag in value.split(",")]
+    return "*" in tags or etag in [tag.removeprefix("W/") for tag in tags]

@@ -17,61 +17,65 @@ T = TypeVar("T")
 
 
 class ClientGone(Exception):
-    """The client has hung up: nobody is there to answer."""
+    """The client has disconnected: there is nobody to respond to."""
 
 
 class LookupWaiters:
-    """The lookups that wait. Nothing is polled: the index calls who waits for a key."""
+    """The lookups that wait. Nothing polls: the index wakes them when a matching pod appears."""
 
     def __init__(self, index: PodIndex, limit: int = WAITERS_MAX) -> None:
         self._index = index
         self._limit = limit
-        self._waiters: set[asyncio.Event] = set()
+        self._wakeups: set[asyncio.Event] = set()
         self._closed = False
 
     def __len__(self) -> int:
-        return len(self._waiters)
+        return len(self._wakeups)
 
     def close(self) -> None:
-        """Release everybody, and let nobody in any more."""
+        """End all waits, and refuse further ones."""
         self._closed = True
-        for called in self._waiters:
-            called.set()
+        for wakeup in self._wakeups:
+            wakeup.set()
 
     async def wait_for(
         self, find: Callable[[], T | None], identifiers: Iterable[Identifier], seconds: float, receive: Receive
     ) -> T | None:
-        """Return what ``find`` finds once it does, but None after ``seconds``.
+        """Return the first result of ``find`` that is not None, or None after ``seconds``.
 
-        Raise ClientGone if the client hangs up, and RequestError (503) if too many wait or the service shuts down.
+        Raise ClientGone if the client disconnects, and RequestError (503) if too many lookups wait or the service
+        shuts down.
         """
-        if len(self._waiters) >= self._limit:
-            raise RequestError(503, f"{self._limit} lookups wait already", RETRY_AFTER)
-        called = asyncio.Event()
-        self._waiters.add(called)
-        unsubscribe = self._index.subscribe(identifiers, called.set)
-        gone = asyncio.create_task(_disconnect(receive))
-        gone.add_done_callback(lambda _: called.set())
+        if len(self._wakeups) >= self._limit:
+            raise RequestError(503, f"{self._limit} lookups are already waiting", RETRY_AFTER)
+        wakeup = asyncio.Event()
+        self._wakeups.add(wakeup)
+        unsubscribe = self._index.subscribe(identifiers, wakeup.set)
+        disconnect = asyncio.create_task(_disconnect(receive))
+        disconnect.add_done_callback(lambda _: wakeup.set())
         try:
             async with asyncio.timeout(seconds):
                 while (found := find()) is None:
                     if self._closed:
                         raise RequestError(503, "shutting down", RETRY_AFTER)
-                    if gone.done():
+                    if disconnect.done():
                         raise ClientGone
-                    called.clear()
-                    await called.wait()
+                    wakeup.clear()
+                    await wakeup.wait()
                 return found
         except TimeoutError:
-            # It may have come while the loop was busy with what made it late.
+            # The pod may have appeared while the event loop was busy.
             return find()
         finally:
-            gone.cancel()
+            disconnect.cancel()
             unsubscribe()
-            self._waiters.discard(called)
+            self._wakeups.discard(wakeup)
 
 
 async def _disconnect(receive: Receive) -> None:
-    """Return when the client hangs up: https://asgi.readthedocs.io/en/latest/specs/www.html#disconnect-receive-event"""
+    """Return when the client disconnects.
+
+    https://asgi.readthedocs.io/en/latest/specs/www.html#disconnect-receive-event
+    """
     while (await receive())["type"] != "http.disconnect":
         pass

@@ -97,7 +97,7 @@ class KopfSession:
         try:
             yield ticket.item
             if isinstance(ticket.item, Delta):
-                self._stats.event_lags.add(asyncio.get_running_loop().time() - ticket.read_at)
+                self._stats.event_lags.observe(asyncio.get_running_loop().time() - ticket.read_at)
         except BaseException:
             ticket.reflector.request_relist("a change was lost by a fault of ours")
             raise

@@ -236,7 +236,7 @@ class Reflector:
         self._rewound = self._was_away = False
         self._listed_at = asyncio.get_running_loop().time()
         self._stats.listings[self._reason] += 1
-        self._stats.listing_durations[mode].add(self._listed_at - self._began)
+        self._stats.listing_durations[mode].observe(self._listed_at - self._began)
         self._reason = "reopened"
         self._confirm()
         where = f" of namespace {self._scope}" if self._scope else ""

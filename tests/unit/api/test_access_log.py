@@ -62,7 +62,7 @@ async def test_it_says_what_was_asked_and_answered_and_by_whom(address: str, cap
 async def test_a_client_that_is_gone_has_no_status(caplog: pytest.LogCaptureFixture) -> None:
     await ask(_say_nothing)
     (message,) = caplog.messages
-    assert message.startswith("GET /api/v1/pod?uid=U without an answer in ")
+    assert message.startswith("GET /api/v1/pod?uid=U without a response in ")
     assert message.endswith(" ms for -")
 
 

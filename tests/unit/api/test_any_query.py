@@ -7,7 +7,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pod_index.api import queries
-from pod_index.api.queries import Listing, Lookup
+from pod_index.api.queries import ListQuery, LookupQuery
 from pod_index.api.responses import RequestError
 from pod_index.store.indexers import INDEX_NAMES, IndexName
 from tests.support.served import CONTAINER_ID, UID
@@ -45,12 +45,12 @@ QUERIES = (
 @example(query=b"id=" + b"/pods/" * 1300, kinds=INDEX_NAMES)
 @example(query=b"uid=" + b"&" * 9000, kinds=INDEX_NAMES)
 def test_whatever_is_sent_it_is_read_or_refused_in_one_bounded_line(query: bytes, kinds: frozenset[IndexName]) -> None:
-    for read in (queries.lookup, queries.listing):
+    for read in (queries.parse_lookup, queries.parse_list):
         match outcome(read, query, kinds):
-            case Lookup() as lookup:
+            case LookupQuery() as lookup:
                 assert lookup.identifiers
                 assert 0.0 <= lookup.wait_seconds <= queries.WAIT_MAX_SECONDS
-            case Listing() as listing:
+            case ListQuery() as listing:
                 assert listing.node or listing.namespace
                 assert 1 <= listing.limit <= queries.LIST_MAX
             case RequestError() as refused:
@@ -60,8 +60,8 @@ def test_whatever_is_sent_it_is_read_or_refused_in_one_bounded_line(query: bytes
 
 
 def outcome(
-    read: Callable[[bytes, frozenset[IndexName]], Lookup | Listing], query: bytes, kinds: frozenset[IndexName]
-) -> Lookup | Listing | RequestError:
+    read: Callable[[bytes, frozenset[IndexName]], LookupQuery | ListQuery], query: bytes, kinds: frozenset[IndexName]
+) -> LookupQuery | ListQuery | RequestError:
     try:
         return read(query, kinds)
     except RequestError as refused:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from starlette.applications import Starlette
 from starlette.types import Message
 
-from pod_index.api.app import create_app
+from pod_index.api.app import begin_shutdown, create_app
 from pod_index.api.responses import error
 from pod_index.pods import Pod, PodMetadata
 from pod_index.settings import Settings
@@ -139,7 +139,7 @@ async def test_ready_is_503_during_the_drain_and_lookups_are_answered(
     index: PodIndex, app: Starlette, client: httpx.AsyncClient
 ) -> None:
     index.replace_page(listing(UID))
-    app.state.shutting_down = True
+    begin_shutdown(app)
     answer = await client.get("/ready")
     assert (answer.status_code, answer.content) == (503, b'{"error":"shutting down"}')
     assert (await client.get("/api/v1/pod", params={"uid": UID})).status_code == 200

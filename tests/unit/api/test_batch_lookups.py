@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from starlette.types import Message
 
 from pod_index.api.app import create_app
-from pod_index.api.endpoints import IDS_AT_ONCE, IDS_MAX
-from pod_index.api.responses import PART
+from pod_index.api.endpoints import IDS_MAX, IDS_PER_SLICE
+from pod_index.api.responses import CHUNK_BYTES
 from pod_index.settings import Settings
 from pod_index.store.deltas import ListPage
 from pod_index.store.index import PodIndex
@@ -98,7 +98,7 @@ async def test_before_the_first_sync_all_or_nothing_is_answered() -> None:
             assert answer.headers["retry-after"] == "1"
 
 
-@pytest.mark.parametrize("number", [1, IDS_AT_ONCE, IDS_AT_ONCE + 1, IDS_MAX])
+@pytest.mark.parametrize("number", [1, IDS_PER_SLICE, IDS_PER_SLICE + 1, IDS_MAX])
 async def test_up_to_1000_pods_are_found(number: int) -> None:
     uids = [f"{n:08}{UID[8:]}" for n in range(number)]
     async with served(synced_index(*(simple_pod(uid) for uid in uids))) as client:
@@ -110,7 +110,7 @@ async def test_more_than_1000_are_refused() -> None:
     async with served(synced_index()) as client:
         answer = await client.post(PATH, json={"ids": ["x"] * 1001})
     assert answer.status_code == 400
-    assert answer.json() == {"error": "body has 1001 ids, and at most 1000 can be asked for at once"}
+    assert answer.json() == {"error": "body has 1001 ids; the maximum is 1000"}
 
 
 @pytest.mark.parametrize(
@@ -212,4 +212,4 @@ async def test_a_long_answer_is_never_in_memory_as_a_whole() -> None:
     assert body == b'{"results":[%b]}' % b",".join([b'{"id":"long","pod":%b}' % record] * 1_000)
     assert dict(start["headers"])[b"content-length"] == b"%d" % len(body)
     assert [content.get("more_body", False) for content in contents] == [*[True] * (len(contents) - 1), False]
-    assert max(len(content["body"]) for content in contents) <= PART + len(record)
+    assert max(len(content["body"]) for content in contents) <= CHUNK_BYTES + len(record)

@@ -163,8 +163,8 @@ async def test_every_error_is_answered_as_documented() -> None:
     answered = {
         # tests/unit/test_waiting.py, test_long_answers.py, test_endpoints.py and test_connections.py ask for these.
         (503, error("too many bodies are being read").decode()),
-        (503, error(f"{RESPONSES_MAX} lists and lookups of many are under way").decode()),
-        (503, error(f"{WAITERS_MAX} lookups wait already").decode()),
+        (503, error(f"{RESPONSES_MAX} lists and batch lookups are already in progress").decode()),
+        (503, error(f"{WAITERS_MAX} lookups are already waiting").decode()),
         (400, error("not a valid HTTP request").decode()),
         (408, error(f"request did not come within {Settings().client_timeout_seconds:g} s").decode()),
         (413, error(f"request is longer than {BODY_FACTOR * Settings().max_body_bytes} bytes").decode()),
@@ -197,7 +197,7 @@ async def test_every_error_is_answered_as_documented() -> None:
         ("query string is longer than {:d} bytes", Settings().max_query_bytes),
         ("for at most {:g} s (`2s`", WAIT_MAX_SECONDS),
         ("Up to {} requests may wait", WAITERS_MAX),
-        ("{:d} lookups wait already", WAITERS_MAX),
+        ("{:d} lookups are already waiting", WAITERS_MAX),
         ("order of their UIDs, {} per page", LIST_DEFAULT),
         ("(`limit`, at most {})", LIST_MAX),
     ],

@@ -118,9 +118,9 @@ def test_everything_is_described() -> None:
 @pytest.mark.parametrize(
     ("path", "base", "read"),
     [
-        ("/api/v1/pod", "uid=U", queries.lookup),
-        ("/api/v1/pods", "namespace=default", queries.listing),
-        ("/api/v1/pods/lookup", "", lambda query, _: queries.include_deleted(query)),
+        ("/api/v1/pod", "uid=U", queries.parse_lookup),
+        ("/api/v1/pods", "namespace=default", queries.parse_list),
+        ("/api/v1/pods/lookup", "", lambda query, _: queries.parse_include_deleted(query)),
     ],
 )
 def test_its_parameters_are_those_that_are_read(path: str, base: str, read: Callable[..., object]) -> None:
@@ -225,7 +225,7 @@ def test_every_limit_is_that_of_the_code() -> None:
     texts = error_examples()
     assert (413, f"body is longer than {Settings().max_body_bytes} bytes") in texts
     assert (414, f"query string is longer than {Settings().max_query_bytes} bytes") in texts
-    assert (503, f"{WAITERS_MAX} lookups wait already") in texts
+    assert (503, f"{WAITERS_MAX} lookups are already waiting") in texts
     # What the server answers below the application is asked for in tests/unit/test_connections.py.
     assert (408, f"request did not come within {Settings().client_timeout_seconds:g} s") in texts
     assert (413, f"request is longer than {BODY_FACTOR * Settings().max_body_bytes} bytes") in texts
@@ -245,7 +245,7 @@ def test_every_limit_is_that_of_the_code() -> None:
 @example("00000.5ms")
 def test_a_time_to_wait_fits_where_it_is_taken(text: str) -> None:
     try:
-        queries.lookup(urllib.parse.urlencode({"uid": "U", "wait": text}).encode(), INDEX_NAMES)
+        queries.parse_lookup(urllib.parse.urlencode({"uid": "U", "wait": text}).encode(), INDEX_NAMES)
         taken = True
     except RequestError:
         taken = False

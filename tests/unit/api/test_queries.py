@@ -5,19 +5,19 @@ import urllib.parse
 import pytest
 
 from pod_index.api import queries
-from pod_index.api.queries import Listing, Lookup
+from pod_index.api.queries import ListQuery, LookupQuery
 from pod_index.api.responses import RequestError
 from pod_index.store.identifiers import Identifier
 from pod_index.store.indexers import INDEX_NAMES, IndexName
 from tests.support.served import CONFIG_HASH, CONTAINER_ID, UID
 
 
-def lookup(query: str, kinds: frozenset[IndexName] = INDEX_NAMES) -> Lookup:
-    return queries.lookup(query.encode(), kinds)
+def lookup(query: str, kinds: frozenset[IndexName] = INDEX_NAMES) -> LookupQuery:
+    return queries.parse_lookup(query.encode(), kinds)
 
 
-def listing(query: str, kinds: frozenset[IndexName] = INDEX_NAMES) -> Listing:
-    return queries.listing(query.encode(), kinds)
+def listing(query: str, kinds: frozenset[IndexName] = INDEX_NAMES) -> ListQuery:
+    return queries.parse_list(query.encode(), kinds)
 
 
 def refusal(query: str, kinds: frozenset[IndexName] = INDEX_NAMES) -> str:
@@ -58,8 +58,8 @@ def refusal(query: str, kinds: frozenset[IndexName] = INDEX_NAMES) -> str:
 def test_every_selector_is_read(query: str, identifier: tuple[str, str], missing: str) -> None:
     asked = lookup(query)
     assert asked.identifiers == (identifier,)
-    assert asked.missing.startswith(missing)
-    assert (asked.deleted, asked.wait_seconds) == (False, 0.0)
+    assert asked.not_found.startswith(missing)
+    assert (asked.include_deleted, asked.wait_seconds) == (False, 0.0)
 
 
 def test_an_id_may_name_several_pods_and_containers() -> None:
@@ -92,7 +92,7 @@ def test_asking_by_several_keys_names_the_choices(query: str) -> None:
 
 @pytest.mark.parametrize("query", ["namespace=default", "name=web", "namespace=default&name=", "name=web&namespace"])
 def test_a_name_without_a_namespace_is_refused_and_so_is_the_reverse(query: str) -> None:
-    assert refusal(query) == "namespace and name parameters go together"
+    assert refusal(query) == "namespace and name parameters must be given together"
 
 
 def test_an_empty_value_counts_as_absent() -> None:
@@ -164,7 +164,7 @@ def test_a_wait_is_a_time_in_seconds_or_milliseconds(text: str, seconds: float) 
 )
 def test_a_wait_that_is_nonsense_or_too_long_is_refused_with_what_fits(text: str) -> None:
     message = refusal(f"uid=U&wait={text}")
-    assert message.startswith("wait must be a time such as 2s, 500ms or 1.5, and at most 10s, not '")
+    assert message.startswith("wait must be a duration such as 2s, 500ms or 1.5, at most 10s, not '")
     assert len(message) < 200
 
 
@@ -172,8 +172,8 @@ def test_a_wait_that_is_nonsense_or_too_long_is_refused_with_what_fits(text: str
     ("text", "deleted"), [("true", True), ("1", True), ("false", False), ("0", False), ("", False)]
 )
 def test_deleted_pods_are_asked_for_with_a_flag(text: str, deleted: bool) -> None:
-    assert lookup(f"uid=U&includeDeleted={text}").deleted is deleted
-    assert queries.include_deleted(f"includeDeleted={text}".encode()) is deleted
+    assert lookup(f"uid=U&includeDeleted={text}").include_deleted is deleted
+    assert queries.parse_include_deleted(f"includeDeleted={text}".encode()) is deleted
 
 
 @pytest.mark.parametrize("text", ["yes", "2", "truer", "x" * 1000, "%0A"])
@@ -186,10 +186,10 @@ def test_a_flag_that_is_neither_is_refused(text: str) -> None:
 @pytest.mark.parametrize(
     ("query", "message"),
     [
-        ("ip=10.0.0", "ip '10.0.0' is no IP address"),
-        ("ip=010.0.0.1", "ip '010.0.0.1' is no IP address"),
-        ("ip=fe80::1%25eth0", "ip 'fe80::1%eth0' is no IP address"),
-        ("ip=%20", "ip ' ' is no IP address"),
+        ("ip=10.0.0", "ip '10.0.0' is not an IP address"),
+        ("ip=010.0.0.1", "ip '010.0.0.1' is not an IP address"),
+        ("ip=fe80::1%25eth0", "ip 'fe80::1%eth0' is not an IP address"),
+        ("ip=%20", "ip ' ' is not an IP address"),
         ("containerID=containerd://", "containerID 'containerd://' has no ID"),
         ("containerID=%20", "containerID ' ' has no ID"),
         ("id=web", "id 'web' names no pod: give a UID, "),
@@ -226,14 +226,14 @@ def test_uids_are_never_switched_off() -> None:
 @pytest.mark.parametrize(
     ("query", "expected"),
     [
-        ("node=n", Listing("n", "", 500, "")),
-        ("namespace=a", Listing("", "a", 500, "")),
-        (f"node=n&namespace=a&limit=5000&continue={UID}", Listing("n", "a", 5000, UID)),
-        ("node=n&limit=1", Listing("n", "", 1, "")),
-        ("node=n&limit=007&continue=nonsense", Listing("n", "", 7, "nonsense")),
+        ("node=n", ListQuery("n", "", 500, "")),
+        ("namespace=a", ListQuery("", "a", 500, "")),
+        (f"node=n&namespace=a&limit=5000&continue={UID}", ListQuery("n", "a", 5000, UID)),
+        ("node=n&limit=1", ListQuery("n", "", 1, "")),
+        ("node=n&limit=007&continue=nonsense", ListQuery("n", "", 7, "nonsense")),
     ],
 )
-def test_a_list_is_of_a_node_or_a_namespace_or_both(query: str, expected: Listing) -> None:
+def test_a_list_is_of_a_node_or_a_namespace_or_both(query: str, expected: ListQuery) -> None:
     assert listing(query) == expected
 
 
@@ -258,4 +258,4 @@ def test_a_list_by_node_is_refused_where_nodes_are_switched_off_and_one_by_names
     kinds = INDEX_NAMES - {"node"}
     with pytest.raises(RequestError, match=r"^lookups by node are switched off by LOOKUP_KEYS$"):
         listing("node=n&namespace=a", kinds)
-    assert listing("namespace=a", frozenset()) == Listing("", "a", 500, "")
+    assert listing("namespace=a", frozenset()) == ListQuery("", "a", 500, "")

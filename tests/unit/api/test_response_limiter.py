@@ -43,11 +43,11 @@ async def asking(app: Any, requests: Sequence[tuple[str, str, bytes]]) -> list[R
 
 
 async def test_one_is_worked_out_at_a_time() -> None:
-    answers, working, most = ResponseLimiter(patience=60.0), 0, 0
+    answers, working, most = ResponseLimiter(timeout_seconds=60.0), 0, 0
 
     async def work() -> None:
         nonlocal working, most
-        async with answers.turn():
+        async with answers.slot():
             working += 1
             most = max(most, working)
             await asyncio.sleep(0)
@@ -66,7 +66,7 @@ async def test_no_more_than_a_hundred_are_under_way(request_: tuple[str, str, by
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as client:
         answer = await client.request(method, path, content=body)
         assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
-        assert answer.json() == {"error": "100 lists and lookups of many are under way"}
+        assert answer.json() == {"error": "100 lists and batch lookups are already in progress"}
         # A plain lookup is none of them.
         assert (await client.get("/api/v1/pod?uid=u")).status_code == 200
         readers[0].go_on.set()
@@ -87,18 +87,18 @@ async def test_one_that_breaks_off_leaves_its_place() -> None:
 
 
 async def test_one_that_is_refused_or_goes_wrong_leaves_its_place() -> None:
-    answers = ResponseLimiter(patience=0.1, limit=1)
+    answers = ResponseLimiter(timeout_seconds=0.1, limit=1)
     for error in (RequestError(503, "cache not synced"), ZeroDivisionError()):
         with pytest.raises(type(error)):
-            async with answers.turn():
+            async with answers.slot():
                 raise error
-    async with answers.turn():
+    async with answers.slot():
         pass
-    with pytest.raises(RequestError, match=r"^1 lists and lookups of many are under way$"):
-        async with answers.turn():
+    with pytest.raises(RequestError, match=r"^1 lists and batch lookups are already in progress$"):
+        async with answers.slot():
             raise AssertionError("its turn has not come")
-    answers.done()
-    async with answers.turn():
+    answers.release()
+    async with answers.slot():
         pass
 
 

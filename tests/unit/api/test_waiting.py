@@ -10,6 +10,7 @@ from starlette.types import Message
 
 from pod_index.api.app import begin_shutdown, create_app
 from pod_index.api.endpoints import EndpointContext, PodEndpoint
+from pod_index.api.response_limiter import ResponseLimiter
 from pod_index.api.waiting import WAITERS_MAX, LookupWaiters
 from pod_index.pods import Pod, encode_record
 from pod_index.settings import Settings
@@ -62,7 +63,7 @@ def app(index: PodIndex) -> Starlette:
 
 @pytest.fixture
 def room(app: Starlette) -> LookupWaiters:
-    room: LookupWaiters = app.state.lookup_waiters
+    room: LookupWaiters = app.state.context.lookup_waiters
     return room
 
 
@@ -142,7 +143,7 @@ async def test_before_the_first_sync_a_miss_waits_as_well() -> None:
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as client:
         answer = await client.get(f"{PATH}?uid={UID}&wait=10ms")
         assert (answer.status_code, answer.content) == (503, b'{"error":"cache not synced"}')
-        request = await ask(client, f"uid={UID}&wait=10s", app.state.lookup_waiters)
+        request = await ask(client, f"uid={UID}&wait=10s", app.state.context.lookup_waiters)
         index.replace_page(ListPage(scope="", pods=[example_pod()], begins=True))
         assert (await request).status_code == 200
 
@@ -201,7 +202,7 @@ async def test_a_thousand_wait_at_a_time_one_more_is_refused_and_one_page_wakes_
     ]
     await eventually_true(lambda: len(room) == WAITERS_MAX)
     refused = await client.get(f"{PATH}?uid={UID}&wait=10s")
-    assert (refused.status_code, refused.content) == (503, b'{"error":"1000 lookups wait already"}')
+    assert (refused.status_code, refused.content) == (503, b'{"error":"1000 lookups are already waiting"}')
     assert refused.headers["retry-after"] == "1"
     # Those who do not wait are answered.
     assert (await client.get(f"{PATH}?uid={UID}")).status_code == 404
@@ -213,7 +214,15 @@ async def test_a_thousand_wait_at_a_time_one_more_is_refused_and_one_page_wakes_
 async def test_a_hit_needs_no_place_and_a_place_that_is_left_is_free_again() -> None:
     index = synced_index(example_pod())
     room = LookupWaiters(index, limit=1)
-    endpoint = PodEndpoint(EndpointContext(index=index, age=lambda: 0.0, stats=Stats(), settings=Settings()), room)
+    context = EndpointContext(
+        index=index,
+        age=lambda: 0.0,
+        stats=Stats(),
+        settings=Settings(),
+        lookup_waiters=room,
+        response_limiter=ResponseLimiter(0.0),
+    )
+    endpoint = PodEndpoint(context)
     async with httpx.AsyncClient(transport=httpx.ASGITransport(endpoint), base_url="http://test") as client:
         for uid in ("first", "second"):
             request = await ask(client, f"uid={uid}&wait=10s", room)

@@ -1,7 +1,7 @@
-"""The description of the API for machines: OpenAPI 3.1, https://spec.openapis.org/oas/v3.1.1.html.
+"""The OpenAPI 3.1 document of the API: https://spec.openapis.org/oas/v3.1.1.html.
 
-The file beside this one is written by hand. What would only repeat something is added when it is read: the version of
-pod-index, and HEAD, which is answered wherever GET is, with the same headers and no content.
+``openapi.json`` is written by hand. Repetitive parts are added when it is loaded: the version of pod-index, and HEAD
+for every GET, with the same headers and no content.
 """
 
 import json
@@ -11,10 +11,9 @@ from typing import Any
 from starlette.routing import Route
 
 from pod_index import __version__
-from pod_index.api.static_files import FileEndpoint
+from pod_index.api.static_files import file_route
 
 PATH = "/openapi.json"
-"""Where it is served."""
 
 JSON = dict[str, Any]
 
@@ -22,25 +21,25 @@ _OF_HEAD = "WithoutContent"
 
 
 def openapi_route() -> Route:
-    """Read the document; return the route that serves it."""
+    """Load the document, and return the route that serves it."""
     content = json.dumps(document(), ensure_ascii=False, separators=(",", ":")).encode()
-    return Route(PATH, FileEndpoint(content, "application/json"), methods=["GET"])
+    return file_route(PATH, content, "application/json")
 
 
 def document() -> JSON:
-    """Read the document, and complete it."""
-    read: JSON = json.loads((Path(__file__).parent / "openapi.json").read_bytes())
-    read["info"]["version"] = __version__
-    components: JSON = read["components"]["responses"]
-    # A link leads on from the content.
-    components |= {
+    """Load the document, and complete it."""
+    loaded: JSON = json.loads((Path(__file__).parent / "openapi.json").read_bytes())
+    loaded["info"]["version"] = __version__
+    responses: JSON = loaded["components"]["responses"]
+    # Links take their parameters from the content, which HEAD does not have.
+    responses |= {
         f"{name}{_OF_HEAD}": {key: value for key, value in response.items() if key not in ("content", "links")}
-        for name, response in components.items()
+        for name, response in responses.items()
     }
-    for operations in read["paths"].values():
+    for operations in loaded["paths"].values():
         if "get" in operations:
             operations["head"] = _head(operations["get"])
-    return read
+    return loaded
 
 
 def _head(get: JSON) -> JSON:

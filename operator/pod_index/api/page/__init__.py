@@ -1,15 +1,14 @@
-"""The page for people: a few files beside this one, read once and served as they are.
+"""The HTML page for people: static files that use the API like any other client.
 
-It asks the API as any other client would. Since pods are named by strangers, its Content-Security-Policy bounds what it
-may do: no script and no style but its own, no request to anywhere else, and no text that becomes markup.
+Pods may have hostile names and annotations. So the Content-Security-Policy allows only the page's own scripts and
+styles, no requests to other sites, and no text that becomes markup.
 """
 
 from pathlib import Path
 
 from starlette.routing import Route
 
-from pod_index.api.responses import Header
-from pod_index.api.static_files import FileEndpoint
+from pod_index.api.static_files import file_route
 
 FILES = {
     "/": ("page.html", "text/html; charset=utf-8"),
@@ -17,7 +16,7 @@ FILES = {
     "/page.js": ("page.js", "text/javascript; charset=utf-8"),
     "/page.svg": ("page.svg", "image/svg+xml"),
 }
-"""What each path answers: a file of this folder, and its type."""
+"""The file of this directory and its media type, by path."""
 
 POLICY = "; ".join(
     [
@@ -29,24 +28,25 @@ POLICY = "; ".join(
         "base-uri 'none'",
         "form-action 'none'",
         "frame-ancestors 'none'",
-        # innerHTML and its like fail: https://www.w3.org/TR/trusted-types/#require-trusted-types-for-csp-directive
+        # Assignments of strings to innerHTML and the like fail:
+        # https://www.w3.org/TR/trusted-types/#require-trusted-types-for-csp-directive
         "require-trusted-types-for 'script'",
         "trusted-types 'none'",
     ]
 )
 """https://www.w3.org/TR/CSP3/"""
 
-_HEADERS: tuple[Header, ...] = (
-    (b"content-security-policy", POLICY.encode()),
-    (b"cross-origin-resource-policy", b"same-origin"),
-    (b"referrer-policy", b"no-referrer"),
-)
+_HEADERS = {
+    "Content-Security-Policy": POLICY,
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Referrer-Policy": "no-referrer",
+}
 
 
 def page_routes() -> list[Route]:
-    """Read the files of the page; return the routes that serve them."""
-    folder = Path(__file__).parent
+    """Read the files of the page, and return the routes that serve them."""
+    directory = Path(__file__).parent
     return [
-        Route(path, FileEndpoint((folder / name).read_bytes(), media_type, *_HEADERS), methods=["GET"])
+        file_route(path, (directory / name).read_bytes(), media_type, _HEADERS)
         for path, (name, media_type) in FILES.items()
     ]
