@@ -20,7 +20,7 @@ OPERATIONS: list[tuple[str, str, JSON]] = [
 ]
 
 BELOW_THE_APPLICATION = {
-    *("notHttp", "timeout", "queryTooLong", "targetTooLong", "headerTooLong", "tooManyFields"),
+    *("malformedRequest", "timeout", "queryTooLong", "targetTooLong", "headerTooLong", "tooManyFields"),
     "tooManyConnections",
 }
 """The examples of what the server answers to any request, without asking the application."""

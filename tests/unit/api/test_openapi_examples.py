@@ -75,8 +75,8 @@ def asked() -> Iterator[Asked]:
     yield Asked("PodFound", "deletedPod", app(gone()), f"{pod}?uid={UID}&includeDeleted=true")
     for name, query in {
         "nothing": "",
-        "tooMuch": "uid=U&id=U",
-        "half": "namespace=default",
+        "severalSelectors": "uid=U&id=U",
+        "nameWithoutNamespace": "namespace=default",
         "badId": "id=web",
         "badContainerID": "containerID=containerd://",
         "badIp": "ip=10.244.1.256",
@@ -116,7 +116,7 @@ def asked() -> Iterator[Asked]:
     yield Asked("PodsLookedUp", "found", here, many, "POST", two)
     yield Asked("PodsLookedUp", "deleted", app(gone()), f"{many}?includeDeleted=true", "POST", one)
     yield Asked("LookupBadRequest", "notJson", here, many, "POST", b"ids")
-    yield Asked("LookupBadRequest", "notThatJson", here, many, "POST", b"{}")
+    yield Asked("LookupBadRequest", "otherJson", here, many, "POST", b"{}")
     yield Asked("LookupBadRequest", "tooManyIds", here, many, "POST", too_many)
     yield Asked("LookupBadRequest", "badIncludeDeleted", here, f"{many}?includeDeleted=yes", "POST", one)
     yield Asked("LookupMethodNotAllowed", "method", here, many)
@@ -159,7 +159,7 @@ def test_every_example_of_the_application_s_is_asked_for() -> None:
     # tests/unit/test_waiting.py, test_long_answers.py and test_endpoints.py ask for these.
     elsewhere = {
         ("PodUnavailable", "tooManyWait"),
-        ("PodsUnavailable", "tooManyUnderWay"),
+        ("PodsUnavailable", "tooManyInProgress"),
         ("PodsUnavailable", "tooManyBodies"),
     }
     assert documented - elsewhere == {(sent.response, sent.example) for sent in asked()}
