@@ -200,7 +200,7 @@ def test_a_pod_that_is_forgotten_while_it_is_shown_stays_as_it_was(
     gone = {"error": "pod with ID shop/web not found"}
     page.route("**/api/v1/pod?**", lambda route: route.fulfill(status=404, json=gone))
     notice = page.locator(".notice")
-    expect(notice).to_have_text(f"404: {gone['error']}. This is what was known last.")
+    expect(notice).to_have_text(f"404: {gone['error']}. This is the last known state.")
     assert facts(page)["IP"] == "10.244.1.5"
     page.unroute("**/api/v1/pod?**")
     expect(notice).to_be_hidden()

@@ -1,18 +1,18 @@
 "use strict";
 
-// Pods are named by strangers: what the API says is put in as text, never as markup. What is on the screen is changed,
-// not drawn anew, so that focus and selection stay.
+// Names of pods may be hostile: responses are inserted as text, never as markup.
+// Elements are updated in place, so that focus and selection stay.
 
-const EVERY = 3000; // milliseconds from one look to the next
-const PATIENCE = 10000; // milliseconds
-const LOGIN = 120000; // milliseconds: a request waits while the browser asks for a password
-const ROWS = 50; // pods of a list at a time
-const STALE = 150; // seconds; a watch that is silent for 130 is opened anew
+const POLL_MS = 3000;
+const TIMEOUT_MS = 10000;
+const LOGIN_MS = 120000; // a request waits while the browser asks for a password
+const ROWS = 50; // pods per page
+const STALE = 150; // seconds; a watch that is silent for 130 is reopened
 const LONG = 400; // characters
 const LINES = 12;
 const FILTER_FROM = 12; // labels and annotations
-const DEEPEST = 20; // JSON that is nested deeper is shown as it is
-const UNSEEN = /(?![\t\n\u200c\u200d])([\p{Cc}\p{Cf}\p{Zl}\p{Zp}])/u; // joiners are part of scripts and emoji
+const DEEPEST = 20; // JSON nested deeper is not indented
+const INVISIBLE = /(?![\t\n\u200c\u200d])([\p{Cc}\p{Cf}\p{Zl}\p{Zp}])/u; // joiners are part of scripts and emoji
 
 const $ = (id) => document.getElementById(id);
 const number = (value) => value.toLocaleString("en");
@@ -23,10 +23,10 @@ function make(tag, properties = {}, ...children) {
   return element;
 }
 
-// Put in text. Characters that nobody sees, or that turn others around, are shown by their codes.
+// Invisible characters, and those that change the direction of text, are shown as codes.
 function write(element, text) {
   element.textContent = "";
-  for (const [at, piece] of text.split(UNSEEN).entries()) {
+  for (const [at, piece] of text.split(INVISIBLE).entries()) {
     element.append(at % 2 ? make("span", { className: "code" }, code(piece)) : piece);
   }
 }
@@ -36,10 +36,10 @@ function code(character) {
 }
 
 function plain(text) {
-  return text.split(UNSEEN).filter((_, at) => at % 2 === 0).join("");
+  return text.split(INVISIBLE).filter((_, at) => at % 2 === 0).join("");
 }
 
-// Indent JSON by its tokens: to parse it and write it anew would change long numbers and drop double keys.
+// Indents tokens: JSON.stringify(JSON.parse()) would change long numbers and drop duplicate keys.
 function pretty(text) {
   if (!/^\s*[{[]/.test(text)) return text;
   try {
@@ -84,16 +84,16 @@ function moment(time) {
 
 const search = (parameters) => "?" + new URLSearchParams(parameters);
 
-// For those who hear the page.
-function say(text) {
-  $("said").textContent = plain(text);
+// For screen readers.
+function announce(text) {
+  $("announcement").textContent = plain(text);
 }
 
 async function copy(text, button) {
   try {
     await navigator.clipboard.writeText(text);
   } catch {
-    // Without TLS there is no clipboard but by this old way.
+    // Without TLS only this old API works.
     const area = make("textarea", { value: text, className: "unseen" });
     document.body.append(area);
     area.select();
@@ -103,7 +103,7 @@ async function copy(text, button) {
   }
   const before = button.dataset.text ??= button.textContent;
   button.textContent = "Copied";
-  say("Copied");
+  announce("Copied");
   setTimeout(() => { button.textContent = before; }, 1500);
 }
 
@@ -115,11 +115,11 @@ function copyButton(what, text, shown = "Copy") {
 
 function flash(element) {
   element.classList.remove("changed");
-  void element.offsetWidth; // else the animation would not begin anew
+  void element.offsetWidth; // restarts the animation
   element.classList.add("changed");
 }
 
-// A name and its value in a list of them.
+// A name and its value.
 class Row {
   constructor(name, { mono, link, optional, quiet, json, copies = quiet ? false : undefined } = {}) {
     Object.assign(this, { link, optional, quiet, json, open: false });
@@ -163,7 +163,7 @@ class Row {
   }
 }
 
-// The labels of a pod, or its annotations.
+// Labels or annotations.
 class Pairs {
   constructor(title) {
     this.count = make("span");
@@ -204,14 +204,14 @@ class Pairs {
   }
 }
 
-// What is found. It stays when it cannot be found any more: then it is the last that is known.
+// A result. It stays as the last known state if later requests fail.
 class Found {
   heading = make("h2", { tabIndex: -1 });
   notice = make("p", { className: "notice", hidden: true });
 
   fail(answer) {
-    const text = `${answer.status}: ${answer.error}. This is what was known last.`;
-    if (this.notice.hidden) say(text);
+    const text = `${answer.status}: ${answer.error}. This is the last known state.`;
+    if (this.notice.hidden) announce(text);
     this.notice.hidden = false;
     write(this.notice, text);
   }
@@ -265,7 +265,7 @@ class Card extends Found {
     if (this.shownPhase !== phase) {
       write(this.phase, phase);
       this.phase.dataset.phase = phase;
-      say(this.shownPhase === undefined ? `Pod ${title}: ${phase}` : `Pod ${title} is now: ${phase}`);
+      announce(this.shownPhase === undefined ? `Pod ${title}: ${phase}` : `Pod ${title} is now: ${phase}`);
       if (this.shownPhase !== undefined) flash(this.phase);
       this.shownPhase = phase;
     }
@@ -284,7 +284,7 @@ class Card extends Found {
       age: answer.age === null ? "" : `confirmed by the API server ${span(answer.age)} ago`,
     };
     for (const [name, text] of Object.entries(facts)) this.facts[name].set(text);
-    // What did not change need not be looked through.
+    // Filtering unchanged pairs is slow.
     const pairs = JSON.stringify([pod.labels, pod.annotations]);
     if (pairs !== this.pairs) {
       this.pairs = pairs;
@@ -342,12 +342,12 @@ class List extends Found {
         [name, `${pod.namespace}/${pod.name}`], [phase, pod.phase], [ip, pod.podIP], [node, pod.nodeName],
         [created, ago(pod.createdAt)],
       ]) {
-        if (cell.said !== text) write(cell, cell.said = text);
+        if (cell.written !== text) write(cell, cell.written = text);
       }
       phase.dataset.phase = pod.phase;
     }
     const count = `${number(pods.length)} ${pods.length === 1 ? "pod" : "pods"}${more ? ", and there are more" : ""}`;
-    if (this.note.textContent === "") say(`Pods of ${this.of}: ${count}`);
+    if (this.note.textContent === "") announce(`Pods of ${this.of}: ${count}`);
     this.note.textContent = count;
     this.table.hidden = pods.length === 0;
     this.notice.hidden = true;
@@ -374,7 +374,7 @@ const REASONS = {
   503: "Not ready",
 };
 
-// What the API says when it has no answer.
+// An error.
 class Failure {
   heading = make("h2", { tabIndex: -1 });
   text = make("p", { className: "value" });
@@ -387,33 +387,33 @@ class Failure {
     this.heading.textContent = REASONS[answer.status] ?? `Error ${answer.status}`;
     document.title = `${this.heading.textContent} · pod-index`;
     this.note.textContent = answer.status === 404
-      ? "Pods that are gone are known for some minutes only. Should this one come, it is shown here."
+      ? "Deleted pods are kept for some minutes only. If this pod appears, it is shown here."
       : "";
-    say(`${this.heading.textContent}: ${answer.error}`);
+    announce(`${this.heading.textContent}: ${answer.error}`);
   }
 }
 
-// How the service is
+// The status of the service
 
-let since = null; // when it was found out of reach
-let refused = false; // without credentials, every further request would have the browser ask for them again
+let since = null; // when the service became unreachable
+let refused = false; // after a 401, further requests would show the login dialog again
 let age = null;
 
-class OutOfReach extends Error {}
+class Unreachable extends Error {}
 
-async function ask(path, patience, options) {
+async function ask(path, timeout, options) {
   let response, body;
   try {
-    const signal = AbortSignal.any([requests.signal, AbortSignal.timeout(patience)]);
+    const signal = AbortSignal.any([requests.signal, AbortSignal.timeout(timeout)]);
     response = await fetch(path, { cache: "no-store", signal, ...options });
     body = await response.text();
   } catch (problem) {
-    throw new OutOfReach(problem.message);
+    throw new Unreachable(problem.message);
   }
   try {
     body = JSON.parse(body);
   } catch {
-    body = {}; // a proxy has answered in its place
+    body = {}; // a response of a proxy
   }
   const { ok, status, headers } = response;
   const answer = { ok, status, body, age: null, matchedBy: headers.get("Matched-By") };
@@ -423,42 +423,42 @@ async function ask(path, patience, options) {
   return answer;
 }
 
-function tell(state, text) {
+function setStatus(state, text) {
   const status = $("status");
   status.dataset.state = state;
   if (status.textContent !== text) status.textContent = text;
 }
 
 function showStatus(ready) {
-  if (since !== null) say("pod-index answers again");
+  if (since !== null) announce("pod-index answers again");
   since = null;
-  if (!ready.ok) return tell("warn", `Not ready: ${plain(ready.error)}`);
+  if (!ready.ok) return setStatus("warn", `Not ready: ${plain(ready.error)}`);
   const pods = `${number(ready.body.podCount)} ${ready.body.podCount === 1 ? "pod" : "pods"}`;
-  if (refused) return tell("warn", `${pods} · lookups: Unauthorized`);
-  tell(age > STALE ? "warn" : "good", age === null ? pods : `${pods} · data ${span(age)} old`);
+  if (refused) return setStatus("warn", `${pods} · lookups: Unauthorized`);
+  setStatus(age > STALE ? "warn" : "good", age === null ? pods : `${pods} · data ${span(age)} old`);
 }
 
-function showOutOfReach() {
+function showUnreachable() {
   if (since === null) {
     since = new Date();
-    say("pod-index cannot be reached");
+    announce("pod-index cannot be reached");
   }
   if (!drawn && asked.kind !== "nothing") {
     show(new Failure());
-    drawn.fail({ status: 0, error: "pod-index does not answer; this page goes on asking" });
+    drawn.fail({ status: 0, error: "pod-index does not respond; this page keeps trying" });
   }
-  tell("bad", `Not reachable since ${since.toLocaleTimeString()} · trying again`);
+  setStatus("bad", `Not reachable since ${since.toLocaleTimeString()} · trying again`);
 }
 
-// What is asked for, and what is shown of it
+// The query and its result
 
 let asked = {};
 let drawn = null; // a Card, a List or a Failure
-let settled = ""; // "missing" or "refused": an answer that need not be asked for again
-let moved = false; // whether a person has just gone elsewhere
-let turn = 0; // answers to earlier turns come too late
+let settled = ""; // "missing" or "refused": no need to repeat the request
+let moved = false; // after navigation
+let turn = 0; // responses of earlier turns are ignored
 let timer = 0;
-let requests = new AbortController(); // those of this turn
+let requests = new AbortController(); // of this turn
 
 function read() {
   const given = new URLSearchParams(location.search);
@@ -473,7 +473,7 @@ function show(next) {
   $("result").ariaBusy = "false";
   if (!moved) return;
   moved = false;
-  // What had the focus may be gone.
+  // The focused element may have been removed.
   if (document.activeElement === document.body) next.heading.focus({ preventScroll: true });
 }
 
@@ -494,7 +494,7 @@ function begin() {
   if (asked.kind === "nothing") {
     $("result").replaceChildren($("examples").content.cloneNode(true));
     document.title = "pod-index";
-    say("");
+    announce("");
     moved = false;
   }
   look();
@@ -509,30 +509,30 @@ function look() {
 
 async function round(mine) {
   try {
-    const [ready] = await Promise.all([ask("ready", PATIENCE), refused ? null : lookUp(mine)]);
+    const [ready] = await Promise.all([ask("ready", TIMEOUT_MS), refused ? null : lookUp(mine)]);
     if (mine === turn) showStatus(ready);
   } catch (problem) {
-    if (!(problem instanceof OutOfReach)) throw problem;
-    if (mine === turn) showOutOfReach();
+    if (!(problem instanceof Unreachable)) throw problem;
+    if (mine === turn) showUnreachable();
   } finally {
-    if (mine === turn && document.visibilityState === "visible") timer = setTimeout(look, EVERY);
+    if (mine === turn && document.visibilityState === "visible") timer = setTimeout(look, POLL_MS);
   }
 }
 
 async function lookUp(mine) {
   const open = asked.kind !== "nothing" && settled === "";
   if (!open) {
-    // One request that tells the age of the data, and whether the pod that was missing has come.
+    // One request for the age of the data, and for the missing pod.
     const ids = settled === "missing" ? [asked.id] : [];
     const address = "api/v1/pods/lookup?includeDeleted=true";
-    const answer = await ask(address, LOGIN, { method: "POST", body: JSON.stringify({ ids }) });
+    const answer = await ask(address, LOGIN_MS, { method: "POST", body: JSON.stringify({ ids }) });
     if (mine !== turn || !answer.body.results?.[0]?.pod) return;
   }
   const { id, node, namespace, after } = asked;
   const address = asked.kind === "pod"
     ? "api/v1/pod" + search({ id, includeDeleted: true })
     : "api/v1/pods" + search({ node, namespace, limit: ROWS, continue: after });
-  const answer = await ask(address, LOGIN);
+  const answer = await ask(address, LOGIN_MS);
   if (mine !== turn) return;
   settled = answer.ok || answer.status >= 500 ? "" : answer.status === 404 ? "missing" : "refused";
   if (!answer.ok) {
@@ -556,7 +556,7 @@ $("form").addEventListener("submit", (event) => {
   go(id && search({ id }));
 });
 
-// A field drops line breaks, which would join the paths of a cgroup file.
+// An input field drops line breaks, which would join the lines of a cgroup file.
 $("id").addEventListener("paste", (event) => {
   const text = event.clipboardData.getData("text");
   if (!/[\r\n]/.test(text)) return;
