@@ -1,4 +1,4 @@
-"""What is done beside answering a lookup: counting it for the metrics, and telling who asks."""
+"""The cost of counting a lookup for the metrics, and of authenticating it."""
 
 from pathlib import Path
 
@@ -9,54 +9,54 @@ from tests.benchmarks.lookups import lookup
 from tests.benchmarks.processes import SUBJECT_CORE, Helper
 
 SECTION = "counting"
-NAMES = {COUNTED: "counted for the metrics", LOGIN: "by who has the login", TOKEN: "by who has a token"}
+NAMES = {COUNTED: "counted for the metrics", LOGIN: "with basic authentication", TOKEN: "with a bearer token"}
 FLOORS = {
     COUNTED: (UNCOUNTED, "the same, not counted"),
     LOGIN: (COUNTED, "the same, counted, without authentication"),
     TOKEN: (COUNTED, "the same, counted, without authentication"),
 }
-"""For each variant the one that it is compared with."""
+"""The variant that each variant is compared with."""
 ALONE, SERVED = "alone", "served"
 WHERE = {ALONE: "without a server", SERVED: "with the server"}
 CONNECTIONS = 32
 
 
 def measure(plan: Plan, main: Path) -> tuple[list[Figure], list[str]]:
-    """Call the application in turns with and without each; see as well what a lookup takes that comes by HTTP.
+    """Measure the variants without a server, and the counted variant over HTTP too.
 
-    There, half a microsecond is lost in what sockets take now and then. So it is measured without them.
+    Over HTTP, the variance of sockets would hide differences of half a microsecond.
     """
     runs = Runs()
     load = Load(wrk=plan.wrk)
     environ = {"PYTHONPATH": str(main.parent)}
     with Helper("lookupcost", str(plan.index_pods), on=SUBJECT_CORE, environ=environ) as helper:
-        described = helper.read()
-        paths = [lookup(uid) for uid in described["uids"]]
+        served_index = helper.read()
+        paths = [lookup(uid) for uid in served_index["uids"]]
 
         def alone() -> None:
-            taken = helper.ask("measure", seconds=plan.seconds)
-            runs.add(ALONE, **{name: taken[name] * 1e6 for name in VARIANTS})
+            seconds = helper.ask("measure", seconds=plan.seconds)
+            runs.add(ALONE, **{name: seconds[name] * 1e6 for name in VARIANTS})
 
         def served() -> None:
             before = helper.ask("cpu")["cpu"]
-            done = load.run(described["port"], paths, connections=CONNECTIONS, seconds=plan.seconds)
+            done = load.run(served_index["port"], paths, connections=CONNECTIONS, seconds=plan.seconds)
             runs.add(SERVED, **{COUNTED: (helper.ask("cpu")["cpu"] - before) / done["requests"] * 1e6})
 
         interleaved(plan.runs, alone, served)
     figures = [_figure(plan, runs, variant, where) for where in WHERE for variant in NAMES]
     added = {figure.name: (figure.ratio - 1) * 100 for figure in figures if WHERE[SERVED] in figure.name}
     return figures, [
-        "counting: with the server is what a counted lookup takes by HTTP, plus or minus the difference without it",
+        "counting: with the server: the counted lookup over HTTP, plus or minus the difference without a server",
         *(f"counting: {name}: {percent:+.1f} %" for name, percent in added.items()),
     ]
 
 
 def _values(runs: Runs, where: str, variant: str) -> list[float]:
-    """What a lookup takes in each run, as this variant."""
+    """The CPU time of a lookup of this variant in each run, in microseconds."""
     if where == ALONE:
         return runs.of(ALONE, variant)
-    together = zip(*(runs.of(*of) for of in ((SERVED, COUNTED), (ALONE, variant), (ALONE, COUNTED))), strict=True)
-    return [served + alone - counted for served, alone, counted in together]
+    runs_of_all = zip(*(runs.of(*key) for key in ((SERVED, COUNTED), (ALONE, variant), (ALONE, COUNTED))), strict=True)
+    return [served + alone - counted for served, alone, counted in runs_of_all]
 
 
 def _figure(plan: Plan, runs: Runs, variant: str, where: str) -> Figure:

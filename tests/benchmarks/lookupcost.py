@@ -1,8 +1,8 @@
-"""What a lookup costs in the application alone, with and without what is done beside answering it.
+"""Measure the cost of a lookup in the application alone, with and without counting and authentication.
 
-The argument is the number of pods. A line of JSON tells the port at which the application is served too; then come
-commands: ``["measure", {"seconds": ...}]`` tells the CPU of a lookup by variant, ``["cpu", {}]`` that of the process.
-It ends with its stdin.
+The argument is the number of pods. The first line of JSON on stdout has the port at which the application is served
+too, and the UIDs. Commands on stdin: ``["measure", {"seconds": ...}]`` prints the CPU time of a lookup by variant,
+``["cpu", {}]`` that of the process. The program ends when stdin ends.
 """
 
 import asyncio
@@ -34,10 +34,10 @@ from tests.support.operator_process import free_port
 from tests.support.served import listing
 
 UNCOUNTED, COUNTED, LOGIN, TOKEN = VARIANTS = ("uncounted", "counted", "login", "token")
-"""``counted`` is the application as it is by default; ``login`` and ``token`` have authentication besides."""
+"""``counted`` is the default application; ``login`` and ``token`` add authentication."""
 
 ROUND = 500
-"""How many lookups of one variant there are before it is the next one's turn: about 2 ms."""
+"""The number of lookups of a variant in a round: about 2 ms."""
 
 NAME, PASSWORD, SECRET = "ann", "correct horse battery staple", "0123456789abcdef" * 4
 
@@ -47,10 +47,10 @@ Variant = tuple[ASGIApp, Sequence[Scope]]
 
 
 class Uncounted(PodEndpoint):
-    """Answers plain lookups as its base does, and counts none."""
+    """Answers plain lookups without counting them."""
 
     async def answer_plain(self, scope: Scope, send: Send) -> bool:
-        """Do all that the base does but for the lines that count."""
+        """Do the same as PodEndpoint, without the lines that count."""
         query: bytes = scope["query_string"]
         if query.startswith(b"uid=") and query.isascii():
             record = self._index.lookup(query[4:].decode())
@@ -61,7 +61,7 @@ class Uncounted(PodEndpoint):
 
 
 def variants(index: PodIndex, uids: Sequence[str], token_file: Path, stats: Stats) -> dict[str, Variant]:
-    """The applications, and the lookups for each, which all find their pod."""
+    """The applications and their lookups, all of which are hits."""
     token_file.write_text(f"{SECRET}\n")
     login = Settings(basic_auth_username=NAME, basic_auth_password=PASSWORD)
     token = Settings(auth_token_file=str(token_file))
@@ -75,25 +75,25 @@ def variants(index: PodIndex, uids: Sequence[str], token_file: Path, stats: Stat
 
 
 async def measure(subjects: Mapping[str, Variant], seconds: float) -> dict[str, float]:
-    """Call the applications in turns for so long; return the CPU of a lookup by variant, in seconds.
+    """Call the applications in turns for ``seconds``; return the CPU time of a lookup by variant, in seconds.
 
-    That is the median of the counted one, and for the others the median difference in one round is added: a machine
-    that is slow for a while is so for the whole round.
+    It is the median of the counted variant, and for the others that plus the median difference within a round: if the
+    machine is slow for a while, it is slow for the whole round.
     """
-    until = time.monotonic() + seconds
+    deadline = time.monotonic() + seconds
     rounds: dict[str, list[float]] = {name: [] for name in subjects}
     lookups = {name: itertools.cycle(scopes) for name, (_, scopes) in subjects.items()}
-    while not rounds[COUNTED] or time.monotonic() < until:
+    while not rounds[COUNTED] or time.monotonic() < deadline:
         for name, (application, _) in subjects.items():
             chosen = list(itertools.islice(lookups[name], ROUND))
-            began = time.process_time()
+            started = time.process_time()
             for scope in chosen:
                 await application(scope, _receive, _send)
-            rounds[name].append((time.process_time() - began) / ROUND)
+            rounds[name].append((time.process_time() - started) / ROUND)
     counted = rounds[COUNTED]
     return {
-        name: statistics.median(counted) + statistics.median(map(operator.sub, taken, counted))
-        for name, taken in rounds.items()
+        name: statistics.median(counted) + statistics.median(map(operator.sub, durations, counted))
+        for name, durations in rounds.items()
     }
 
 
@@ -134,8 +134,8 @@ def _scopes(uids: Sequence[str], authorization: bytes | None = None) -> list[Sco
     headers = [(b"host", b"localhost:8080"), (b"user-agent", b"curl/8.14.1"), (b"accept", b"*/*")]
     if authorization is not None:
         headers.append((b"authorization", authorization))
-    asked = {"type": "http", "method": "GET", "path": POD_PATH, "root_path": "", "headers": headers}
-    return [{**asked, "query_string": b"uid=%b" % uid.encode()} for uid in uids]
+    scope = {"type": "http", "method": "GET", "path": POD_PATH, "root_path": "", "headers": headers}
+    return [{**scope, "query_string": b"uid=%b" % uid.encode()} for uid in uids]
 
 
 def _pod(number: int) -> Pod:
@@ -151,7 +151,7 @@ def _age() -> float | None:
 
 
 async def _receive() -> Message:
-    raise AssertionError("nobody reads the body of a lookup")
+    raise AssertionError("a lookup does not read the body")
 
 
 async def _send(message: Message) -> None:

@@ -45,15 +45,15 @@ async def port(app: Starlette) -> AsyncIterator[int]:
 
 @pytest.mark.parametrize("abruptly", [True, False])
 async def test_a_client_that_hangs_up_leaves_its_place(abruptly: bool, app: Starlette, port: int) -> None:
-    room = app.state.context.lookup_waiters
+    waiters = app.state.context.lookup_waiters
     _, writer = await asyncio.open_connection("127.0.0.1", port)
     writer.write(REQUEST)
-    await eventually_true(lambda: len(room) == 1)
+    await eventually_true(lambda: len(waiters) == 1)
     if abruptly:
         writer.transport.abort()
     else:
         writer.close()
-    await eventually_true(lambda: len(room) == 0, within=5)
+    await eventually_true(lambda: len(waiters) == 0, within=5)
 
 
 async def test_a_connection_goes_on_after_a_wait(app: Starlette, index: PodIndex, port: int) -> None:

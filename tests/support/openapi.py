@@ -1,4 +1,4 @@
-"""The OpenAPI document, as the tests read it."""
+"""Access to the parts of the OpenAPI document."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -19,15 +19,15 @@ OPERATIONS: list[tuple[str, str, JSON]] = [
     (path, method, operation) for path, methods in DOCUMENT["paths"].items() for method, operation in methods.items()
 ]
 
-BELOW_THE_APPLICATION = {
+SERVER_ERRORS = {
     *("malformedRequest", "timeout", "queryTooLong", "targetTooLong", "headerTooLong", "tooManyFields"),
     "tooManyConnections",
 }
-"""The examples of what the server answers to any request, without asking the application."""
+"""The examples of errors that the server responds with before the application is called."""
 
 
 def resolved(value: JSON) -> JSON:
-    """What a reference refers to, or the value itself."""
+    """The target of a reference, or the value itself."""
     found: Any = value
     while "$ref" in found:
         found = DOCUMENT
@@ -37,17 +37,17 @@ def resolved(value: JSON) -> JSON:
 
 
 def validator(schema: JSON) -> Draft202012Validator:
-    """A validator of a schema of the document, whose references begin at the document's root."""
+    """A validator of a schema of the document, with references from the document's root."""
     return Draft202012Validator({**schema, "components": COMPONENTS}, format_checker=FormatChecker())
 
 
 def media_types(*holders: JSON) -> Iterator[JSON]:
-    """The contents that responses or request bodies may have."""
+    """The media types of responses or request bodies."""
     for holder in holders:
         yield from holder.get("content", {}).values()
 
 
 def examples(holder: JSON) -> JSON:
-    """The values of the examples of a parameter, a header or a content, by their names."""
+    """The values of the examples of a parameter, a header or a media type, by name."""
     found = {name: example["value"] for name, example in holder.get("examples", {}).items()}
     return found | ({"example": holder["example"]} if "example" in holder else {})

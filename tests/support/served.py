@@ -1,4 +1,4 @@
-"""An index that is served without a network, and pods for it; the first is the one that the README tells of."""
+"""Pods, indexes with them, and the API on an index without a network."""
 
 import contextlib
 from collections.abc import AsyncIterator, Sequence
@@ -19,7 +19,7 @@ CONFIG_HASH = "0123456789abcdef0123456789abcdef"
 
 
 def example_pod(version: int = 1, *, ip: str = "10.244.1.5", container_id: str = CONTAINER_ID) -> Pod:
-    """The pod of the README's examples; "" for what it does not have yet."""
+    """The pod of the examples in the documentation; "" for fields that are not set yet."""
     return Pod(
         metadata=PodMetadata(
             uid=UID,
@@ -41,7 +41,7 @@ def example_pod(version: int = 1, *, ip: str = "10.244.1.5", container_id: str =
 
 
 def static_pod(version: int = 1) -> Pod:
-    """The mirror of a static pod, whose kubelet knows it as CONFIG_HASH."""
+    """The mirror pod of a static pod, whose kubelet knows it as CONFIG_HASH."""
     annotations = {"kubernetes.io/config.hash": CONFIG_HASH, "kubernetes.io/config.mirror": CONFIG_HASH}
     return simple_pod("00000000-0000-0000-0000-00000000aaaa", version, name="etcd", annotations=annotations)
 
@@ -61,17 +61,17 @@ def simple_pod(
 
 
 def listing(*pods: Pod, at: int = 1_000) -> ListPage:
-    """A whole listing of all namespaces."""
+    """A complete listing of all namespaces."""
     return ListPage(scope="", pods=list(pods), begins=True, complete_at=at)
 
 
 def change(pod: Pod) -> Delta:
-    """What a watch of all namespaces says of a pod."""
+    """A watch event of all namespaces."""
     return Delta("", pod)
 
 
 def synced_index(*pods: Pod, **options: Any) -> PodIndex:
-    """An index that knows these pods and has had a complete listing."""
+    """An index with these pods after a complete listing."""
     index = PodIndex(**options)
     index.replace_page(listing(*pods))
     return index
@@ -81,22 +81,22 @@ def synced_index(*pods: Pod, **options: Any) -> PodIndex:
 async def served(
     index: PodIndex, age: float | None = 0.0, settings: Settings | None = None, **options: Any
 ) -> AsyncIterator[httpx.AsyncClient]:
-    """A client of the API on the index, in this process; the options are those of the application."""
+    """A client of the API on the index, in this process; the options go to ``create_app``."""
     transport = httpx.ASGITransport(create_app(index, lambda: age, settings, **options), raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
         yield client
 
 
 def http_scope(path: str, query: bytes = b"", method: str = "GET") -> dict[str, Any]:
-    """A request as a server hands it to an ASGI application."""
+    """The ASGI scope of a request."""
     return {"type": "http", "method": method, "path": path, "query_string": query, "headers": [], "root_path": ""}
 
 
 def receiving(messages: Sequence[Message]) -> Receive:
-    """The messages, and an error for whoever wants more than there are."""
-    left = iter(messages)
+    """An ASGI ``receive`` of these messages; further calls fail."""
+    remaining = iter(messages)
 
     async def receive() -> Message:
-        return next(left)
+        return next(remaining)
 
     return receive

@@ -1,4 +1,4 @@
-"""What a line of the access log says."""
+"""Lines of the access log."""
 
 import json
 import logging
@@ -18,13 +18,13 @@ async def _answer(scope: Scope, receive: Receive, send: Send) -> None:
     await respond(send, 404, b"{}")
 
 
-async def _say_nothing(scope: Scope, receive: Receive, send: Send) -> None:
+async def _no_response(scope: Scope, receive: Receive, send: Send) -> None:
     pass
 
 
 async def _fail(scope: Scope, receive: Receive, send: Send) -> None:
     await respond(send, 500, b"{}")
-    raise RuntimeError("a fault")
+    raise RuntimeError("an error")
 
 
 async def ask(app: Any, **scope: Any) -> list[Message]:
@@ -46,34 +46,34 @@ def _logged(caplog: pytest.LogCaptureFixture) -> None:
 
 
 @pytest.mark.parametrize("address", ["10.0.0.7", "::ffff:10.0.0.7"])
-async def test_it_says_what_was_asked_and_answered_and_by_whom(address: str, caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_line_has_the_request_the_status_and_the_client(address: str, caplog: pytest.LogCaptureFixture) -> None:
     headers = [(b"authorization", b"Bearer t0ken")]
     sent = await ask(_answer, client=(address, 4711), raw_path=b"/api/v1/p%6Fd", headers=headers)
     assert [message["type"] for message in sent] == ["http.response.start", "http.response.body"]
     (record,) = caplog.records
-    said, _, rest = record.getMessage().partition(" in ")
-    assert (said, rest.partition(" ")[2]) == ("GET /api/v1/p%6Fd?uid=U 404", "ms for 10.0.0.7")
+    request, _, rest = record.getMessage().partition(" in ")
+    assert (request, rest.partition(" ")[2]) == ("GET /api/v1/p%6Fd?uid=U 404", "ms for 10.0.0.7")
     fields = {name: getattr(record, name) for name in ("method", "target", "status", "client")}
     assert fields == {"method": "GET", "target": "/api/v1/p%6Fd?uid=U", "status": 404, "client": "10.0.0.7"}
     assert 0 <= record.__dict__["milliseconds"] < 1000
     assert "t0ken" not in json.dumps(record.__dict__, default=str)
 
 
-async def test_a_client_that_is_gone_has_no_status(caplog: pytest.LogCaptureFixture) -> None:
-    await ask(_say_nothing)
+async def test_a_request_without_a_response_has_no_status(caplog: pytest.LogCaptureFixture) -> None:
+    await ask(_no_response)
     (message,) = caplog.messages
     assert message.startswith("GET /api/v1/pod?uid=U without a response in ")
     assert message.endswith(" ms for -")
 
 
-async def test_a_fault_is_logged_and_goes_on_to_who_reports_it(caplog: pytest.LogCaptureFixture) -> None:
-    with pytest.raises(RuntimeError, match="a fault"):
+async def test_an_exception_is_logged_and_raised_again(caplog: pytest.LogCaptureFixture) -> None:
+    with pytest.raises(RuntimeError, match="an error"):
         await ask(_fail)
     assert caplog.messages[0].startswith("GET /api/v1/pod?uid=U 500 in ")
 
 
-async def test_what_is_no_request_is_none_of_its_business(caplog: pytest.LogCaptureFixture) -> None:
-    assert await ask(_say_nothing, type="lifespan") == []
+async def test_only_http_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    assert await ask(_no_response, type="lifespan") == []
     assert caplog.messages == []
 
 
@@ -93,7 +93,7 @@ async def test_no_request_breaks_or_forges_a_line(path: bytes, query: bytes) -> 
     assert line.isascii()
 
 
-async def test_a_path_that_is_only_decoded_cannot_either(caplog: pytest.LogCaptureFixture) -> None:
+async def test_no_decoded_path_breaks_or_forges_a_line(caplog: pytest.LogCaptureFixture) -> None:
     await ask(_answer, path="/a\nGET /b\x1b[2J é", query_string=b"")
     assert caplog.messages[0].startswith("GET /a\\x0aGET /b\\x1b[2J \\xc3\\xa9 404 in ")
 
@@ -105,7 +105,7 @@ async def test_a_long_query_is_cut(caplog: pytest.LogCaptureFixture) -> None:
 
 
 @pytest.mark.parametrize("query", [b"access_token=t0ken", b"uid=U&Access_Token=t0ken", b"access_token=t0ken&wait=1s"])
-async def test_a_token_that_is_sent_in_the_query_is_not_shown(query: bytes, caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_token_in_the_query_is_not_logged(query: bytes, caplog: pytest.LogCaptureFixture) -> None:
     await ask(_answer, query_string=query)
     shown = query.decode().replace("t0ken", "...")
     assert caplog.messages[0].startswith(f"GET /api/v1/pod?{shown} 404 in ")

@@ -1,4 +1,4 @@
-"""Query strings of any kind: read, or refused in one bounded line."""
+"""Any query string is parsed, or refused in one bounded line."""
 
 import urllib.parse
 from collections.abc import Callable
@@ -40,29 +40,31 @@ QUERIES = (
 )
 
 
-@given(query=QUERIES, kinds=st.frozensets(st.sampled_from(sorted(INDEX_NAMES))))
-@example(query=b"uid=U&wait=" + b"9" * 8000, kinds=INDEX_NAMES)
-@example(query=b"id=" + b"/pods/" * 1300, kinds=INDEX_NAMES)
-@example(query=b"uid=" + b"&" * 9000, kinds=INDEX_NAMES)
-def test_whatever_is_sent_it_is_read_or_refused_in_one_bounded_line(query: bytes, kinds: frozenset[IndexName]) -> None:
-    for read in (queries.parse_lookup, queries.parse_list):
-        match outcome(read, query, kinds):
+@given(query=QUERIES, index_names=st.frozensets(st.sampled_from(sorted(INDEX_NAMES))))
+@example(query=b"uid=U&wait=" + b"9" * 8000, index_names=INDEX_NAMES)
+@example(query=b"id=" + b"/pods/" * 1300, index_names=INDEX_NAMES)
+@example(query=b"uid=" + b"&" * 9000, index_names=INDEX_NAMES)
+def test_any_query_is_parsed_or_refused_in_one_bounded_line(query: bytes, index_names: frozenset[IndexName]) -> None:
+    for parse in (queries.parse_lookup, queries.parse_list):
+        match outcome(parse, query, index_names):
             case LookupQuery() as lookup:
                 assert lookup.identifiers
                 assert 0.0 <= lookup.wait_seconds <= queries.WAIT_MAX_SECONDS
             case ListQuery() as listing:
                 assert listing.node or listing.namespace
                 assert 1 <= listing.limit <= queries.LIST_MAX
-            case RequestError() as refused:
-                assert refused.status in (400, 414)
-                assert len(str(refused)) <= 300
-                assert str(refused).isprintable()
+            case RequestError() as refusal:
+                assert refusal.status in (400, 414)
+                assert len(str(refusal)) <= 300
+                assert str(refusal).isprintable()
 
 
 def outcome(
-    read: Callable[[bytes, frozenset[IndexName]], LookupQuery | ListQuery], query: bytes, kinds: frozenset[IndexName]
+    parse: Callable[[bytes, frozenset[IndexName]], LookupQuery | ListQuery],
+    query: bytes,
+    index_names: frozenset[IndexName],
 ) -> LookupQuery | ListQuery | RequestError:
     try:
-        return read(query, kinds)
-    except RequestError as refused:
-        return refused
+        return parse(query, index_names)
+    except RequestError as refusal:
+        return refusal

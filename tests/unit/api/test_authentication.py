@@ -1,4 +1,4 @@
-"""Who is let in, and what the others are told."""
+"""Authentication: accepted credentials, and challenges."""
 
 import base64
 from pathlib import Path
@@ -25,7 +25,7 @@ LOOKUP = f"/api/v1/pod?uid={UID}"
 
 
 def basic(text: str | bytes, scheme: str = "Basic") -> bytes:
-    """The header of a login."""
+    """The Authorization header of a login."""
     return f"{scheme} {base64.b64encode(text if isinstance(text, bytes) else text.encode()).decode()}".encode()
 
 
@@ -62,7 +62,7 @@ async def ask(
         b"BEARER  other==",
     ],
 )
-async def test_who_has_the_login_or_a_token_is_let_in(header: bytes, authenticator: Authenticator) -> None:
+async def test_valid_credentials_are_accepted(header: bytes, authenticator: Authenticator) -> None:
     answer = await ask(authenticator, header)
     assert (answer.status_code, answer.json()["uid"]) == (200, UID)
     assert "www-authenticate" not in answer.headers
@@ -97,7 +97,7 @@ async def test_who_has_the_login_or_a_token_is_let_in(header: bytes, authenticat
         b"Bearer t0ken" + b" " * HEADER_LIMIT,
     ],
 )
-async def test_everybody_else_is_told_how_to_be_known(header: bytes, authenticator: Authenticator) -> None:
+async def test_other_credentials_are_401_with_all_challenges(header: bytes, authenticator: Authenticator) -> None:
     answer = await ask(authenticator, header)
     assert (answer.status_code, answer.content) == (401, b'{"error":"Unauthorized"}')
     assert answer.headers.get_list("www-authenticate") == [BASIC, BEARER]
@@ -105,19 +105,19 @@ async def test_everybody_else_is_told_how_to_be_known(header: bytes, authenticat
 
 
 @pytest.mark.parametrize("token", [b"", b"T0ken", b"t0ke", b"t0ken=", b"other", b"t0ken other==", b"\xff", b'"t0ken"'])
-async def test_who_sends_a_wrong_token_is_told_that_it_is_wrong(token: bytes, authenticator: Authenticator) -> None:
+async def test_a_wrong_token_is_401_with_invalid_token(token: bytes, authenticator: Authenticator) -> None:
     answer = await ask(authenticator, b"Bearer " + token)
     assert (answer.status_code, answer.content) == (401, b'{"error":"Unauthorized"}')
     assert answer.headers.get_list("www-authenticate") == [BASIC, WRONG_TOKEN]
 
 
-async def test_several_headers_are_refused_right_ones_too(authenticator: Authenticator) -> None:
+async def test_several_headers_are_refused_even_if_valid(authenticator: Authenticator) -> None:
     answer = await ask(authenticator, b"Bearer t0ken", basic("ann:s3:cr:et"))
     assert (answer.status_code, answer.headers.get_list("www-authenticate")) == (401, [BASIC, BEARER])
     assert (await ask(authenticator, b"Bearer t0ken", b"Bearer t0ken")).status_code == 401
 
 
-async def test_each_way_alone_names_its_own_challenge_and_refuses_the_other(tokens: TokenFile) -> None:
+async def test_each_scheme_alone_has_its_own_challenge_and_refuses_the_other(tokens: TokenFile) -> None:
     login = Authenticator(Login("ann", "s3cret"), None)
     assert (await ask(login, basic("ann:s3cret"))).status_code == 200
     answer = await ask(login, b"Bearer t0ken")
@@ -128,11 +128,11 @@ async def test_each_way_alone_names_its_own_challenge_and_refuses_the_other(toke
     assert (answer.status_code, answer.headers.get_list("www-authenticate")) == (401, [BEARER])
 
 
-async def test_a_token_in_the_query_is_none(authenticator: Authenticator) -> None:
+async def test_a_token_in_the_query_is_refused(authenticator: Authenticator) -> None:
     assert (await ask(authenticator, path=f"{LOOKUP}&access_token=t0ken")).status_code == 401
 
 
-async def test_a_login_beyond_ascii_is_one_in_utf_8() -> None:
+async def test_a_login_is_utf_8() -> None:
     authenticator = Authenticator(Login("zoë", "geh€im"), None)
     assert (await ask(authenticator, basic("zoë:geh€im"))).status_code == 200
     assert (await ask(authenticator, basic("zoë:geh€im".encode("cp1252")))).status_code == 401
@@ -158,15 +158,13 @@ async def test_everything_below_the_api_is_protected(method: str, path: str, aut
     ("path", "status"),
     [("/health", 200), ("/ready", 200), ("/", 200), ("//api/v1/pod", 404), ("/API/v1/pod", 404), ("/api/v1", 404)],
 )
-async def test_the_probes_are_open_and_so_is_what_is_not_there(
-    path: str, status: int, authenticator: Authenticator
-) -> None:
+async def test_probes_and_unknown_paths_are_open(path: str, status: int, authenticator: Authenticator) -> None:
     assert (await ask(authenticator, path=path)).status_code == status
     assert (await ask(authenticator, b"Basic nonsense", path=path)).status_code == status
 
 
 @pytest.mark.parametrize(("setting", "status"), [("true", 401), ("", 200)])
-async def test_metrics_are_protected_by_a_setting(setting: str, status: int) -> None:
+async def test_metrics_are_protected_if_the_setting_says_so(setting: str, status: int) -> None:
     environ = {"BASIC_AUTH_USERNAME": "ann", "BASIC_AUTH_PASSWORD": "s3cret", "AUTH_METRICS": setting}
     authenticator = Authenticator.from_settings(Settings.from_environ(environ))
     assert authenticator is not None
@@ -174,8 +172,8 @@ async def test_metrics_are_protected_by_a_setting(setting: str, status: int) -> 
     assert (await ask(authenticator, basic("ann:s3cret"), path="/metrics")).status_code == 200
 
 
-def test_every_route_is_protected_but_the_probes_the_metrics_and_files_which_hold_nothing() -> None:
-    """A new one has to be decided on: here, and in PROTECTED."""
+def test_every_route_is_protected_except_probes_metrics_and_static_files() -> None:
+    """For a new route, decide here and in PROTECTED whether it is protected."""
     routes = {route.path for route in create_app(PodIndex(), lambda: None).routes if isinstance(route, Route)}
     assert {path for path in routes if not path.startswith(PROTECTED)} == {
         "/health",
@@ -186,18 +184,18 @@ def test_every_route_is_protected_but_the_probes_the_metrics_and_files_which_hol
     }
 
 
-async def test_before_the_first_sync_it_is_401_too(authenticator: Authenticator) -> None:
+async def test_wrong_credentials_are_401_before_the_first_sync(authenticator: Authenticator) -> None:
     async with served(PodIndex(), None, authenticator=authenticator) as client:
         answer = await client.get(LOOKUP)
     assert (answer.status_code, answer.headers["age"]) == (401, "0")
 
 
-async def test_nothing_is_in_the_way_where_nothing_is_configured() -> None:
+async def test_without_settings_there_is_no_authentication() -> None:
     assert Authenticator.from_settings(Settings()) is None
     assert (await ask(None, b"Basic nonsense")).status_code == 200
 
 
-async def test_the_settings_make_the_guard(tmp_path: Path) -> None:
+async def test_the_settings_configure_the_authenticator(tmp_path: Path) -> None:
     (tmp_path / "tokens").write_text("t0ken")
     login = Authenticator.from_settings(Settings(basic_auth_username="ann", basic_auth_password="s3cret"))
     assert (await ask(login, basic("ann:s3cret"))).status_code == 200
@@ -219,7 +217,7 @@ HEADERS = (
 @example(headers=[basic("ann:s3:cr:et")])
 @example(headers=[b"Bearer " + b"=" * 100_000])
 @example(headers=[b"Basic " + b"A" * 100_000])
-def test_whatever_is_sent_it_is_let_in_or_refused(headers: list[bytes], authenticator: Authenticator) -> None:
+def test_any_header_is_accepted_or_refused(headers: list[bytes], authenticator: Authenticator) -> None:
     challenges = authenticator.challenges([(b"authorization", value) for value in headers])
     right = headers in ([basic("ann:s3:cr:et")], [b"Bearer t0ken"], [b"Bearer other=="])
     assert (challenges == ()) == right
@@ -229,7 +227,7 @@ def test_whatever_is_sent_it_is_let_in_or_refused(headers: list[bytes], authenti
 
 
 @given(username=st.text(max_size=8), password=st.text(max_size=8))
-def test_every_login_lets_itself_in_and_no_other(username: str, password: str) -> None:
+def test_a_login_accepts_itself_only(username: str, password: str) -> None:
     username = username.replace(":", "").encode("utf-8", "replace").decode()
     password = password.encode("utf-8", "replace").decode()
     login = Login(username, password)

@@ -1,4 +1,4 @@
-"""``POST /api/v1/pods/lookup``: many pods at once."""
+"""``POST /api/v1/pods/lookup``: batch lookups."""
 
 import json
 from collections.abc import Iterator
@@ -32,7 +32,7 @@ PATH = "/api/v1/pods/lookup"
 INDEX = synced_index(example_pod())
 
 
-async def test_pods_are_told_in_the_order_asked_and_as_often_and_what_is_unknown_is_null() -> None:
+async def test_results_are_in_the_order_of_the_ids_and_unknown_pods_are_null() -> None:
     index = synced_index(example_pod(), static_pod())
     ids = ["10.244.1.5", UID, "10.0.0.1", "nonsense", "", UID, CONFIG_HASH, f"/pod{UID}/{CONTAINER_ID}", "default/etcd"]
     async with served(index) as client:
@@ -63,7 +63,7 @@ async def test_ids_come_back_as_they_were_sent(ids: list[str]) -> None:
         assert all((result["pod"] is None) == (result["id"] not in {UID, "10.244.1.5"}) for result in results)
 
 
-async def test_a_pair_of_surrogates_is_one_character() -> None:
+async def test_a_surrogate_pair_is_one_character() -> None:
     async with served(synced_index()) as client:
         answer = await client.post(PATH, content=rb'{"ids": ["\ud83d\ude00"]}')
     assert answer.content == '{"results":[{"id":"\N{GRINNING FACE}","pod":null}]}'.encode()
@@ -72,7 +72,7 @@ async def test_a_pair_of_surrogates_is_one_character() -> None:
 @pytest.mark.parametrize(
     ("query", "deleted"), [("", False), ("?includeDeleted=false", False), ("?includeDeleted=true", True)]
 )
-async def test_deleted_pods_are_among_the_results_if_asked_for(query: str, deleted: bool) -> None:
+async def test_deleted_pods_are_included_if_the_query_says_so(query: str, deleted: bool) -> None:
     index = synced_index(example_pod(), now=lambda: 0.0)
     index.delete(change(example_pod(2_000)))
     async with served(index) as client:
@@ -87,7 +87,7 @@ async def test_a_key_that_is_switched_off_is_unknown() -> None:
     assert [result["pod"] is None for result in answer.json()["results"]] == [True, False]
 
 
-async def test_before_the_first_sync_all_or_nothing_is_answered() -> None:
+async def test_before_the_first_sync_one_miss_fails_the_batch() -> None:
     index = PodIndex()
     index.replace_page(ListPage(scope="", pods=[example_pod()], begins=True))
     async with served(index) as client:
@@ -131,7 +131,7 @@ async def test_more_than_1000_are_refused() -> None:
         ),
         *(b'{"ids": [null]}', b'{"ids": [1]}', b'{"ids": [["x"]]}', b'{"IDs": ["x"]}', b'{"ids": ["x"]} more'),
         *(b'{"ids": ["\xff"]}', b'{"ids": ["\n"]}', b'{"ids": ["x]}', b'\xef\xbb\xbf{"ids": []}'),
-        # What is half a character cannot be told back as JSON.
+        # A lone surrogate cannot be encoded in UTF-8.
         *(rb'{"ids": ["\ud800"]}', rb'{"ids": ["\udc00 and more"]}', b'{"ids": ["\xed\xa0\x80"]}'),
         *(b"[" * 100_000, b'{"x": ' + b"[" * 100_000, b'{"ids": ' + b"[" * 100_000),
     ],
@@ -147,18 +147,18 @@ async def test_a_body_of_another_form_is_refused_in_one_bounded_line(body: bytes
 
 
 @given(st.binary() | st.builds(lambda rest: b'{"ids": [' + rest, st.binary()))
-async def test_no_body_is_a_fault_of_ours(body: bytes) -> None:
+async def test_no_body_is_an_internal_error(body: bytes) -> None:
     async with served(INDEX) as client:
         assert (await client.post(PATH, content=body)).status_code in (200, 400)
 
 
-async def test_a_query_that_cannot_be_read_is_refused() -> None:
+async def test_an_invalid_query_is_refused() -> None:
     async with served(synced_index()) as client:
         answer = await client.post(f"{PATH}?includeDeleted=x", json={"ids": []})
     assert (answer.status_code, answer.json()) == (400, {"error": "includeDeleted must be true or false, not 'x'"})
 
 
-async def test_a_body_of_256_kib_is_read_and_one_byte_more_is_413() -> None:
+async def test_a_body_of_256_kib_is_accepted_and_one_byte_more_is_413() -> None:
     body = b'{"ids": []}'.ljust(256 * 1024)
     async with served(synced_index()) as client:
         assert (await client.post(PATH, content=body)).status_code == 200
@@ -167,7 +167,7 @@ async def test_a_body_of_256_kib_is_read_and_one_byte_more_is_413() -> None:
 
 
 async def answers(messages: list[Message], index: PodIndex = INDEX) -> list[Message]:
-    """What is sent for a body that comes in these parts; to want more of them is an error."""
+    """The response to a body in these parts; reading more parts is an error."""
     sent: list[Message] = []
 
     async def send(message: Message) -> None:
@@ -178,7 +178,7 @@ async def answers(messages: list[Message], index: PodIndex = INDEX) -> list[Mess
 
 
 def parts(*bodies: bytes) -> Iterator[Message]:
-    """A body that comes in parts, and is never told to end."""
+    """A body in parts, without an end."""
     return ({"type": "http.request", "body": body, "more_body": True} for body in bodies)
 
 
@@ -191,18 +191,18 @@ async def test_a_body_may_come_in_parts() -> None:
     assert content["body"].startswith(b'{"results":[{"id":"%b","pod":{' % UID.encode())
 
 
-async def test_a_body_without_end_is_413_as_soon_as_it_is_too_long() -> None:
+async def test_an_endless_body_is_413_as_soon_as_it_is_too_long() -> None:
     part = b"x" * 1024
     start, _ = await answers([*parts(*[part] * (Settings().max_body_bytes // 1024), b"x")])
     assert start["status"] == 413
 
 
 @pytest.mark.parametrize("before", [[], [b'{"ids": []}'], [b"{", b'"ids"']])
-async def test_a_client_that_breaks_off_is_not_answered(before: list[bytes]) -> None:
+async def test_a_client_that_disconnects_gets_no_response(before: list[bytes]) -> None:
     assert await answers([*parts(*before), {"type": "http.disconnect"}]) == []
 
 
-async def test_a_long_answer_is_never_in_memory_as_a_whole() -> None:
+async def test_a_long_response_is_sent_in_chunks() -> None:
     index = synced_index(simple_pod("long", annotations={"a": "x" * 10_000}))
     record = index.lookup("long") or b""
     start, *contents = await answers(

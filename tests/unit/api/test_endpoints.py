@@ -1,4 +1,4 @@
-"""The endpoints of pods: what finds a pod, what its answer says, and which headers it has."""
+"""Lookups: identifiers, responses and their headers."""
 
 import asyncio
 
@@ -54,7 +54,7 @@ NOT_FOUND = [
 
 
 @pytest.mark.parametrize(("query", "by"), ANSWERED_BY)
-async def test_a_pod_is_found_by_whatever_is_known_of_it(query: str, by: str) -> None:
+async def test_a_pod_is_found_by_each_of_its_identifiers(query: str, by: str) -> None:
     async with served(synced_index(example_pod(), static_pod()), age=2.9) as client:
         answer = await client.get(f"/api/v1/pod?{query}")
     assert (answer.status_code, answer.content) == (200, RECORD)
@@ -67,14 +67,14 @@ async def test_a_pod_is_found_by_whatever_is_known_of_it(query: str, by: str) ->
 
 
 @pytest.mark.parametrize("parameter", ["uid", "id"])
-async def test_a_static_pod_is_found_by_the_uid_that_its_kubelet_gave_it(parameter: str) -> None:
+async def test_a_static_pod_is_found_by_its_config_hash(parameter: str) -> None:
     async with served(synced_index(example_pod(), static_pod())) as client:
         answer = await client.get(f"/api/v1/pod?{parameter}={CONFIG_HASH}")
     assert (answer.status_code, answer.content) == (200, encode_record(static_pod()))
     assert answer.headers["matched-by"] == "config.hash"
 
 
-async def test_the_innermost_pod_that_is_known_is_meant() -> None:
+async def test_the_innermost_known_pod_is_returned() -> None:
     outer, inner = "a" * 8 + UID[8:], "b" * 8 + UID[8:]
     path = f"/kubepods/pod{outer}/{CONTAINER_ID}/kubepods/pod{inner}"
     async with served(synced_index(simple_pod(outer), simple_pod(inner, name="inner"))) as client:
@@ -84,7 +84,7 @@ async def test_the_innermost_pod_that_is_known_is_meant() -> None:
 
 
 @pytest.mark.parametrize(("query", "message"), NOT_FOUND)
-async def test_a_pod_that_is_unknown_is_404_and_the_message_says_by_what(query: str, message: str) -> None:
+async def test_an_unknown_pod_is_404_and_the_error_names_its_identifier(query: str, message: str) -> None:
     async with served(synced_index(example_pod())) as client:
         answer = await client.get(f"/api/v1/pod?{query}")
     assert (answer.status_code, answer.json()) == (404, {"error": message})
@@ -125,14 +125,14 @@ async def test_before_the_first_sync_a_miss_is_503_and_a_hit_is_200(query: str, 
         ("POST", "/api/v1/pods/lookup?" + "x" * 9000, 414),
     ],
 )
-async def test_every_answer_of_the_api_tells_the_age_of_the_data(method: str, path: str, status: int) -> None:
+async def test_every_response_of_the_api_has_the_age_of_the_data(method: str, path: str, status: int) -> None:
     async with served(synced_index(example_pod()), age=61.7) as client:
         answer = await client.request(method, path)
     assert (answer.status_code, answer.headers["age"]) == (status, "61")
     assert answer.headers["content-type"] == "application/json"
 
 
-async def test_answers_that_are_too_much_or_too_early_or_our_fault_tell_the_age_too() -> None:
+async def test_errors_have_the_age_of_the_data_too() -> None:
     index = PodIndex()
     async with served(index, age=5) as client:
         for path in ("/api/v1/pod?uid=U", "/api/v1/pods?node=n"):
@@ -149,7 +149,7 @@ async def test_answers_that_are_too_much_or_too_early_or_our_fault_tell_the_age_
             assert answer.content == b'{"error":"internal error"}'
 
 
-async def test_before_the_api_server_has_confirmed_anything_the_age_counts_from_the_start() -> None:
+async def test_before_the_first_confirmation_the_age_is_the_uptime() -> None:
     async with served(PodIndex(), age=None) as client:
         answer = await client.get("/api/v1/pod?uid=U")
     assert 0 <= int(answer.headers["age"]) < 60
@@ -165,7 +165,7 @@ async def test_before_the_api_server_has_confirmed_anything_the_age_counts_from_
         ("/api/v1/pod", "POST", "GET, HEAD"),
     ],
 )
-async def test_another_method_is_405_with_those_that_are_allowed(path: str, method: str, allow: str) -> None:
+async def test_another_method_is_405_with_the_allowed_ones(path: str, method: str, allow: str) -> None:
     async with served(synced_index()) as client:
         answer = await client.request(method, path)
     assert (answer.status_code, answer.headers["allow"]) == (405, allow)
@@ -185,12 +185,12 @@ async def test_a_key_that_is_switched_off_is_400() -> None:
         assert (await client.get(f"/api/v1/pod?uid={UID}")).status_code == 200
         answer = await client.get("/api/v1/pods?node=node-1")
         assert answer.json() == {"error": "lookups by node are switched off by LOOKUP_KEYS"}
-        # A namespace is looked through, and needs no key.
+        # Namespaces need no index.
         assert len((await client.get("/api/v1/pods?namespace=default")).json()["pods"]) == 1
 
 
 @pytest.mark.parametrize(("query", "by"), ANSWERED_BY)
-async def test_a_deleted_pod_is_found_by_who_asks_for_deleted_ones_only(query: str, by: str) -> None:
+async def test_a_deleted_pod_is_found_with_include_deleted_only(query: str, by: str) -> None:
     index = synced_index(example_pod(), now=lambda: 1704153600.9)
     index.delete(change(example_pod(2_000)))
     async with served(index) as client:
@@ -204,7 +204,7 @@ async def test_a_deleted_pod_is_found_by_who_asks_for_deleted_ones_only(query: s
 @pytest.mark.parametrize(
     "query", ["ip=10.244.1.5", "namespace=default&name=example-pod", f"containerID={CONTAINER_ID}"]
 )
-async def test_a_pod_that_lives_comes_before_a_deleted_one_and_of_these_the_last(query: str) -> None:
+async def test_an_existing_pod_precedes_a_deleted_one_and_the_last_deleted_precedes_earlier_ones(query: str) -> None:
     def incarnation(number: int) -> Delta:
         pod = example_pod(number)
         pod.metadata.uid = f"{number}" * 8 + UID[8:]
@@ -220,7 +220,7 @@ async def test_a_pod_that_lives_comes_before_a_deleted_one_and_of_these_the_last
         assert (answer["uid"][0], "deletedAt" in answer) == ("2", True)
 
 
-async def test_of_all_that_an_id_may_name_the_likeliest_is_meant_though_it_is_deleted() -> None:
+async def test_the_most_specific_identifier_wins_even_if_its_pod_is_deleted() -> None:
     inner = "b" * 8 + UID[8:]
     index = synced_index(example_pod(), simple_pod(inner))
     index.delete(change(simple_pod(inner, 2_000)))
@@ -231,7 +231,7 @@ async def test_of_all_that_an_id_may_name_the_likeliest_is_meant_though_it_is_de
             assert answer.json()["uid"] == uid
 
 
-async def test_a_deleted_pod_is_forgotten_when_its_time_is_over() -> None:
+async def test_a_deleted_pod_is_forgotten_after_the_retention() -> None:
     now = 0.0
     index = synced_index(example_pod(), now=lambda: now, retention_seconds=300)
     index.replace_page(listing(at=2_000))
@@ -242,7 +242,7 @@ async def test_a_deleted_pod_is_forgotten_when_its_time_is_over() -> None:
                 assert (now, answer.status_code) == (now, status)
 
 
-async def test_what_a_pod_has_in_it_is_told_as_it_is() -> None:
+async def test_annotations_are_returned_unchanged() -> None:
     text = '\u2028"\\\n\N{SNOWMAN}\0'
     index = synced_index(simple_pod("s", annotations={text: text}))
     async with served(index) as client:
@@ -254,7 +254,7 @@ async def test_what_a_pod_has_in_it_is_told_as_it_is() -> None:
 @pytest.mark.parametrize(
     ("method", "path"), [("GET", "/api/v1/pod"), ("GET", "/api/v1/pods"), ("POST", "/api/v1/pods/lookup")]
 )
-async def test_a_query_of_8192_bytes_is_read_and_a_longer_one_is_not(method: str, path: str) -> None:
+async def test_a_query_of_8192_bytes_is_accepted_and_a_longer_one_is_414(method: str, path: str) -> None:
     longest = f"namespace=default&name=example-pod&x={'x' * 8192}"[:8192]
     stats = Stats()
     async with served(synced_index(example_pod()), stats=stats) as client:
@@ -266,7 +266,7 @@ async def test_a_query_of_8192_bytes_is_read_and_a_longer_one_is_not(method: str
     assert errors == [{"/api/v1/pod": "none", "/api/v1/pods": "list", "/api/v1/pods/lookup": "many"}[path]]
 
 
-async def test_the_longest_query_and_body_are_settings() -> None:
+async def test_the_limits_of_query_and_body_are_settings() -> None:
     settings = Settings(max_query_bytes=100, max_body_bytes=1024)
     async with served(synced_index(example_pod()), settings=settings) as client:
         answer = await client.get(f"/api/v1/pod?uid={'x' * 97}")
@@ -275,7 +275,7 @@ async def test_the_longest_query_and_body_are_settings() -> None:
         assert (answer.status_code, answer.json()) == (413, {"error": "body is longer than 1024 bytes"})
 
 
-async def test_a_body_that_does_not_come_is_too_late_and_the_connection_of_no_more_use() -> None:
+async def test_a_slow_body_is_408_and_closes_the_connection() -> None:
     sent: list[Message] = []
 
     async def receive() -> Message:
@@ -291,7 +291,7 @@ async def test_a_body_that_does_not_come_is_too_late_and_the_connection_of_no_mo
     assert (b"connection", b"close") in sent[0]["headers"]
 
 
-async def test_bodies_that_are_being_read_are_bounded_together() -> None:
+async def test_incomplete_bodies_are_bounded_together() -> None:
     app = create_app(synced_index(), lambda: 0.0, Settings(max_body_bytes=1024))
     go_on = asyncio.Event()
     waiting: list[Receive] = []
@@ -311,7 +311,7 @@ async def test_bodies_that_are_being_read_are_bounded_together() -> None:
         return receive
 
     async def ignore(_: Message) -> None:
-        raise AssertionError("nobody is there to answer")
+        raise AssertionError("the client is gone")
 
     scope = http_scope("/api/v1/pods/lookup", method="POST")
     readers = [asyncio.create_task(app(scope, half_a_body(), ignore)) for _ in range(BODIES_MAX)]

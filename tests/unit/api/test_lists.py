@@ -14,7 +14,7 @@ PATH = "/api/v1/pods"
 
 
 async def page(client: httpx.AsyncClient, **parameters: Any) -> tuple[list[str], str | None]:
-    """The UIDs of a page, and what continues it."""
+    """The UIDs of a page, and its ``continue``."""
     answer = await client.get(PATH, params=parameters)
     assert answer.status_code == 200, answer.content
     found = answer.json()
@@ -28,7 +28,7 @@ async def pages(client: httpx.AsyncClient, **parameters: Any) -> list[list[str]]
     found = [uids]
     while more is not None:
         uids, more = await page(client, **parameters, **{"continue": more})
-        assert uids > found[-1], "it would never end"
+        assert uids > found[-1], "the paging would never end"
         found.append(uids)
     return found
 
@@ -60,7 +60,7 @@ async def test_pods_of_a_node_or_a_namespace_or_both_are_listed(query: dict[str,
         assert await page(client, **query) == (uids, None)
 
 
-async def test_records_are_those_of_lookups() -> None:
+async def test_lists_have_the_records_of_lookups() -> None:
     index = synced_index(simple_pod("a"), simple_pod("b"), simple_pod("c"))
     a, b = index.lookup("a"), index.lookup("b")
     assert a is not None
@@ -75,14 +75,14 @@ async def test_records_are_those_of_lookups() -> None:
 
 @pytest.mark.parametrize("number", [0, 1, 6])
 @pytest.mark.parametrize("limit", [1, 2, 3, 5, 6, 7])
-async def test_there_are_as_many_pages_as_are_needed_and_none_is_empty(number: int, limit: int) -> None:
+async def test_no_page_is_empty(number: int, limit: int) -> None:
     uids = [f"u{n}" for n in range(number)]
     async with served(synced_index(*(simple_pod(uid) for uid in uids))) as client:
         found = await pages(client, node="node-1", limit=limit)
     assert found == [uids[at : at + limit] for at in range(0, number, limit)] or found == [[]] == [uids]
 
 
-async def test_a_page_has_500_pods_unless_asked_otherwise_and_5000_at_the_most() -> None:
+async def test_a_page_has_500_pods_by_default_and_at_most_5000() -> None:
     uids = [f"{n:05}" for n in range(5_001)]
     async with served(synced_index(*(simple_pod(uid) for uid in uids))) as client:
         assert await page(client, namespace="default") == (uids[:500], "00499")
@@ -90,7 +90,7 @@ async def test_a_page_has_500_pods_unless_asked_otherwise_and_5000_at_the_most()
         assert (await client.get(PATH, params={"namespace": "default", "limit": 5001})).status_code == 400
 
 
-async def test_a_page_goes_on_behind_a_pod_that_is_gone_meanwhile() -> None:
+async def test_paging_continues_after_a_deleted_pod() -> None:
     index = synced_index(*(simple_pod(uid) for uid in "abcd"))
     async with served(index) as client:
         assert await page(client, node="node-1", limit=2) == (["a", "b"], "b")
@@ -102,12 +102,12 @@ async def test_a_page_goes_on_behind_a_pod_that_is_gone_meanwhile() -> None:
     ("text", "uids"),
     [("", "abc"), ("\0", "abc"), ("A", "abc"), ("aa", "bc"), ("bé\n", "c"), ("zzz", ""), ("\N{SNOWMAN}", "")],
 )
-async def test_nonsense_to_continue_from_is_a_place_in_the_order(text: str, uids: str) -> None:
+async def test_any_continue_value_is_a_position_in_the_order(text: str, uids: str) -> None:
     async with served(synced_index(*(simple_pod(uid) for uid in "abc"))) as client:
         assert await page(client, node="node-1", **{"continue": text}) == (list(uids), None)
 
 
-async def test_before_the_first_sync_no_list_is_told() -> None:
+async def test_before_the_first_sync_a_list_is_503() -> None:
     index = PodIndex()
     index.replace_page(ListPage(scope="", pods=[simple_pod("a")], begins=True))
     async with served(index) as client:
@@ -124,7 +124,7 @@ async def test_deleted_pods_are_not_listed() -> None:
 
 
 @pytest.mark.parametrize("seed", range(25))
-async def test_every_pod_that_lives_through_the_paging_is_in_one_page_whatever_comes_and_goes(seed: int) -> None:
+async def test_a_pod_that_exists_during_the_paging_is_on_one_page(seed: int) -> None:
     chance = random.Random(seed)
     uids = chance.sample(range(10_000), 60)
     staying, going = uids[:30], set(uids[30:])
@@ -137,7 +137,7 @@ async def test_every_pod_that_lives_through_the_paging_is_in_one_page_whatever_c
     async with served(index) as client:
         while more is not None:
             found, more = await page(client, limit=chance.randint(1, 8), **parameters, **{"continue": more})
-            assert not seen or found[:1] > seen[-1:] or not found, "it would never end"
+            assert not seen or found[:1] > seen[-1:] or not found, "the paging would never end"
             seen += found
             for _ in range(chance.randint(0, 10)):
                 version += 1
@@ -153,7 +153,7 @@ async def test_every_pod_that_lives_through_the_paging_is_in_one_page_whatever_c
     assert all(int(uid) % modulus == rest for uid in seen)
 
 
-async def test_a_pod_that_lives_is_told_even_if_others_come_and_go_while_a_page_is_made() -> None:
+async def test_an_existing_pod_is_selected_while_others_come_and_go() -> None:
     index = synced_index(*(simple_pod(f"{n:06}") for n in range(3 * SLICE)))
     staying = [f"{n:06}" for n in range(0, 3 * SLICE, 2)]
     slices = index.select(namespace="default")

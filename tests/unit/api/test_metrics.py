@@ -1,4 +1,4 @@
-"""What ``/metrics`` tells of what has happened."""
+"""``/metrics``."""
 
 import asyncio
 import configparser
@@ -12,16 +12,14 @@ import prometheus_client
 import pytest
 from prometheus_client.openmetrics import parser as openmetrics
 from prometheus_client.parser import text_string_to_metric_families
-from starlette.types import Message, Receive, Scope, Send
 
 import pod_index
 from pod_index.api.authentication import Authenticator, Login
-from pod_index.api.middleware import RequestMetricsMiddleware
 from pod_index.informer import client as api_client
 from pod_index.pods import Added, Bookmark, Deleted, Modified
 from pod_index.stats import API_FAILURES, EVENTS, REQUEST_SECONDS, RESULTS, SELECTORS, Histogram, Stats
 from pod_index.store.index import PodIndex
-from tests.support.served import CONTAINER_ID, UID, change, example_pod, http_scope, served, simple_pod, synced_index
+from tests.support.served import CONTAINER_ID, UID, change, example_pod, served, simple_pod, synced_index
 
 GONE = "00000000-0000-0000-0000-00000000dead"
 TEXT = "text/plain; version=0.0.4; charset=utf-8"
@@ -36,7 +34,7 @@ Samples = dict[tuple[str, frozenset[str]], float]
 
 
 def parsed(text: str) -> Samples:
-    """Every sample by its name and its labels' values."""
+    """The samples by name and label values."""
     return {
         (sample.name, frozenset(sample.labels.values())): sample.value
         for family in text_string_to_metric_families(text)
@@ -67,7 +65,7 @@ async def client(index: PodIndex) -> AsyncIterator[httpx.AsyncClient]:
         yield client
 
 
-async def test_connections_are_told_and_why_they_were_cut() -> None:
+async def test_connections_and_the_reasons_of_their_end_are_exported() -> None:
     stats = Stats()
     stats.connections = 3
     stats.connections_cut["slow"] += 2
@@ -81,7 +79,7 @@ async def test_connections_are_told_and_why_they_were_cut() -> None:
 # ---- the state
 
 
-async def test_the_state_is_told_as_it_is(client: httpx.AsyncClient, index: PodIndex) -> None:
+async def test_the_current_state_is_exported(client: httpx.AsyncClient, index: PodIndex) -> None:
     samples = await scrape(client)
     assert value(samples, "pods") == 1
     assert value(samples, "deleted_pods") == 1
@@ -91,14 +89,14 @@ async def test_the_state_is_told_as_it_is(client: httpx.AsyncClient, index: PodI
     assert value(samples, "build_info", pod_index.__version__, platform.python_version())
 
 
-async def test_there_is_no_age_before_the_api_server_has_confirmed_anything() -> None:
+async def test_there_is_no_age_before_the_first_confirmation() -> None:
     async with served(PodIndex(), age=None) as client:
         samples = await scrape(client)
     assert value(samples, "synced") == value(samples, "pods") == 0
     assert ("pod_index_age_seconds", frozenset()) not in samples
 
 
-async def test_pods_whose_time_is_over_are_not_among_the_deleted() -> None:
+async def test_expired_pods_are_not_counted_as_deleted() -> None:
     now = 1_000.0
     index = synced_index(example_pod(), retention_seconds=60.0, now=lambda: now)
     index.delete(change(example_pod(2)))
@@ -108,10 +106,10 @@ async def test_pods_whose_time_is_over_are_not_among_the_deleted() -> None:
         assert value(await scrape(client), "deleted_pods") == 0
 
 
-async def test_who_waits_is_told_while_it_waits(client: httpx.AsyncClient) -> None:
+async def test_waiting_lookups_are_counted(client: httpx.AsyncClient) -> None:
     waiting = asyncio.create_task(client.get("/api/v1/pod?uid=U&wait=300ms"))
     for _ in range(3):
-        await asyncio.sleep(0)  # It has to come to its wait.
+        await asyncio.sleep(0)  # The request has to reach its wait.
     assert value(await scrape(client), "waiters") == 1
     await waiting
     samples = await scrape(client)
@@ -121,13 +119,13 @@ async def test_who_waits_is_told_while_it_waits(client: httpx.AsyncClient) -> No
     assert value(samples, "request_duration_seconds_bucket", "/api/v1/pod", "1.0") == 1
 
 
-def test_the_version_is_the_package_s() -> None:
+def test_the_version_is_that_of_the_package() -> None:
     setup = configparser.ConfigParser()
     setup.read(Path(__file__).parents[3] / "setup.cfg")
     assert pod_index.__version__ == setup["metadata"]["version"]
 
 
-async def test_the_process_and_its_python_are_there_too(client: httpx.AsyncClient) -> None:
+async def test_metrics_of_the_process_and_of_python_are_exported(client: httpx.AsyncClient) -> None:
     names = {name for name, _ in await scrape(client)}
     assert {"process_resident_memory_bytes", "process_cpu_seconds_total", "python_info"} <= names
     assert {name for name in names if not name.startswith("pod_index_")} == {
@@ -186,7 +184,7 @@ async def test_a_miss_before_the_first_sync_is_an_error() -> None:
         assert value(samples, "lookups_total", selector, "miss") == 0, selector
 
 
-async def test_each_of_many_at_once_is_counted(client: httpx.AsyncClient) -> None:
+async def test_each_pod_of_a_batch_is_counted(client: httpx.AsyncClient) -> None:
     ids = [UID, "default/example-pod", GONE, "//", "10.0.0.1"]
     await client.post("/api/v1/pods/lookup?includeDeleted=true", json={"ids": ids})
     await client.post("/api/v1/pods/lookup", content=b"{")
@@ -197,7 +195,7 @@ async def test_each_of_many_at_once_is_counted(client: httpx.AsyncClient) -> Non
     assert value(samples, "requests_total", "/api/v1/pods/lookup", "400") == 1
 
 
-async def test_a_list_is_a_hit_if_there_is_any_pod(client: httpx.AsyncClient) -> None:
+async def test_a_list_with_any_pod_is_a_hit(client: httpx.AsyncClient) -> None:
     for query in ("node=node-1", "node=none", "namespace=default", ""):
         await client.get(f"/api/v1/pods?{query}")
     samples = await scrape(client)
@@ -229,7 +227,7 @@ async def test_requests_are_counted_by_route_and_status(client: httpx.AsyncClien
     assert value(samples, "lookups_total", "uid", "hit") == 4
 
 
-async def test_a_request_that_is_not_let_in_is_counted_too() -> None:
+async def test_an_unauthorized_request_is_counted() -> None:
     async with served(PodIndex(), authenticator=Authenticator(Login("ann", "s3cret"), None)) as client:
         for path in ("/api/v1/pod", "/api/v1/nothing"):
             assert (await client.get(path)).status_code == 401
@@ -238,27 +236,7 @@ async def test_a_request_that_is_not_let_in_is_counted_too() -> None:
         assert value(samples, "requests_total", route, "401") == 1
 
 
-async def test_a_request_that_fails_is_a_500_and_one_that_is_left_a_499() -> None:
-    stats = Stats()
-
-    async def fail(scope: Scope, receive: Receive, send: Send) -> None:
-        raise RuntimeError
-
-    async def leave(scope: Scope, receive: Receive, send: Send) -> None:
-        pass
-
-    async def nothing(*_: Message) -> Message:
-        raise AssertionError
-
-    with pytest.raises(RuntimeError):
-        await RequestMetricsMiddleware(fail, stats, frozenset({"/a"}))(http_scope("/a"), nothing, nothing)  # type: ignore[arg-type]
-    await RequestMetricsMiddleware(leave, stats, frozenset())(http_scope("/a"), nothing, nothing)  # type: ignore[arg-type]
-    await RequestMetricsMiddleware(leave, stats, frozenset())({"type": "lifespan"}, nothing, nothing)  # type: ignore[arg-type]
-    counted = {key: histogram.count for key, histogram in stats.requests.items()}
-    assert counted == {("/a", 500): 1, ("other", 499): 1}
-
-
-async def test_nobody_can_make_more_series_than_there_are(client: httpx.AsyncClient) -> None:
+async def test_requests_cannot_add_series(client: httpx.AsyncClient) -> None:
     for path in ("/api/v1/pod", "/api/v1/pods", "/health", "/ready", "/metrics", "/elsewhere"):
         for method in ("GET", "DELETE"):
             await client.request(method, path)
@@ -282,7 +260,7 @@ async def test_nobody_can_make_more_series_than_there_are(client: httpx.AsyncCli
 # ---- the formats
 
 
-async def test_both_formats_are_valid_and_say_the_same(client: httpx.AsyncClient) -> None:
+async def test_both_formats_are_valid_and_equivalent(client: httpx.AsyncClient) -> None:
     await client.get(f"/api/v1/pod?uid={UID}")
     await client.get('/"\\')
     text = await client.get("/metrics")
@@ -326,14 +304,12 @@ async def test_both_formats_are_valid_and_say_the_same(client: httpx.AsyncClient
         (";;,,=;q=1;version", TEXT),
     ],
 )
-async def test_the_format_is_the_one_that_is_asked_for(
-    accept: str, content_type: str, client: httpx.AsyncClient
-) -> None:
+async def test_accept_chooses_the_format(accept: str, content_type: str, client: httpx.AsyncClient) -> None:
     answer = await client.get("/metrics", headers={"Accept": accept})
     assert (answer.status_code, answer.headers["content-type"]) == (200, content_type)
 
 
-async def test_metrics_are_read_like_everything_else(client: httpx.AsyncClient) -> None:
+async def test_metrics_answer_get_and_head_only(client: httpx.AsyncClient) -> None:
     assert (await client.head("/metrics")).status_code == 200
     refused = await client.post("/metrics")
     assert (refused.status_code, refused.headers["allow"]) == (405, "GET, HEAD")
@@ -343,14 +319,14 @@ async def test_metrics_are_read_like_everything_else(client: httpx.AsyncClient) 
 # ---- counting
 
 
-def test_a_duration_counts_in_the_first_bucket_that_holds_it() -> None:
+def test_a_duration_counts_in_the_first_bucket_that_contains_it() -> None:
     durations = Histogram((0.1, 1.0))
     for seconds in (0.0, 0.1, 0.5, 1.0, 2.0, math.inf):
         durations.observe(seconds)
     assert (durations.buckets, durations.count) == ([2, 2, 2], 6)
 
 
-async def test_buckets_hold_all_that_is_less(client: httpx.AsyncClient) -> None:
+async def test_buckets_are_cumulative(client: httpx.AsyncClient) -> None:
     for _ in range(5):
         await client.get(f"/api/v1/pod?uid={UID}")
     samples = await scrape(client)
@@ -360,14 +336,14 @@ async def test_buckets_hold_all_that_is_less(client: httpx.AsyncClient) -> None:
     assert buckets[-1] == 5
 
 
-def test_everything_that_can_happen_has_its_place() -> None:
+def test_every_error_and_event_has_a_label_value() -> None:
     classes = [found for found in vars(api_client).values() if isinstance(found, type)]
     assert {error.reason for error in classes if issubclass(error, api_client.ApiError)} == set(API_FAILURES)
     assert {kind.__name__.lower() for kind in (Added, Modified, Deleted, Bookmark)} == set(EVENTS)
     assert {"uid", "id", "containerID", "ip"} < set(SELECTORS)
 
 
-async def test_nothing_is_shared_between_two_applications() -> None:
+async def test_two_applications_share_no_metrics() -> None:
     before = [family.name for family in prometheus_client.REGISTRY.collect()]
     async with served(synced_index()) as one, served(PodIndex()) as other:
         await one.get("/health")

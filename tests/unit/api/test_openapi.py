@@ -33,7 +33,6 @@ from pod_index.store.index import PodIndex
 from pod_index.store.indexers import INDEX_NAMES
 from tests.support.documents import OPERATOR, table
 from tests.support.openapi import (
-    BELOW_THE_APPLICATION,
     COMPONENTS,
     DOCUMENT,
     HEADERS,
@@ -42,6 +41,7 @@ from tests.support.openapi import (
     PARAMETERS,
     RESPONSES,
     SCHEMAS,
+    SERVER_ERRORS,
     examples,
     media_types,
     resolved,
@@ -56,7 +56,7 @@ def parameters(operation: JSON, where: str = "query") -> dict[str, JSON]:
 
 
 def error_examples() -> set[tuple[int, str]]:
-    """The status and the text of every error that an operation has as an example."""
+    """The status and the message of every example of an error."""
     return {
         (int(status), body["error"])
         for _, _, operation in OPERATIONS
@@ -80,7 +80,7 @@ def test_its_paths_and_methods_are_the_routes() -> None:
     }
 
 
-async def test_it_is_served_to_everybody_with_the_version() -> None:
+async def test_it_is_served_without_authentication_and_has_the_version() -> None:
     async with served(PodIndex(), authenticator=Authenticator(Login("ann", "s3cret"), None)) as client:
         answer = await client.get(PATH)
         assert (answer.status_code, answer.headers["content-type"]) == (200, "application/json")
@@ -90,19 +90,19 @@ async def test_it_is_served_to_everybody_with_the_version() -> None:
     assert (known.status_code, known.content) == (304, b"")
 
 
-def test_no_two_operations_have_one_name_and_every_tag_is_explained() -> None:
+def test_operation_ids_are_unique_and_every_tag_is_described() -> None:
     names = [operation["operationId"] for _, _, operation in OPERATIONS]
     assert len(set(names)) == len(names)
     tags = {tag for _, _, operation in OPERATIONS for tag in operation["tags"]}
     assert {tag["name"] for tag in DOCUMENT["tags"]} == tags
 
 
-def test_nothing_in_it_is_without_use() -> None:
+def test_every_component_is_used() -> None:
     text = json.dumps(DOCUMENT)
     for kind in ("schemas", "parameters", "headers", "responses"):
         for name in COMPONENTS[kind]:
             used = f'"#/components/{kind}/{name}"' in text
-            # Of those that are described for GET and HEAD alike, POST has no use for the other.
+            # POST has no HEAD, so the HEAD variants of its responses are unused.
             assert used or name.endswith("WithoutContent"), name
 
 
@@ -123,21 +123,21 @@ def test_everything_is_described() -> None:
         ("/api/v1/pods/lookup", "", lambda query, _: queries.parse_include_deleted(query)),
     ],
 )
-def test_its_parameters_are_those_that_are_read(path: str, base: str, read: Callable[..., object]) -> None:
+def test_its_parameters_are_those_of_the_code(path: str, base: str, read: Callable[..., object]) -> None:
     def outcome(query: str) -> object:
         try:
             return read(query.encode(), INDEX_NAMES)
-        except RequestError as refused:
-            return str(refused)
+        except RequestError as refusal:
+            return str(refusal)
 
     ((_, _, operation),) = [found for found in OPERATIONS if found[0] == path and found[1] != "head"]
-    # Of several values the first stats.
-    matters = {name for name in _all_that_are_read() if outcome(f"{name}=nonsense&{base}") != outcome(base)}
+    # The first of several values counts.
+    matters = {name for name in _names_in_the_code() if outcome(f"{name}=nonsense&{base}") != outcome(base)}
     assert set(parameters(operation)) == matters
 
 
-def _all_that_are_read() -> set[str]:
-    """The names that are looked up in what the module of queries calls ``parameters``."""
+def _names_in_the_code() -> set[str]:
+    """The names that the module ``queries`` looks up in ``parameters``."""
     found = set(queries._SELECTORS)
     for node in ast.walk(ast.parse(inspect.getsource(queries))):
         if isinstance(node, ast.Call):
@@ -147,19 +147,19 @@ def _all_that_are_read() -> set[str]:
     return found - {""}
 
 
-def test_nobody_but_files_reads_a_header() -> None:
+def test_only_static_files_have_header_parameters() -> None:
     with_headers = {path for path, _, operation in OPERATIONS if parameters(operation, "header")}
     assert with_headers == {PATH, *FILES}
 
 
-def test_authentication_is_optional_where_it_is_possible() -> None:
+def test_protected_paths_have_optional_authentication() -> None:
     for path, _, operation in OPERATIONS:
         protected = path.startswith(PROTECTED) or path == METRICS
         assert operation["security"] == ([{}, {"basic": []}, {"bearer": []}] if protected else [])
         assert ("401" in operation["responses"]) == protected
 
 
-def test_whatever_comes_from_below_the_application_is_in_every_operation() -> None:
+def test_errors_of_the_server_are_in_every_operation() -> None:
     for _, method, operation in OPERATIONS:
         assert {"400", "405", "408", "414", "431", "500", "503"} <= operation["responses"].keys()
         if method != "head":
@@ -169,10 +169,10 @@ def test_whatever_comes_from_below_the_application_is_in_every_operation() -> No
                 for media_type in media_types(resolved(response))
                 for name in examples(media_type)
             }
-            assert found >= BELOW_THE_APPLICATION
+            assert found >= SERVER_ERRORS
 
 
-def test_head_has_what_get_has_but_no_content() -> None:
+def test_head_is_get_without_content() -> None:
     for path, method, head in OPERATIONS:
         if method == "head":
             get = DOCUMENT["paths"][path]["get"]
@@ -193,7 +193,7 @@ def test_every_example_validates_against_its_schema() -> None:
     assert count > 100
 
 
-def test_everything_but_files_has_an_example() -> None:
+def test_everything_except_static_files_has_an_example() -> None:
     for holder in (*PARAMETERS.values(), *HEADERS.values()):
         assert examples(holder)
     without = {name for name, response in RESPONSES.items() if not all(map(examples, media_types(response)))}
@@ -204,7 +204,7 @@ def test_every_documented_error_is_among_its_examples() -> None:
     texts = error_examples()
     for row in table(OPERATOR, "error"):
         for text in re.findall(r'`(\{"error":"[^`]*"\})`', row[1]):
-            # U is whatever was asked for.
+            # U stands for any UID.
             pattern = re.escape(json.loads(text)["error"]).replace(r"UID\ U\ ", r"UID\ \S+\ ")
             status = int(row[0][:3])
             assert any(found == status and re.fullmatch(pattern, message) for found, message in texts), text
@@ -226,7 +226,7 @@ def test_every_limit_is_that_of_the_code() -> None:
     assert (413, f"body is longer than {Settings().max_body_bytes} bytes") in texts
     assert (414, f"query string is longer than {Settings().max_query_bytes} bytes") in texts
     assert (503, f"{WAITERS_MAX} lookups are already waiting") in texts
-    # What the server answers below the application is asked for in tests/unit/test_connections.py.
+    # tests/unit/server/test_connections.py requests the errors of the server.
     assert (408, f"request did not come within {Settings().client_timeout_seconds:g} s") in texts
     assert (413, f"request is longer than {BODY_FACTOR * Settings().max_body_bytes} bytes") in texts
     assert (414, f"request target is longer than {Settings().max_header_bytes // 2} bytes") in texts
@@ -243,16 +243,16 @@ def test_every_limit_is_that_of_the_code() -> None:
 @example("0000000010")
 @example("000000010")
 @example("00000.5ms")
-def test_a_time_to_wait_fits_where_it_is_taken(text: str) -> None:
+def test_the_pattern_of_wait_matches_what_the_code_accepts(text: str) -> None:
     try:
         queries.parse_lookup(urllib.parse.urlencode({"uid": "U", "wait": text}).encode(), INDEX_NAMES)
-        taken = True
+        accepted = True
     except RequestError:
-        taken = False
-    assert (re.fullmatch(PARAMETERS["wait"]["schema"]["pattern"], text) is not None) == taken
+        accepted = False
+    assert (re.fullmatch(PARAMETERS["wait"]["schema"]["pattern"], text) is not None) == accepted
 
 
-def test_every_challenge_is_one_of_those_that_are_described(tmp_path: Path) -> None:
+def test_every_challenge_matches_its_schema(tmp_path: Path) -> None:
     path = tmp_path / "tokens"
     path.write_text("t0ken\n")
     login, tokens = Login("ann", "s3cret"), TokenFile(str(path))

@@ -1,4 +1,4 @@
-"""The examples of the OpenAPI document are what the service answers, headers included."""
+"""The examples of the OpenAPI document are actual responses, headers included."""
 
 import json
 from collections.abc import Iterator
@@ -16,11 +16,11 @@ from pod_index.api.page import FILES
 from pod_index.settings import Settings
 from pod_index.store.index import PodIndex
 from tests.support.openapi import (
-    BELOW_THE_APPLICATION,
     DOCUMENT,
     JSON,
     PARAMETERS,
     RESPONSES,
+    SERVER_ERRORS,
     examples,
     media_types,
     resolved,
@@ -30,15 +30,15 @@ from tests.support.served import UID, change, example_pod, served, simple_pod, s
 
 DELETED_AT = 1704153600.0  # 2024-01-02T00:00:00Z
 
-OF_EVERY_ANSWER = {"content-type", "content-length"}
-"""OpenAPI has the one as the content's key, and the other says nothing."""
+IMPLICIT_HEADERS = {"content-type", "content-length"}
+"""The content type is the key of the content; the length is not documented."""
 
 
-class Asked(NamedTuple):
-    """A request, and which example of which response is its answer."""
+class Example(NamedTuple):
+    """A request, and the example that is its response."""
 
     response: str
-    example: str
+    name: str
     app: Starlette
     path: str
     method: str = "GET"
@@ -51,7 +51,7 @@ def app(index: PodIndex, **options: Any) -> Starlette:
 
 
 def known() -> PodIndex:
-    """The pod of the examples, and no other."""
+    """An index with the pod of the examples only."""
     return synced_index(example_pod(), now=lambda: DELETED_AT)
 
 
@@ -61,18 +61,18 @@ def gone() -> PodIndex:
     return index
 
 
-def asked() -> Iterator[Asked]:
-    """A request for every example of an answer."""
+def requests() -> Iterator[Example]:
+    """A request for every example of a response."""
     pod, pods, many = "/api/v1/pod", "/api/v1/pods", "/api/v1/pods/lookup"
     here, empty = app(known()), app(synced_index())
     unsynced, no_keys = app(PodIndex()), app(synced_index(index_names=frozenset()))
     stopping = app(synced_index())
     begin_shutdown(stopping)
-    faulty = PodIndex()
-    del faulty.synced
+    broken = PodIndex()
+    del broken.synced
 
-    yield Asked("PodFound", "pod", here, f"{pod}?uid={UID}")
-    yield Asked("PodFound", "deletedPod", app(gone()), f"{pod}?uid={UID}&includeDeleted=true")
+    yield Example("PodFound", "pod", here, f"{pod}?uid={UID}")
+    yield Example("PodFound", "deletedPod", app(gone()), f"{pod}?uid={UID}&includeDeleted=true")
     for name, query in {
         "nothing": "",
         "severalSelectors": "uid=U&id=U",
@@ -83,8 +83,8 @@ def asked() -> Iterator[Asked]:
         "badIncludeDeleted": "uid=U&includeDeleted=yes",
         "badWait": "uid=U&wait=1m",
     }.items():
-        yield Asked("PodBadRequest", name, here, f"{pod}?{query}")
-    yield Asked("PodBadRequest", "switchedOff", no_keys, f"{pod}?ip=10.244.1.5")
+        yield Example("PodBadRequest", name, here, f"{pod}?{query}")
+    yield Example("PodBadRequest", "switchedOff", no_keys, f"{pod}?ip=10.244.1.5")
     for name, query in {
         "uid": "uid=00000000-0000-0000-0000-000000000000",
         "id": "id=10.244.9.9",
@@ -92,84 +92,86 @@ def asked() -> Iterator[Asked]:
         "ip": "ip=10.244.9.9",
         "name": "namespace=default&name=another-pod",
     }.items():
-        yield Asked("PodNotFound", name, here, f"{pod}?{query}")
-    yield Asked("PodUnavailable", "notSynced", unsynced, f"{pod}?uid=U")
-    yield Asked("PodUnavailable", "shuttingDown", stopping, f"{pod}?uid=U&wait=1")
-    yield Asked("ApiMethodNotAllowed", "method", here, pod, "POST")
-    yield Asked("ApiInternalError", "internalError", app(faulty), f"{pod}?uid=U")
-    yield Asked(
+        yield Example("PodNotFound", name, here, f"{pod}?{query}")
+    yield Example("PodUnavailable", "notSynced", unsynced, f"{pod}?uid=U")
+    yield Example("PodUnavailable", "shuttingDown", stopping, f"{pod}?uid=U&wait=1")
+    yield Example("ApiMethodNotAllowed", "method", here, pod, "POST")
+    yield Example("ApiInternalError", "internalError", app(broken), f"{pod}?uid=U")
+    yield Example(
         "Unauthorized", "unauthorized", app(known(), authenticator=Authenticator(Login("ann", "s3cret"), None)), pod
     )
 
     another = simple_pod("9" * 8 + UID[8:], name="another")
-    yield Asked("PodsListed", "page", app(synced_index(example_pod(), another)), f"{pods}?node=node-1&limit=1")
-    yield Asked("PodsListed", "last", here, f"{pods}?namespace=default")
-    yield Asked("PodsListed", "none", empty, f"{pods}?namespace=default")
-    yield Asked("PodsBadRequest", "nothing", here, pods)
-    yield Asked("PodsBadRequest", "switchedOff", no_keys, f"{pods}?node=node-1")
-    yield Asked("PodsBadRequest", "badLimit", here, f"{pods}?node=node-1&limit=5001")
-    yield Asked("PodsUnavailable", "notSynced", unsynced, f"{pods}?node=node-1")
+    yield Example("PodsListed", "page", app(synced_index(example_pod(), another)), f"{pods}?node=node-1&limit=1")
+    yield Example("PodsListed", "last", here, f"{pods}?namespace=default")
+    yield Example("PodsListed", "none", empty, f"{pods}?namespace=default")
+    yield Example("PodsBadRequest", "nothing", here, pods)
+    yield Example("PodsBadRequest", "switchedOff", no_keys, f"{pods}?node=node-1")
+    yield Example("PodsBadRequest", "badLimit", here, f"{pods}?node=node-1&limit=5001")
+    yield Example("PodsUnavailable", "notSynced", unsynced, f"{pods}?node=node-1")
 
     bodies = examples(DOCUMENT["paths"][many]["post"]["requestBody"]["content"]["application/json"])
     two, one = (json.dumps(bodies[name]).encode() for name in ("two", "one"))
     too_many = json.dumps({"ids": [""] * (IDS_MAX + 1)}).encode()
-    yield Asked("PodsLookedUp", "found", here, many, "POST", two)
-    yield Asked("PodsLookedUp", "deleted", app(gone()), f"{many}?includeDeleted=true", "POST", one)
-    yield Asked("LookupBadRequest", "notJson", here, many, "POST", b"ids")
-    yield Asked("LookupBadRequest", "otherJson", here, many, "POST", b"{}")
-    yield Asked("LookupBadRequest", "tooManyIds", here, many, "POST", too_many)
-    yield Asked("LookupBadRequest", "badIncludeDeleted", here, f"{many}?includeDeleted=yes", "POST", one)
-    yield Asked("LookupMethodNotAllowed", "method", here, many)
-    yield Asked("BodyTooLong", "bodyTooLong", here, many, "POST", b"x" * (Settings().max_body_bytes + 1))
+    yield Example("PodsLookedUp", "found", here, many, "POST", two)
+    yield Example("PodsLookedUp", "deleted", app(gone()), f"{many}?includeDeleted=true", "POST", one)
+    yield Example("LookupBadRequest", "notJson", here, many, "POST", b"ids")
+    yield Example("LookupBadRequest", "otherJson", here, many, "POST", b"{}")
+    yield Example("LookupBadRequest", "tooManyIds", here, many, "POST", too_many)
+    yield Example("LookupBadRequest", "badIncludeDeleted", here, f"{many}?includeDeleted=yes", "POST", one)
+    yield Example("LookupMethodNotAllowed", "method", here, many)
+    yield Example("BodyTooLong", "bodyTooLong", here, many, "POST", b"x" * (Settings().max_body_bytes + 1))
 
-    yield Asked("Healthy", "healthy", here, "/health")
-    yield Asked("Ready", "ready", here, "/ready")
-    yield Asked("NotReady", "notSynced", unsynced, "/ready")
-    yield Asked("NotReady", "shuttingDown", stopping, "/ready")
+    yield Example("Healthy", "healthy", here, "/health")
+    yield Example("Ready", "ready", here, "/ready")
+    yield Example("NotReady", "notSynced", unsynced, "/ready")
+    yield Example("NotReady", "shuttingDown", stopping, "/ready")
     stale = create_app(synced_index(), lambda: 312.0, Settings(max_staleness_seconds=300.0))
-    yield Asked("NotReady", "stale", stale, "/ready")
-    yield Asked("Metrics", "text", here, "/metrics")
-    yield Asked("Metrics", "openmetrics", here, "/metrics", accept="application/openmetrics-text")
-    yield Asked("MethodNotAllowed", "method", here, "/ready", "POST")
-    yield Asked("InternalError", "internalError", app(faulty), "/ready")
-    yield Asked("NotFound", "notFound", create_app(known(), lambda: 2.0, Settings(page=False)), "/page.js")
+    yield Example("NotReady", "stale", stale, "/ready")
+    yield Example("Metrics", "text", here, "/metrics")
+    yield Example("Metrics", "openmetrics", here, "/metrics", accept="application/openmetrics-text")
+    yield Example("MethodNotAllowed", "method", here, "/ready", "POST")
+    yield Example("InternalError", "internalError", app(broken), "/ready")
+    yield Example("NotFound", "notFound", create_app(known(), lambda: 2.0, Settings(page=False)), "/page.js")
 
 
-@pytest.mark.parametrize("sent", list(asked()), ids=lambda sent: f"{sent.response}-{sent.example}")
-async def test_every_example_is_what_the_service_answers(sent: Asked) -> None:
-    transport = httpx.ASGITransport(sent.app, raise_app_exceptions=False)
+@pytest.mark.parametrize("example", list(requests()), ids=lambda example: f"{example.response}-{example.name}")
+async def test_every_example_is_what_the_service_answers(example: Example) -> None:
+    transport = httpx.ASGITransport(example.app, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
-        answer = await client.request(sent.method, sent.path, content=sent.body, headers={"Accept": sent.accept})
-    response = assert_documented(answer, sent.response)
-    value = examples(response["content"][answer.headers["content-type"]])[sent.example]
-    if sent.response == "Metrics":
+        answer = await client.request(
+            example.method, example.path, content=example.body, headers={"Accept": example.accept}
+        )
+    response = assert_documented(answer, example.response)
+    value = examples(response["content"][answer.headers["content-type"]])[example.name]
+    if example.response == "Metrics":
         assert set(value.splitlines()) <= set(answer.text.splitlines())
     else:
         assert answer.text == json.dumps(value, separators=(",", ":"), ensure_ascii=False)
 
 
-def test_every_example_of_the_application_s_is_asked_for() -> None:
+def test_every_example_of_the_application_has_a_request() -> None:
     documented = {
         (name, example)
         for name, response in RESPONSES.items()
         for media_type in media_types(response)
         for example in examples(media_type)
-        if example not in {*BELOW_THE_APPLICATION, "requestTooLong"}
+        if example not in {*SERVER_ERRORS, "requestTooLong"}
     }
-    # tests/unit/test_waiting.py, test_long_answers.py and test_endpoints.py ask for these.
+    # test_waiting.py, test_response_limiter.py and test_endpoints.py request these.
     elsewhere = {
         ("PodUnavailable", "tooManyWait"),
         ("PodsUnavailable", "tooManyInProgress"),
         ("PodsUnavailable", "tooManyBodies"),
     }
-    assert documented - elsewhere == {(sent.response, sent.example) for sent in asked()}
+    assert documented - elsewhere == {(example.response, example.name) for example in requests()}
 
 
 @pytest.mark.parametrize(
     ("name", "value"),
     [(name, value) for name in ("uid", "id", "containerID", "ip") for value in examples(PARAMETERS[name]).values()],
 )
-async def test_every_example_of_a_key_finds_the_pod(name: str, value: str) -> None:
+async def test_every_example_of_a_selector_finds_the_pod(name: str, value: str) -> None:
     async with served(known()) as client:
         answer = await client.get("/api/v1/pod", params={name: value})
     response = assert_documented(answer, "PodFound")
@@ -177,7 +179,7 @@ async def test_every_example_of_a_key_finds_the_pod(name: str, value: str) -> No
 
 
 @pytest.mark.parametrize("name", ["wait", "includeDeleted"])
-async def test_every_example_of_what_goes_with_a_key_is_taken(name: str) -> None:
+async def test_every_example_of_a_lookup_option_is_accepted(name: str) -> None:
     pod = {
         "namespace": examples(PARAMETERS["namespaceOfPod"])["namespace"],
         "name": examples(PARAMETERS["name"])["name"],
@@ -187,7 +189,7 @@ async def test_every_example_of_what_goes_with_a_key_is_taken(name: str) -> None
             assert (await client.get("/api/v1/pod", params={**pod, name: value})).json()["uid"] == UID
 
 
-async def test_every_example_of_a_list_s_parameter_is_taken() -> None:
+async def test_every_example_of_a_list_parameter_is_accepted() -> None:
     async with served(known()) as client:
         for name in ("node", "namespace"):
             for value in examples(PARAMETERS[name]).values():
@@ -201,7 +203,7 @@ async def test_every_example_of_a_list_s_parameter_is_taken() -> None:
 @pytest.mark.parametrize(
     ("path", "name"), [(PATH, "OpenAPI"), *zip(FILES, ("Page", "PageStyle", "PageScript", "PageIcon"), strict=True)]
 )
-async def test_files_have_their_type_and_headers_whether_they_are_known_or_not(path: str, name: str) -> None:
+async def test_static_files_have_the_documented_headers(path: str, name: str) -> None:
     async with served(PodIndex()) as client:
         answer = await client.get(path)
         known_already = await client.get(path, headers={"If-None-Match": "*"})
@@ -210,14 +212,14 @@ async def test_files_have_their_type_and_headers_whether_they_are_known_or_not(p
 
 
 def assert_documented(answer: httpx.Response, name: str) -> JSON:
-    """Check that this is the response which the operation has for the status, with its headers; return it."""
+    """Check the response and its headers against the document; return the documented response."""
     methods = DOCUMENT["paths"][answer.request.url.path]
-    # Another method than those is documented with each of them.
+    # The 405 of an unsupported method is documented with each supported one.
     operation = methods.get(answer.request.method.lower()) or next(iter(methods.values()))
     assert operation["responses"][str(answer.status_code)]["$ref"] == f"#/components/responses/{name}"
     response: JSON = RESPONSES[name]
     headers = {header.lower(): resolved(value) for header, value in response.get("headers", {}).items()}
-    assert set(answer.headers) - OF_EVERY_ANSWER <= headers.keys()
+    assert set(answer.headers) - IMPLICIT_HEADERS <= headers.keys()
     assert {header for header, value in headers.items() if value.get("required")} <= set(answer.headers)
     for header in headers.keys() & set(answer.headers):
         schema, text = headers[header]["schema"], answer.headers[header]

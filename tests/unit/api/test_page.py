@@ -1,4 +1,4 @@
-"""The page for people: what is served, and what its headers allow."""
+"""The HTML page: its files and their headers."""
 
 import contextlib
 import re
@@ -33,7 +33,7 @@ async def browser(*, page: bool = True) -> AsyncIterator[httpx.AsyncClient]:
         ("/page.svg", "image/svg+xml", "<svg "),
     ],
 )
-async def test_every_part_is_served_with_its_type(path: str, media_type: str, begins: str) -> None:
+async def test_every_file_is_served_with_its_type(path: str, media_type: str, begins: str) -> None:
     async with browser() as client:
         answer = await client.get(path)
     assert (answer.status_code, answer.headers["content-type"]) == (200, media_type)
@@ -41,13 +41,13 @@ async def test_every_part_is_served_with_its_type(path: str, media_type: str, be
     assert answer.text.startswith(begins)
 
 
-async def test_all_parts_together_are_small() -> None:
+async def test_all_files_together_are_small() -> None:
     async with browser() as client:
         assert sum([len((await client.get(path)).content) for path in PATHS]) < SMALL
 
 
 @pytest.mark.parametrize("path", PATHS)
-async def test_nothing_but_its_own_files_may_run_or_be_asked(path: str) -> None:
+async def test_only_its_own_files_may_run_or_load(path: str) -> None:
     async with browser() as client:
         headers = (await client.get(path)).headers
     policy = dict(directive.split(" ", 1) for directive in headers["content-security-policy"].split("; "))
@@ -62,7 +62,7 @@ async def test_nothing_but_its_own_files_may_run_or_be_asked(path: str) -> None:
     assert headers["cross-origin-resource-policy"] == "same-origin"
 
 
-async def test_it_needs_nothing_that_its_policy_forbids() -> None:
+async def test_the_page_obeys_its_policy() -> None:
     async with browser() as client:
         page, script = (await client.get("/")).text, (await client.get("/page.js")).text
     assert not re.search(r"<style|<script>|\s(style|on\w+)=|https?:(?!//HOST/)", page)
@@ -72,7 +72,7 @@ async def test_it_needs_nothing_that_its_policy_forbids() -> None:
 
 
 @pytest.mark.parametrize("path", PATHS)
-async def test_who_has_it_already_is_told_so(path: str) -> None:
+async def test_a_cached_file_is_304(path: str) -> None:
     async with browser() as client:
         first = await client.get(path)
         etag = first.headers["etag"]
@@ -88,7 +88,7 @@ async def test_who_has_it_already_is_told_so(path: str) -> None:
             assert (await client.get(path, headers={"If-None-Match": other})).status_code == 200
 
 
-async def test_no_two_parts_have_one_tag() -> None:
+async def test_every_file_has_its_own_etag() -> None:
     async with browser() as client:
         assert len({(await client.get(path)).headers["etag"] for path in PATHS}) == len(PATHS)
 
@@ -104,7 +104,7 @@ async def test_head_has_the_headers_of_get_and_other_methods_are_405(path: str) 
 
 
 @pytest.mark.parametrize("path", PATHS)
-async def test_switched_off_it_is_as_unknown_as_any_other_path(path: str) -> None:
+async def test_a_disabled_page_is_404(path: str) -> None:
     async with browser(page=False) as client:
         answer = await client.get(path)
     assert (answer.status_code, answer.content) == (404, b'{"error":"not found"}')

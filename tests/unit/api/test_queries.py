@@ -1,4 +1,4 @@
-"""What query strings ask for."""
+"""Parsing of query strings."""
 
 import urllib.parse
 
@@ -12,17 +12,17 @@ from pod_index.store.indexers import INDEX_NAMES, IndexName
 from tests.support.served import CONFIG_HASH, CONTAINER_ID, UID
 
 
-def lookup(query: str, kinds: frozenset[IndexName] = INDEX_NAMES) -> LookupQuery:
-    return queries.parse_lookup(query.encode(), kinds)
+def lookup(query: str, index_names: frozenset[IndexName] = INDEX_NAMES) -> LookupQuery:
+    return queries.parse_lookup(query.encode(), index_names)
 
 
-def listing(query: str, kinds: frozenset[IndexName] = INDEX_NAMES) -> ListQuery:
-    return queries.parse_list(query.encode(), kinds)
+def listing(query: str, index_names: frozenset[IndexName] = INDEX_NAMES) -> ListQuery:
+    return queries.parse_list(query.encode(), index_names)
 
 
-def refusal(query: str, kinds: frozenset[IndexName] = INDEX_NAMES) -> str:
+def refusal(query: str, index_names: frozenset[IndexName] = INDEX_NAMES) -> str:
     with pytest.raises(RequestError) as caught:
-        lookup(query, kinds)
+        lookup(query, index_names)
     assert caught.value.status == 400
     return str(caught.value)
 
@@ -55,11 +55,11 @@ def refusal(query: str, kinds: frozenset[IndexName] = INDEX_NAMES) -> str:
         ("namespace=default&name=web", ("name", "default/web"), "pod default/web not found"),
     ],
 )
-def test_every_selector_is_read(query: str, identifier: tuple[str, str], missing: str) -> None:
-    asked = lookup(query)
-    assert asked.identifiers == (identifier,)
-    assert asked.not_found.startswith(missing)
-    assert (asked.include_deleted, asked.wait_seconds) == (False, 0.0)
+def test_every_selector_is_parsed(query: str, identifier: tuple[str, str], missing: str) -> None:
+    parsed = lookup(query)
+    assert parsed.identifiers == (identifier,)
+    assert parsed.not_found.startswith(missing)
+    assert (parsed.include_deleted, parsed.wait_seconds) == (False, 0.0)
 
 
 def test_an_id_may_name_several_pods_and_containers() -> None:
@@ -68,7 +68,7 @@ def test_an_id_may_name_several_pods_and_containers() -> None:
 
 
 @pytest.mark.parametrize("query", ["", "uid", "uid=", "uid=&id=&ip=&containerID=&namespace=&name=", "wait=2s", "UID=x"])
-def test_asking_for_nothing_is_what_it_always_was(query: str) -> None:
+def test_a_query_without_selector_is_refused(query: str) -> None:
     assert refusal(query) == "uid parameter is required"
 
 
@@ -86,12 +86,12 @@ def test_asking_for_nothing_is_what_it_always_was(query: str) -> None:
         "uid=U&id=U&containerID=c&ip=10.0.0.1&namespace=default&name=web",
     ],
 )
-def test_asking_by_several_keys_names_the_choices(query: str) -> None:
+def test_several_selectors_are_refused(query: str) -> None:
     assert refusal(query) == "give one of uid, id, containerID, ip, or namespace with name"
 
 
 @pytest.mark.parametrize("query", ["namespace=default", "name=web", "namespace=default&name=", "name=web&namespace"])
-def test_a_name_without_a_namespace_is_refused_and_so_is_the_reverse(query: str) -> None:
+def test_namespace_and_name_require_each_other(query: str) -> None:
     assert refusal(query) == "namespace and name parameters must be given together"
 
 
@@ -122,7 +122,7 @@ def test_of_several_values_the_first_counts() -> None:
         ("10000ms", 10.0),
     ],
 )
-def test_a_wait_is_a_time_in_seconds_or_milliseconds(text: str, seconds: float) -> None:
+def test_a_wait_is_a_duration_in_seconds_or_milliseconds(text: str, seconds: float) -> None:
     assert lookup(f"uid=U&wait={text}").wait_seconds == seconds
 
 
@@ -162,7 +162,7 @@ def test_a_wait_is_a_time_in_seconds_or_milliseconds(text: str, seconds: float) 
         ),
     ],
 )
-def test_a_wait_that_is_nonsense_or_too_long_is_refused_with_what_fits(text: str) -> None:
+def test_an_invalid_wait_is_refused(text: str) -> None:
     message = refusal(f"uid=U&wait={text}")
     assert message.startswith("wait must be a duration such as 2s, 500ms or 1.5, at most 10s, not '")
     assert len(message) < 200
@@ -171,13 +171,13 @@ def test_a_wait_that_is_nonsense_or_too_long_is_refused_with_what_fits(text: str
 @pytest.mark.parametrize(
     ("text", "deleted"), [("true", True), ("1", True), ("false", False), ("0", False), ("", False)]
 )
-def test_deleted_pods_are_asked_for_with_a_flag(text: str, deleted: bool) -> None:
+def test_include_deleted_is_a_flag(text: str, deleted: bool) -> None:
     assert lookup(f"uid=U&includeDeleted={text}").include_deleted is deleted
     assert queries.parse_include_deleted(f"includeDeleted={text}".encode()) is deleted
 
 
 @pytest.mark.parametrize("text", ["yes", "2", "truer", "x" * 1000, "%0A"])
-def test_a_flag_that_is_neither_is_refused(text: str) -> None:
+def test_an_invalid_flag_is_refused(text: str) -> None:
     message = refusal(f"uid=U&includeDeleted={text}")
     assert message.startswith("includeDeleted must be true or false, not '")
     assert len(message) < 200
@@ -197,7 +197,7 @@ def test_a_flag_that_is_neither_is_refused(text: str) -> None:
         ("id=a/b/c", "id 'a/b/c' names no pod: give a UID, "),
     ],
 )
-def test_what_names_nothing_is_refused_with_what_was_given(query: str, message: str) -> None:
+def test_an_invalid_identifier_is_refused(query: str, message: str) -> None:
     assert refusal(query).startswith(message)
 
 
@@ -212,7 +212,7 @@ def test_what_names_nothing_is_refused_with_what_was_given(query: str, message: 
         ("id=default/web", "name"),
     ],
 )
-def test_a_key_that_is_switched_off_is_refused_and_not_a_miss(query: str, kind: IndexName) -> None:
+def test_a_selector_that_is_switched_off_is_refused(query: str, kind: IndexName) -> None:
     lookup(query, frozenset({kind}))
     assert refusal(query, INDEX_NAMES - {kind}) == f"lookups by {kind} are switched off by LOOKUP_KEYS"
 
@@ -248,14 +248,14 @@ def test_a_list_is_of_a_node_or_a_namespace_or_both(query: str, expected: ListQu
         ),
     ],
 )
-def test_a_list_that_cannot_be_read_is_refused(query: str, message: str) -> None:
+def test_an_invalid_list_query_is_refused(query: str, message: str) -> None:
     with pytest.raises(RequestError) as caught:
         listing(query)
     assert (caught.value.status, str(caught.value)) == (400, message)
 
 
-def test_a_list_by_node_is_refused_where_nodes_are_switched_off_and_one_by_namespace_is_not() -> None:
-    kinds = INDEX_NAMES - {"node"}
+def test_lists_by_node_are_refused_if_switched_off() -> None:
+    index_names = INDEX_NAMES - {"node"}
     with pytest.raises(RequestError, match=r"^lookups by node are switched off by LOOKUP_KEYS$"):
-        listing("node=n&namespace=a", kinds)
+        listing("node=n&namespace=a", index_names)
     assert listing("namespace=a", frozenset()) == ListQuery("", "a", 500, "")

@@ -1,4 +1,4 @@
-"""Lists and lookups of many: so many at a time, and one after the other."""
+"""Long responses: a bounded number in progress, computed one at a time."""
 
 import asyncio
 from collections.abc import Sequence
@@ -8,20 +8,19 @@ import httpx
 import pytest
 from starlette.types import Message
 
-from pod_index.api import response_limiter as response_limiter
 from pod_index.api.app import create_app
-from pod_index.api.response_limiter import ResponseLimiter
+from pod_index.api.response_limiter import RESPONSES_MAX, ResponseLimiter
 from pod_index.api.responses import RequestError
 from pod_index.settings import Settings
 from tests.support.polling import eventually_true
 from tests.support.served import http_scope, receiving, served, simple_pod, synced_index
 
 LIST = ("GET", "/api/v1/pods?namespace=default", b"")
-MANY = ("POST", "/api/v1/pods/lookup", b'{"ids": ["default/web"]}')
+BATCH = ("POST", "/api/v1/pods/lookup", b'{"ids": ["default/web"]}')
 
 
 class Reader:
-    """A client of the application that takes nothing of its answer until it may ``go_on``."""
+    """A client that reads nothing of its response until ``go_on`` is set."""
 
     def __init__(self, app: Any, method: str, path: str, body: bytes) -> None:
         self.go_on = asyncio.Event()
@@ -36,18 +35,18 @@ class Reader:
 
 
 async def asking(app: Any, requests: Sequence[tuple[str, str, bytes]]) -> list[Reader]:
-    """Clients that have got the begin of their answers."""
+    """Clients that have received the start of their responses."""
     readers = [Reader(app, *request) for request in requests]
     await eventually_true(lambda: all(reader.sent for reader in readers))
     return readers
 
 
-async def test_one_is_worked_out_at_a_time() -> None:
-    answers, working, most = ResponseLimiter(timeout_seconds=60.0), 0, 0
+async def test_one_response_is_computed_at_a_time() -> None:
+    limiter, working, most = ResponseLimiter(timeout_seconds=60.0), 0, 0
 
     async def work() -> None:
         nonlocal working, most
-        async with answers.slot():
+        async with limiter.slot():
             working += 1
             most = max(most, working)
             await asyncio.sleep(0)
@@ -57,17 +56,17 @@ async def test_one_is_worked_out_at_a_time() -> None:
     assert most == 1
 
 
-@pytest.mark.parametrize("request_", [LIST, MANY])
-async def test_no_more_than_a_hundred_are_under_way(request_: tuple[str, str, bytes]) -> None:
+@pytest.mark.parametrize("long_request", [LIST, BATCH])
+async def test_at_most_a_hundred_responses_are_in_progress(long_request: tuple[str, str, bytes]) -> None:
     index = synced_index(simple_pod("u"))
     app = create_app(index, lambda: 0.0, Settings(client_timeout_seconds=0.1))
-    readers = await asking(app, [LIST, MANY] * 50)
-    method, path, body = request_
+    readers = await asking(app, [LIST, BATCH] * 50)
+    method, path, body = long_request
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as client:
         answer = await client.request(method, path, content=body)
         assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
         assert answer.json() == {"error": "100 lists and batch lookups are already in progress"}
-        # A plain lookup is none of them.
+        # Lookups are not limited.
         assert (await client.get("/api/v1/pod?uid=u")).status_code == 200
         readers[0].go_on.set()
         await readers[0].asking
@@ -77,32 +76,32 @@ async def test_no_more_than_a_hundred_are_under_way(request_: tuple[str, str, by
     await asyncio.gather(*(reader.asking for reader in readers))
 
 
-async def test_one_that_breaks_off_leaves_its_place() -> None:
+async def test_a_cancelled_response_releases_its_slot() -> None:
     app = create_app(synced_index(simple_pod("u")), lambda: 0.0, Settings(client_timeout_seconds=60))
     for _ in range(2):
-        readers = await asking(app, [LIST] * response_limiter.RESPONSES_MAX)
+        readers = await asking(app, [LIST] * RESPONSES_MAX)
         for reader in readers:
             reader.asking.cancel()
         await asyncio.gather(*(reader.asking for reader in readers), return_exceptions=True)
 
 
-async def test_one_that_is_refused_or_goes_wrong_leaves_its_place() -> None:
-    answers = ResponseLimiter(timeout_seconds=0.1, limit=1)
+async def test_a_failed_computation_releases_its_slot() -> None:
+    limiter = ResponseLimiter(timeout_seconds=0.1, limit=1)
     for error in (RequestError(503, "cache not synced"), ZeroDivisionError()):
         with pytest.raises(type(error)):
-            async with answers.slot():
+            async with limiter.slot():
                 raise error
-    async with answers.slot():
+    async with limiter.slot():
         pass
     with pytest.raises(RequestError, match=r"^1 lists and batch lookups are already in progress$"):
-        async with answers.slot():
-            raise AssertionError("its turn has not come")
-    answers.release()
-    async with answers.slot():
+        async with limiter.slot():
+            raise AssertionError("there is no free slot")
+    limiter.release()
+    async with limiter.slot():
         pass
 
 
-async def test_others_are_answered_while_a_list_is_worked_out() -> None:
+async def test_lookups_are_answered_while_a_list_is_computed() -> None:
     async with served(synced_index(*(simple_pod(f"{number:06}") for number in range(5000)))) as client:
         lists = [asyncio.create_task(client.get("/api/v1/pods?namespace=default")) for _ in range(5)]
         for _ in range(10):

@@ -1,4 +1,4 @@
-"""Tokens from a file that changes."""
+"""Tokens from a file that may change."""
 
 import logging
 import os
@@ -13,7 +13,7 @@ from pod_index.settings import SettingsError
 
 
 class Clock:
-    """A clock that is set by hand."""
+    """A manual clock."""
 
     now = 100.0
 
@@ -21,7 +21,7 @@ class Clock:
         return self.now
 
     def advance(self) -> None:
-        """Let enough time pass for the file to be looked at again."""
+        """Advance until the file is due to be read again."""
         self.now += CHECK_SECONDS
 
 
@@ -64,7 +64,7 @@ def test_nothing_else_is_accepted(sent: bytes, tmp_path_factory: pytest.TempPath
 
 
 @pytest.mark.parametrize("content", [b"", b"\n\n", b"# nobody yet\n"])
-def test_an_empty_file_lets_nobody_in_and_the_log_says_so(
+def test_an_empty_file_accepts_no_token_and_is_logged(
     content: bytes, path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     path.write_bytes(content)
@@ -75,7 +75,7 @@ def test_an_empty_file_lets_nobody_in_and_the_log_says_so(
 
 
 @pytest.mark.parametrize("content", [b"two words", b"gr\xc3\xb6\xc3\x9fe", b"a=b", b"=", b"tok\x00en", b"token # mine"])
-def test_a_line_that_can_be_no_token_is_an_error_that_does_not_show_it(content: bytes, path: Path) -> None:
+def test_an_invalid_token_is_an_error_that_does_not_show_it(content: bytes, path: Path) -> None:
     path.write_bytes(b"fine\n" + content + b"\n")
     with pytest.raises(SettingsError) as caught:
         TokenFile(str(path))
@@ -83,7 +83,7 @@ def test_a_line_that_can_be_no_token_is_an_error_that_does_not_show_it(content: 
     assert content.decode(errors="replace") not in str(caught.value).partition(": ")[0]
 
 
-def test_a_file_that_cannot_be_used_is_an_error_that_names_the_variable(path: Path) -> None:
+def test_an_unusable_file_is_an_error_that_names_the_variable(path: Path) -> None:
     missing = path.with_name("missing")
     with pytest.raises(SettingsError, match=f"^AUTH_TOKEN_FILE {missing} cannot be read .No such file or directory.$"):
         TokenFile(str(missing))
@@ -97,7 +97,7 @@ def test_a_file_that_cannot_be_used_is_an_error_that_names_the_variable(path: Pa
         TokenFile(str(path))
 
 
-def test_a_change_is_noticed_within_seconds_and_told_once(
+def test_a_change_is_noticed_within_seconds_and_logged_once(
     path: Path, clock: Clock, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
@@ -113,7 +113,7 @@ def test_a_change_is_noticed_within_seconds_and_told_once(
 
 
 def test_a_mounted_secret_that_is_swapped_is_noticed(tmp_path: Path, clock: Clock) -> None:
-    """As the kubelet does it: the file is a link into a folder that is a link, which is replaced at once."""
+    """As the kubelet does: the file is a link into a linked directory, and that link is replaced atomically."""
     for name in ("old", "new"):
         (tmp_path / f"..{name}").mkdir()
         (tmp_path / f"..{name}" / "tokens").write_text(name)
@@ -128,7 +128,7 @@ def test_a_mounted_secret_that_is_swapped_is_noticed(tmp_path: Path, clock: Cloc
 
 
 @pytest.mark.parametrize("bad", [b"two words", b"x" * (FILE_LIMIT + 1), None])
-def test_a_bad_file_leaves_the_tokens_as_they_are_and_is_told_once(
+def test_a_bad_file_keeps_the_previous_tokens_and_is_logged_once(
     bad: bytes | None, path: Path, clock: Clock, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
@@ -150,7 +150,7 @@ def test_a_bad_file_leaves_the_tokens_as_they_are_and_is_told_once(
     assert caplog.messages[1:] == ["AUTH_TOKEN_FILE reloaded; tokens: 1"]
 
 
-def test_a_file_that_is_emptied_lets_nobody_in(path: Path, clock: Clock, caplog: pytest.LogCaptureFixture) -> None:
+def test_an_emptied_file_accepts_no_token(path: Path, clock: Clock, caplog: pytest.LogCaptureFixture) -> None:
     tokens = TokenFile(str(path), clock)
     path.write_text("")
     clock.advance()

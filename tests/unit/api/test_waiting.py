@@ -32,7 +32,7 @@ from tests.support.served import (
 )
 
 PATH = "/api/v1/pod"
-BY_ITS_STATE = [
+BY_STATE = [
     f"containerID={CONTAINER_ID}",
     f"containerID=containerd://{CONTAINER_ID}",
     f"id={CONTAINER_ID}",
@@ -40,7 +40,7 @@ BY_ITS_STATE = [
     "ip=::ffff:10.244.1.5",
     "id=10.244.1.5",
 ]
-BY_ITS_NAMES = [
+BY_NAME = [
     f"uid={UID}",
     f"uid=pod{UID.upper().replace('-', '_')}",
     f"id={UID}",
@@ -62,9 +62,9 @@ def app(index: PodIndex) -> Starlette:
 
 
 @pytest.fixture
-def room(app: Starlette) -> LookupWaiters:
-    room: LookupWaiters = app.state.context.lookup_waiters
-    return room
+def waiters(app: Starlette) -> LookupWaiters:
+    waiters: LookupWaiters = app.state.context.lookup_waiters
+    return waiters
 
 
 @pytest.fixture
@@ -73,26 +73,26 @@ async def client(app: Starlette) -> AsyncIterator[httpx.AsyncClient]:
         yield client
 
 
-async def ask(client: httpx.AsyncClient, query: str, room: LookupWaiters) -> asyncio.Task[httpx.Response]:
-    """Send a lookup that waits; return when it does."""
-    before = len(room)
+async def ask(client: httpx.AsyncClient, query: str, waiters: LookupWaiters) -> asyncio.Task[httpx.Response]:
+    """Send a lookup; return when it waits."""
+    before = len(waiters)
     request = asyncio.create_task(client.get(f"{PATH}?{query}"))
-    await eventually_true(lambda: len(room) > before)
+    await eventually_true(lambda: len(waiters) > before)
     return request
 
 
-def left(index: PodIndex, room: LookupWaiters) -> list[object]:
-    """What should not be there when nobody waits any more."""
+def left(index: PodIndex, waiters: LookupWaiters) -> list[object]:
+    """What must be empty when no lookup waits."""
     others = asyncio.all_tasks() - {asyncio.current_task()}
-    return [*range(len(room)), *index._subscriptions._callbacks, *others]
+    return [*range(len(waiters)), *index._subscriptions._callbacks, *others]
 
 
-@pytest.mark.parametrize("query", [*BY_ITS_NAMES, *BY_ITS_STATE])
+@pytest.mark.parametrize("query", [*BY_NAME, *BY_STATE])
 @pytest.mark.parametrize("listed", [True, False])
-async def test_a_miss_is_answered_as_soon_as_the_pod_comes(
-    query: str, listed: bool, index: PodIndex, client: httpx.AsyncClient, room: LookupWaiters
+async def test_a_wait_ends_as_soon_as_the_pod_appears(
+    query: str, listed: bool, index: PodIndex, client: httpx.AsyncClient, waiters: LookupWaiters
 ) -> None:
-    request = await ask(client, f"{query}&wait=10s", room)
+    request = await ask(client, f"{query}&wait=10s", waiters)
     index.update(change(simple_pod("another", name="another")))
     await asyncio.sleep(0)
     assert not request.done()
@@ -104,40 +104,40 @@ async def test_a_miss_is_answered_as_soon_as_the_pod_comes(
     assert (answer.status_code, answer.content) == (200, encode_record(example_pod()))
     assert "matched-by" in answer.headers
     assert "age" in answer.headers
-    await eventually_true(lambda: not left(index, room))
+    await eventually_true(lambda: not left(index, waiters))
 
 
-@pytest.mark.parametrize("query", BY_ITS_STATE)
-async def test_a_miss_is_answered_as_soon_as_a_known_pod_gets_what_it_is_asked_by(
-    query: str, index: PodIndex, client: httpx.AsyncClient, room: LookupWaiters
+@pytest.mark.parametrize("query", BY_STATE)
+async def test_a_wait_ends_as_soon_as_a_known_pod_gets_the_identifier(
+    query: str, index: PodIndex, client: httpx.AsyncClient, waiters: LookupWaiters
 ) -> None:
     index.update(change(example_pod(1, ip="", container_id="")))
-    request = await ask(client, f"{query}&wait=10s", room)
+    request = await ask(client, f"{query}&wait=10s", waiters)
     index.update(change(example_pod(2)))
     assert (await request).content == encode_record(example_pod())
 
 
 @pytest.mark.parametrize("query", [f"uid={CONFIG_HASH}", f"id={CONFIG_HASH}"])
-async def test_a_static_pod_is_waited_for_by_the_uid_of_its_kubelet(
-    query: str, index: PodIndex, client: httpx.AsyncClient, room: LookupWaiters
+async def test_a_wait_for_a_static_pod_by_its_config_hash_ends(
+    query: str, index: PodIndex, client: httpx.AsyncClient, waiters: LookupWaiters
 ) -> None:
-    request = await ask(client, f"{query}&wait=10s", room)
+    request = await ask(client, f"{query}&wait=10s", waiters)
     index.update(change(static_pod()))
     answer = await request
     assert (answer.content, answer.headers["matched-by"]) == (encode_record(static_pod()), "config.hash")
 
 
 @pytest.mark.parametrize("query", ["uid=U", "id=10.0.0.1", "namespace=a&name=b"])
-async def test_when_the_time_is_over_the_answer_is_that_of_a_miss(
-    query: str, index: PodIndex, client: httpx.AsyncClient, room: LookupWaiters
+async def test_after_a_wait_in_vain_the_response_is_that_of_a_miss(
+    query: str, index: PodIndex, client: httpx.AsyncClient, waiters: LookupWaiters
 ) -> None:
     waited = await client.get(f"{PATH}?{query}&wait=10ms")
     answer = await client.get(f"{PATH}?{query}")
     assert (waited.status_code, waited.content, waited.headers) == (404, answer.content, answer.headers)
-    await eventually_true(lambda: not left(index, room))
+    await eventually_true(lambda: not left(index, waiters))
 
 
-async def test_before_the_first_sync_a_miss_waits_as_well() -> None:
+async def test_before_the_first_sync_a_miss_waits_too() -> None:
     index = PodIndex()
     app = create_app(index, lambda: 0.0)
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as client:
@@ -148,24 +148,24 @@ async def test_before_the_first_sync_a_miss_waits_as_well() -> None:
         assert (await request).status_code == 200
 
 
-async def test_a_pod_that_has_gone_before_it_was_seen_is_enough_for_who_asks_for_deleted_ones(
-    index: PodIndex, client: httpx.AsyncClient, room: LookupWaiters
+async def test_a_wait_with_include_deleted_ends_with_a_pod_that_is_deleted_at_once(
+    index: PodIndex, client: httpx.AsyncClient, waiters: LookupWaiters
 ) -> None:
-    content = await ask(client, f"uid={UID}&wait=10s&includeDeleted=true", room)
-    patient = await ask(client, "namespace=default&name=example-pod&wait=10s", room)
+    content = await ask(client, f"uid={UID}&wait=10s&includeDeleted=true", waiters)
+    another = await ask(client, "namespace=default&name=example-pod&wait=10s", waiters)
     index.update(change(example_pod()))
     index.delete(change(example_pod(2)))
     assert "deletedAt" in (await content).json()
-    # A pod that lives may come yet.
-    assert not patient.done()
+    # An existing pod may appear later.
+    assert not another.done()
     index.update(change(simple_pod("next", 3, name="example-pod")))
-    assert (await patient).json()["uid"] == "next"
+    assert (await another).json()["uid"] == "next"
 
 
-async def test_being_woken_in_vain_does_not_make_the_time_longer(
-    index: PodIndex, client: httpx.AsyncClient, room: LookupWaiters
+async def test_wakeups_in_vain_do_not_extend_the_wait(
+    index: PodIndex, client: httpx.AsyncClient, waiters: LookupWaiters
 ) -> None:
-    request = await ask(client, "namespace=default&name=web&wait=100ms", room)
+    request = await ask(client, "namespace=default&name=web&wait=100ms", waiters)
     woken = 0
 
     def wake_in_vain() -> bool:
@@ -180,7 +180,7 @@ async def test_being_woken_in_vain_does_not_make_the_time_longer(
     assert (await request).status_code == 404
 
 
-async def test_what_comes_at_the_last_moment_is_told() -> None:
+async def test_a_pod_that_appears_at_the_last_moment_is_found() -> None:
     answers = iter([None, "the pod"])
     never = asyncio.Event()
 
@@ -191,41 +191,41 @@ async def test_what_comes_at_the_last_moment_is_told() -> None:
     assert await LookupWaiters(PodIndex()).wait_for(lambda: next(answers), [], 0.001, receive) == "the pod"
 
 
-async def test_a_thousand_wait_at_a_time_one_more_is_refused_and_one_page_wakes_them_all(
-    index: PodIndex, client: httpx.AsyncClient, room: LookupWaiters
+async def test_a_thousand_lookups_wait_and_one_more_is_refused(
+    index: PodIndex, client: httpx.AsyncClient, waiters: LookupWaiters
 ) -> None:
     assert WAITERS_MAX == 1_000
-    queries = [f"uid={UID}", *BY_ITS_STATE, *BY_ITS_NAMES]
+    queries = [f"uid={UID}", *BY_STATE, *BY_NAME]
     requests = [
         asyncio.create_task(client.get(f"{PATH}?{queries[number % len(queries)]}&wait=10s"))
         for number in range(WAITERS_MAX)
     ]
-    await eventually_true(lambda: len(room) == WAITERS_MAX)
+    await eventually_true(lambda: len(waiters) == WAITERS_MAX)
     refused = await client.get(f"{PATH}?uid={UID}&wait=10s")
     assert (refused.status_code, refused.content) == (503, b'{"error":"1000 lookups are already waiting"}')
     assert refused.headers["retry-after"] == "1"
-    # Those who do not wait are answered.
+    # Lookups that do not wait are answered.
     assert (await client.get(f"{PATH}?uid={UID}")).status_code == 404
     index.replace_page(listing(example_pod()))
     assert {answer.content for answer in await asyncio.gather(*requests)} == {encode_record(example_pod())}
-    await eventually_true(lambda: not left(index, room))
+    await eventually_true(lambda: not left(index, waiters))
 
 
-async def test_a_hit_needs_no_place_and_a_place_that_is_left_is_free_again() -> None:
+async def test_a_hit_does_not_wait_and_a_finished_wait_makes_room() -> None:
     index = synced_index(example_pod())
-    room = LookupWaiters(index, limit=1)
+    waiters = LookupWaiters(index, limit=1)
     context = EndpointContext(
         index=index,
         age=lambda: 0.0,
         stats=Stats(),
         settings=Settings(),
-        lookup_waiters=room,
+        lookup_waiters=waiters,
         response_limiter=ResponseLimiter(0.0),
     )
     endpoint = PodEndpoint(context)
     async with httpx.AsyncClient(transport=httpx.ASGITransport(endpoint), base_url="http://test") as client:
         for uid in ("first", "second"):
-            request = await ask(client, f"uid={uid}&wait=10s", room)
+            request = await ask(client, f"uid={uid}&wait=10s", waiters)
             assert (await client.get(f"{PATH}?uid=another&wait=10s")).status_code == 503
             assert (await client.get(f"{PATH}?uid={UID}&wait=10s")).status_code == 200
             index.update(change(simple_pod(uid)))
@@ -233,16 +233,16 @@ async def test_a_hit_needs_no_place_and_a_place_that_is_left_is_free_again() -> 
         assert (await client.get(f"{PATH}?uid=another&wait=1ms")).status_code == 404
 
 
-async def test_at_shutdown_all_who_wait_are_released_and_nobody_waits_any_more(
-    index: PodIndex, app: Starlette, client: httpx.AsyncClient, room: LookupWaiters
+async def test_shutdown_ends_all_waits_and_refuses_further_ones(
+    index: PodIndex, app: Starlette, client: httpx.AsyncClient, waiters: LookupWaiters
 ) -> None:
-    requests = [await ask(client, f"{query}&wait=10s", room) for query in (*BY_ITS_NAMES, *BY_ITS_STATE)]
+    requests = [await ask(client, f"{query}&wait=10s", waiters) for query in (*BY_NAME, *BY_STATE)]
     begin_shutdown(app)
     late = client.get(f"{PATH}?uid={UID}&wait=10s")
     for answer in (*await asyncio.gather(*requests), await late):
         assert (answer.status_code, answer.content) == (503, b'{"error":"shutting down"}')
         assert answer.headers["retry-after"] == "1"
-    await eventually_true(lambda: not left(index, room))
+    await eventually_true(lambda: not left(index, waiters))
     assert (await client.get(f"{PATH}?uid={UID}")).status_code == 404
     index.update(change(example_pod()))
     for query in (f"uid={UID}", f"uid={UID}&wait=10s"):
@@ -250,16 +250,16 @@ async def test_at_shutdown_all_who_wait_are_released_and_nobody_waits_any_more(
 
 
 @pytest.mark.parametrize("body", [[], [b""], [b"a body", b"of a GET"]])
-async def test_a_client_that_hangs_up_leaves_nothing_behind(
-    body: list[bytes], index: PodIndex, app: Starlette, room: LookupWaiters
+async def test_a_client_that_disconnects_leaves_nothing_behind(
+    body: list[bytes], index: PodIndex, app: Starlette, waiters: LookupWaiters
 ) -> None:
-    hung_up = asyncio.Event()
+    disconnected = asyncio.Event()
     parts = iter(body)
 
     async def receive() -> Message:
         for part in parts:
             return {"type": "http.request", "body": part, "more_body": True}
-        await hung_up.wait()
+        await disconnected.wait()
         return {"type": "http.disconnect"}
 
     async def send(message: Message) -> None:
@@ -268,28 +268,28 @@ async def test_a_client_that_hangs_up_leaves_nothing_behind(
     request = asyncio.create_task(
         app(http_scope(PATH, f"id=/pod{UID}/{CONTAINER_ID}&wait=10s".encode()), receive, send)
     )
-    await eventually_true(lambda: len(room) == 1)
-    assert left(index, room)
-    hung_up.set()
+    await eventually_true(lambda: len(waiters) == 1)
+    assert left(index, waiters)
+    disconnected.set()
     await request
-    await eventually_true(lambda: not left(index, room))
+    await eventually_true(lambda: not left(index, waiters))
 
 
-async def test_a_lookup_that_is_cancelled_leaves_nothing_behind(
-    index: PodIndex, client: httpx.AsyncClient, room: LookupWaiters
+async def test_a_cancelled_lookup_leaves_nothing_behind(
+    index: PodIndex, client: httpx.AsyncClient, waiters: LookupWaiters
 ) -> None:
-    request = await ask(client, f"uid={UID}&wait=10s", room)
+    request = await ask(client, f"uid={UID}&wait=10s", waiters)
     request.cancel()
     with pytest.raises(asyncio.CancelledError):
         await request
-    await eventually_true(lambda: not left(index, room))
+    await eventually_true(lambda: not left(index, waiters))
 
 
-async def test_nothing_is_kept_of_those_who_did_not_wait(
-    index: PodIndex, client: httpx.AsyncClient, room: LookupWaiters
+async def test_lookups_that_do_not_wait_leave_nothing_behind(
+    index: PodIndex, client: httpx.AsyncClient, waiters: LookupWaiters
 ) -> None:
     pods: list[Pod] = [simple_pod(f"u{number}", number) for number in range(100)]
     for pod in pods:
         await client.get(f"{PATH}?uid={pod.metadata.uid}&wait=0")
         index.update(change(pod))
-    assert not left(index, room)
+    assert not left(index, waiters)

@@ -1,4 +1,4 @@
-"""What the benchmark of counting measures: the same answers, with and without what it is about."""
+"""The benchmark of counting compares equal responses."""
 
 import inspect
 from pathlib import Path
@@ -32,32 +32,32 @@ async def answer(subjects: dict[str, Variant], variant: str, scopes_of: str) -> 
         sent.append(message)
 
     async def receive() -> Message:
-        raise AssertionError("nobody reads the body")
+        raise AssertionError("a lookup does not read the body")
 
     await application(scope, receive, send)
     return sent
 
 
-async def test_all_variants_give_the_same_answer(subjects: dict[str, Variant]) -> None:
+async def test_all_variants_give_the_same_response(subjects: dict[str, Variant]) -> None:
     expected = await answer(subjects, COUNTED, COUNTED)
     assert expected[0]["status"] == 200
     for variant in VARIANTS:
         assert await answer(subjects, variant, variant) == expected
 
 
-async def test_all_are_counted_but_the_one_that_is_not(subjects: dict[str, Variant], stats: Stats) -> None:
+async def test_all_variants_but_one_are_counted(subjects: dict[str, Variant], stats: Stats) -> None:
     for variant, counted in ((UNCOUNTED, 0), (COUNTED, 1), (LOGIN, 2), (TOKEN, 3)):
         await answer(subjects, variant, variant)
         assert stats.lookups["uid", "hit"] == counted
 
 
 @pytest.mark.parametrize("variant", [LOGIN, TOKEN])
-async def test_who_has_neither_login_nor_token_is_refused(variant: str, subjects: dict[str, Variant]) -> None:
+async def test_a_request_without_credentials_is_refused(variant: str, subjects: dict[str, Variant]) -> None:
     start, _ = await answer(subjects, variant, COUNTED)
     assert start["status"] == 401
 
 
-def test_the_one_that_is_not_counted_lacks_the_lines_that_count_and_no_others() -> None:
+def test_the_uncounted_variant_lacks_only_the_lines_that_count() -> None:
     def code(endpoint: type[PodEndpoint]) -> list[str]:
         _, _, body = inspect.getsource(endpoint.answer_plain).rpartition('"""')
         counting = ("perf_counter()", "self._lookups[")
@@ -66,7 +66,7 @@ def test_the_one_that_is_not_counted_lacks_the_lines_that_count_and_no_others() 
     assert code(Uncounted) == code(PodEndpoint)
 
 
-async def test_the_cost_of_every_variant_is_told(subjects: dict[str, Variant]) -> None:
-    told = await lookupcost.measure(subjects, seconds=0)
-    assert set(told) == set(VARIANTS)
-    assert min(told.values()) > 0
+async def test_the_cost_of_every_variant_is_measured(subjects: dict[str, Variant]) -> None:
+    costs = await lookupcost.measure(subjects, seconds=0)
+    assert set(costs) == set(VARIANTS)
+    assert min(costs.values()) > 0
