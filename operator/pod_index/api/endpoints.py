@@ -5,20 +5,16 @@ plain Starlette endpoint.
 """
 
 import asyncio
-import dataclasses
-from collections.abc import Callable
 from time import perf_counter
 
 import msgspec
 from starlette.types import Receive, Scope, Send
 
 from pod_index.api import queries
+from pod_index.api.context import EndpointContext
 from pod_index.api.queries import ListQuery, LookupQuery
-from pod_index.api.response_limiter import ResponseLimiter
 from pod_index.api.responses import RETRY_AFTER, Header, RequestError, encode, error, respond, respond_in_chunks
-from pod_index.api.waiting import ClientGone, LookupWaiters
-from pod_index.settings import Settings
-from pod_index.stats import Stats
+from pod_index.api.waiting import ClientGone
 from pod_index.store.identifiers import Identifier, IdentifierError, parse
 from pod_index.store.index import Match, PodIndex
 
@@ -35,25 +31,6 @@ BODIES_MAX = 64
 """The memory for incomplete request bodies is bounded by this many bodies of the maximum size."""
 
 _MATCHED_BY_UID = (b"matched-by", b"uid")
-
-
-@dataclasses.dataclass(kw_only=True)
-class EndpointContext:
-    """What the endpoints share."""
-
-    index: PodIndex
-    age: Callable[[], float]
-    """How many seconds ago the API server last confirmed the data: https://www.rfc-editor.org/rfc/rfc9111#section-5.1"""
-    stats: Stats
-    settings: Settings
-    lookup_waiters: LookupWaiters
-    response_limiter: ResponseLimiter
-    shutting_down: bool = False
-
-    def begin_shutdown(self) -> None:
-        """Turn ``/ready`` to 503 and end the waits of lookups."""
-        self.shutting_down = True
-        self.lookup_waiters.close()
 
 
 class Endpoint:

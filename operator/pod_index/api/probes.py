@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from starlette.requests import Request
 from starlette.responses import Response
 
-from pod_index.api.endpoints import EndpointContext
+from pod_index.api.context import EndpointContext
 from pod_index.api.responses import NOT_SYNCED, error, json_response
 
 

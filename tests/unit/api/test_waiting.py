@@ -9,7 +9,8 @@ from starlette.applications import Starlette
 from starlette.types import Message
 
 from pod_index.api.app import begin_shutdown, create_app
-from pod_index.api.endpoints import EndpointContext, PodEndpoint
+from pod_index.api.context import EndpointContext
+from pod_index.api.endpoints import PodEndpoint
 from pod_index.api.response_limiter import ResponseLimiter
 from pod_index.api.waiting import WAITERS_MAX, LookupWaiters
 from pod_index.pods import Pod, encode_record

@@ -1,0 +1,29 @@
+"""What the endpoints share."""
+
+import dataclasses
+from collections.abc import Callable
+
+from pod_index.api.response_limiter import ResponseLimiter
+from pod_index.api.waiting import LookupWaiters
+from pod_index.settings import Settings
+from pod_index.stats import Stats
+from pod_index.store.index import PodIndex
+
+
+@dataclasses.dataclass(kw_only=True)
+class EndpointContext:
+    """The objects that the endpoints of one application share."""
+
+    index: PodIndex
+    age: Callable[[], float]
+    """How many seconds ago the API server last confirmed the data: https://www.rfc-editor.org/rfc/rfc9111#section-5.1"""
+    stats: Stats
+    settings: Settings
+    lookup_waiters: LookupWaiters
+    response_limiter: ResponseLimiter
+    shutting_down: bool = False
+
+    def begin_shutdown(self) -> None:
+        """Turn ``/ready`` to 503 and end the waits of lookups."""
+        self.shutting_down = True
+        self.lookup_waiters.close()
