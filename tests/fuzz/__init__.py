@@ -1,1 +1,1 @@
-"""What a coverage-guided fuzzer checks."""
+"""Tests for a coverage-guided fuzzer."""

@@ -139,7 +139,7 @@ def test_what_can_be_copied_is_copied(tab: Tab, web: dict[str, Any]) -> None:
     [
         ("shop/none", "Not found", "pod with ID shop/none not found"),
         ("10.0.0.1", "Not found", "pod with ID 10.0.0.1 not found"),
-        ("???", "Not understood", "id '???' names no pod: give a UID"),
+        ("???", "Not understood", "id '???' is not an identifier of a pod: give a UID"),
         ("x" * 9_000, "Error 414", "query string is longer than 8192 bytes"),
     ],
 )

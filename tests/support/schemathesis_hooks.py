@@ -10,7 +10,7 @@ from schemathesis import Case, HookContext
 
 from pod_index.api import queries
 from pod_index.api.responses import RequestError
-from tests.support.spellings import REAL
+from tests.support.spellings import SPELLINGS
 
 WAIT = "20ms"
 """The longest that a request waits here: there are hundreds of them."""
@@ -18,7 +18,9 @@ WAIT = "20ms"
 SELECTORS = (("uid",), ("id",), ("containerID",), ("ip",), ("namespace", "name"))
 
 # A format of our own, as JSON Schema allows them: it is for people, and no pattern would be readable.
-schemathesis.openapi.format("pod-identifier", st.sampled_from([spelling.text for spelling in REAL] + ["default/gone"]))
+schemathesis.openapi.format(
+    "pod-identifier", st.sampled_from([spelling.text for spelling in SPELLINGS] + ["default/gone"])
+)
 
 
 @schemathesis.hook

@@ -1,7 +1,7 @@
-"""Texts that name pods, as they occur in the wild, and texts that do not; the comments say where.
+"""Real identifiers of pods, and texts that are not identifiers. The comment above each one names its source.
 
-Paths of cgroups, logs and volumes are facts: they are collected from the tests and issues of those who met them. Where
-a comment says "the form of", the form is documented, and the IDs are those of other rows or made up.
+Most paths of cgroups, logs and volumes come from tests and issues of other projects. Where a comment says "the form
+of", the form is documented, and the IDs are those of other rows or invented.
 """
 
 from typing import NamedTuple
@@ -10,7 +10,7 @@ from pod_index.store.identifiers import Identifier
 
 
 class Spelling(NamedTuple):
-    """A text, and all that it may name."""
+    """A text, and the candidates that the parser must find in it."""
 
     text: str
     candidates: tuple[Identifier, ...]
@@ -21,7 +21,7 @@ def _spelling(text: str, *candidates: Identifier) -> Spelling:
 
 
 def _version_1(controllers: str, path: str) -> str:
-    """/proc/PID/cgroup of version 1, where runtimes leave out controllers that they do not know, such as rdma."""
+    """Return a /proc/PID/cgroup of version 1. Runtimes ignore controllers that they do not know, such as rdma."""
     names = controllers.split()
     return "".join(
         f"{number}:{name}:{'/' if name == 'rdma' else path}\n"
@@ -29,13 +29,13 @@ def _version_1(controllers: str, path: str) -> str:
     )
 
 
-REAL = (
+SPELLINGS = (
     # The form of kubectl get pod -o yaml.
     _spelling(
         "1234abcd-5678-90ef-aaaa-bbbbccccdddd",
         Identifier("uid", "1234abcd-5678-90ef-aaaa-bbbbccccdddd"),
     ),
-    # The form of tools that write UUIDs in upper case.
+    # The form of tools that print UUIDs in upper case.
     _spelling(
         "1234ABCD-5678-90EF-AAAA-BBBBCCCCDDDD",
         Identifier("uid", "1234abcd-5678-90ef-aaaa-bbbbccccdddd"),
@@ -45,12 +45,12 @@ REAL = (
         "f97942cf-337e-11e7-b2b1-005056b7dc12",
         Identifier("uid", "f97942cf-337e-11e7-b2b1-005056b7dc12"),
     ),
-    # kontena/pharos-cluster#440, cut out of a slice.
+    # kontena/pharos-cluster#440, the UID in the name of a slice.
     _spelling(
         "9692aa0e_748e_11e8_8dfa_76d458035df6",
         Identifier("uid", "9692aa0e-748e-11e8-8dfa-76d458035df6"),
     ),
-    # spiffe/spire, the folder of cgroupfs cut out.
+    # spiffe/spire, the directory of cgroupfs alone.
     _spelling(
         "pod2c48913c-b29f-11e7-9350-020968147796",
         Identifier("uid", "2c48913c-b29f-11e7-9350-020968147796"),
@@ -188,7 +188,7 @@ REAL = (
         Identifier("uid", "d632e6cc-efc2-4bc4-ac70-2229bed9c9e6"),
         Identifier("containerID", "2067d4217f8b857871b447e4cc7fc501d4c64fba1a6cb02df822ed9fce4f560c"),
     ),
-    # kata-containers/kata-containers#4128, all but the virtual CPUs.
+    # kata-containers/kata-containers#4128, all threads except the virtual CPUs.
     _spelling(
         (
             "/sys/fs/cgroup/memory/kata_overhead/94a6391dde707330a94acb3e684ee7048d085e7b6d9b1feda0cc1151b90606b2/"
@@ -506,7 +506,7 @@ REAL = (
         "10:net_prio:/4f797c539e6c745de61a93ca3ff892358ecbcaccd8414d5db545c38428142970",
         Identifier("containerID", "4f797c539e6c745de61a93ca3ff892358ecbcaccd8414d5db545c38428142970"),
     ),
-    # Datadog's tracer for Java, ContainerInfoTest.groovy, ECS, whose task ID is no static pod.
+    # Datadog's tracer for Java, ContainerInfoTest.groovy, ECS. The task ID looks like the UID of a static pod.
     _spelling(
         (
             "9:perf_event:/ecs/haissam-ecs-classic/5a0d5ceddf6c44c1928d367a815d890f/"
@@ -539,12 +539,12 @@ REAL = (
         "8f2acab777a52bb17ff5884908d635fceae63bcc48ec6e17396cdc93269add4d",
         Identifier("containerID", "8f2acab777a52bb17ff5884908d635fceae63bcc48ec6e17396cdc93269add4d"),
     ),
-    # The form of a virtual kubelet, whose IDs are its own.
+    # The form of a virtual kubelet, which has its own IDs.
     _spelling(
         "aci://foo-bar",
         Identifier("containerID", "foo-bar"),
     ),
-    # The same with a UUID, which is left as it is.
+    # The same with a UUID, which stays unchanged.
     _spelling(
         "fake://1234ABCD-5678-90EF-AAAA-BBBBCCCCDDDD",
         Identifier("containerID", "1234ABCD-5678-90EF-AAAA-BBBBCCCCDDDD"),
@@ -573,7 +573,7 @@ REAL = (
         ),
         Identifier("containerID", "c05d436cefb9a22d2a521bb9247a6c34a3cbf23be5a81ebefcc1558d987a3cf7"),
     ),
-    # A mountinfo of Datadog's agent, which has the node's folders under /host.
+    # A mountinfo of Datadog's agent, which mounts the directories of the node under /host.
     _spelling(
         (
             "/host/var/run/containerd/io.containerd.runtime.v2.task/k8s.io/"
@@ -657,7 +657,7 @@ REAL = (
         ),
         Identifier("containerID", "341694b9f16b51d7afc7c0a68d2ea44f31f6c2dad550d56d8d8dd9304a27b01f"),
     ),
-    # The same, another file, without its folder.
+    # The same, another file, without its directory.
     _spelling(
         (
             "metrics-agent-5b9b94754f-lv4gm_azure-arc_metrics-agent-b2aa15b3f9c7c395539281bd94ee0725706c7228439a8870494804e042a54d7d.log"
@@ -701,7 +701,7 @@ REAL = (
         ),
         Identifier("uid", "0429305b-faf1-4668-aaed-139a2cf4989c"),
     ),
-    # A log of a CSI driver, another root folder of the kubelet.
+    # A log of a CSI driver, with another root directory of the kubelet.
     _spelling(
         (
             "/var/data/kubelet/pods/360289c4-6eca-4275-a9ce-14938335117e/volumes/kubernetes.io~csi/"
@@ -709,7 +709,7 @@ REAL = (
         ),
         Identifier("uid", "360289c4-6eca-4275-a9ce-14938335117e"),
     ),
-    # The root folder of a kubelet on containerd's disk.
+    # A kubelet whose root directory is on containerd's disk.
     _spelling(
         "/var/lib/containerd/kubelet/pods/9879ee68-8448-4b87-a122-ea52f18d431e/volume-subpaths/nfs-pv/web/0",
         Identifier("uid", "9879ee68-8448-4b87-a122-ea52f18d431e"),
@@ -719,12 +719,12 @@ REAL = (
         "/var/data/kubelet/pods/5b9a9c62-3426-11e9-9f59-76f6e92e93c2/etc-hosts",
         Identifier("uid", "5b9a9c62-3426-11e9-9f59-76f6e92e93c2"),
     ),
-    # The form of a static pod's folder of the kubelet.
+    # The form of the kubelet's directory of a static pod.
     _spelling(
         "/var/lib/kubelet/pods/c26521395dbc1da7d5ef74aca0694d11/containers/etcd-member/4a1b9b0c",
         Identifier("uid", "c26521395dbc1da7d5ef74aca0694d11"),
     ),
-    # The form of a URL of a file.
+    # The form of a file URL.
     _spelling(
         "file:///var/lib/kubelet/pods/cf0a0b5b-106e-4793-a74a-28bfae21be1a/volumes",
         Identifier("uid", "cf0a0b5b-106e-4793-a74a-28bfae21be1a"),
@@ -734,12 +734,12 @@ REAL = (
         "10.244.1.5",
         Identifier("ip", "10.244.1.5"),
     ),
-    # A line of a file.
+    # The same with whitespace, as in a line of a file.
     _spelling(
         " 10.244.1.5\n",
         Identifier("ip", "10.244.1.5"),
     ),
-    # status.podIPs of a dual stack.
+    # status.podIPs of a dual-stack pod.
     _spelling(
         "fd00:10:244:1::5",
         Identifier("ip", "fd00:10:244:1::5"),
@@ -764,7 +764,7 @@ REAL = (
         "2001:db8::1:1:1:1:1",
         Identifier("ip", "2001:db8:0:1:1:1:1:1"),
     ),
-    # RFC 5952, section 4.2.3: the first of two runs is.
+    # RFC 5952, section 4.2.3: the first of two equal runs is compressed.
     _spelling(
         "2001:db8:0:0:1:0:0:1",
         Identifier("ip", "2001:db8::1:0:0:1"),
@@ -789,7 +789,7 @@ REAL = (
         "[fd00:10:244:1::5]",
         Identifier("ip", "fd00:10:244:1::5"),
     ),
-    # What glibc writes as ::0.1.0.2.
+    # glibc formats this address as ::0.1.0.2.
     _spelling(
         "::1:2",
         Identifier("ip", "::1:2"),
@@ -804,105 +804,105 @@ REAL = (
         "kube-system/kube-apiserver-ip-10-0-131-225.us-west-1.compute.internal",
         Identifier("name", "kube-system/kube-apiserver-ip-10-0-131-225.us-west-1.compute.internal"),
     ),
-    # Digits are labels as well (RFC 1123).
+    # Labels of digits only (RFC 1123).
     _spelling(
         "1/2",
         Identifier("name", "1/2"),
     ),
 )
 
-NO_PODS = (
+NOT_IDENTIFIERS = (
     # An empty parameter.
     "",
-    # Only whitespace.
+    # Whitespace only.
     " \n\t",
-    # /proc/self/cgroup in a container with a cgroup namespace of its own.
+    # /proc/self/cgroup in a container with its own cgroup namespace.
     "0::/\n",
-    # The node's own processes: kontena/pharos-cluster#440.
+    # Processes of the node: kontena/pharos-cluster#440.
     "11:cpuacct,cpu:/system.slice\n10:perf_event:/system.slice\n",
     # The matcher tests of Falco's container plugin.
     "/user.slice/user-1000.slice/user@1000.service/init.scope",
     # The same, an ID that is too long.
     "/user.slice/libpod-1234567890abcdef1234567890abcdef1234567890abcdef1234567890abcdef1234567890abcdef",
-    # The same, an ID with a letter that is no digit.
+    # The same, an ID with a letter that is not a hexadecimal digit.
     "/user.slice/libpod-1234567890abcdef1234567890abcdef1234567890abcdef1234567890abcdefg",
     # The same, a container of ctr.
     "/my_very_long_namespace-1.5/test_container",
-    # A QoS class, of which no pod is named.
+    # The slice of a QoS class.
     "/kubepods.slice/kubepods-besteffort.slice",
     # A volume, not a pod: kubernetes.io/csi.
     "/var/lib/kubelet/plugins/kubernetes.io/csi/pv/pvc-9ae9405c-7fb3-11ea-80b3-246e968d4b38/globalmount",
     # A PersistentVolume.
     "pvc-787fcbe1-bea1-49be-9daf-9953a3ea8464",
-    # NetApp's Trident writes the UUID of a volume with underscores.
+    # A volume of NetApp's Trident, whose UUID has underscores.
     "192.168.10.101:/trident_pvc_ae477c5c_cf10_4bc0_bb71_39d214a237f0",
-    # The UID of another object: Ceph's cluster.
+    # The UUID of a Ceph cluster.
     "/system.slice/ceph-f952f5be-565c-11f0-ab72-0affea283157@mon.ip-10-0-25-96.service",
-    # A UUID in a folder that is not of pods.
+    # A UUID in a directory of volumes.
     "/var/lib/longhorn/volumes/1234abcd-5678-90ef-aaaa-bbbbccccdddd/data",
-    # A machine's ID, which has 32 hexadecimal digits.
+    # A machine ID, which has 32 hexadecimal digits.
     "/var/log/journal/4a1b9b0c5d6e4f708192a3b4c5d6e7f8/system.journal",
-    # A folder of all pods.
+    # The kubelet's directory of all pods.
     "/var/lib/kubelet/pods/",
-    # A pod's folder by a name that is no UID: beegfs's csi driver.
+    # A pod's directory with a name that is not a UID: the CSI driver of BeeGFS.
     "/tmp/kubelet/pods/pod1/volumes/kubernetes.io~csi/pvc-00000001",
     # An EKS Fargate or ECS task.
     "/ecs/55091c13-b8cf-4801-b527-f4601742204d/4c3b",
     # A name without a namespace.
     "coredns-5dd5756b68-4xqzr",
-    # An object's path: more than one slash.
+    # More than one slash.
     "pods/kube-system/coredns",
-    # Upper case is no name (DNS-1123).
+    # Upper case (not allowed by DNS-1123).
     "Kube-System/coredns",
-    # An underscore is no name.
+    # An underscore.
     "kube-system/core_dns",
-    # A dot is no namespace's.
+    # A dot in a namespace.
     "kube.system/coredns",
-    # A dash at an end.
+    # A dash at the end.
     "kube-system/coredns-",
-    # Two dots.
+    # Consecutive dots.
     "kube-system/core..dns",
-    # Half a name.
+    # A namespace without a name.
     "kube-system/",
-    # The other half.
+    # A name after an empty namespace.
     "/coredns",
     # A namespace of 64 characters.
     "n" * 64 + "/coredns",
     # A name of 254 characters.
     "kube-system/" + "n" * 254,
-    # Leading zeros: octal to some, decimal to others.
+    # Leading zeros, which some parsers read as octal.
     "10.244.01.5",
-    # An address of three parts, which inet_aton takes.
+    # Three parts, which inet_aton accepts.
     "10.244.5",
     # An address and a port.
     "10.244.1.5:8080",
     # The same with brackets.
     "[fd00::5]:8080",
-    # A network.
+    # An IPv4 network.
     "10.244.0.0/16",
-    # A network of IPv6.
+    # An IPv6 network.
     "fd00:10:244::/48",
-    # A zone.
+    # An address with a zone.
     "fe80::1%eth0",
-    # Brackets are for IPv6.
+    # An IPv4 address in brackets.
     "[10.244.1.5]",
-    # 256.
+    # A part greater than 255.
     "10.244.1.256",
     # Digits that are not ASCII.
     "\u0661\u0660.244.1.5",
     # A NUL after an address.
     "10.244.1.5\u0000",
-    # A lone surrogate, as os.fsdecode makes them.
+    # A lone surrogate, as from os.fsdecode.
     "kube-system/\udcff",
-    # Letters that are ours when case is ignored in Unicode.
+    # A letter that equals an ASCII letter when case is ignored in Unicode.
     "kubepods-pod1234abcd_5678_90ef_aaaa_bbbbccccdddd.\u017flice",
-    # A UID that lacks a digit.
+    # A UID with one digit less.
     "1234abcd-5678-90ef-aaaa-bbbbccccddd",
-    # A UID of digits that are not ASCII.
+    # A UID with a digit that is not ASCII.
     "\u0661234abcd-5678-90ef-aaaa-bbbbccccdddd",
-    # Docker ps, short: 12 digits are not enough to be sure.
+    # The short ID of docker ps: 12 digits are not unique enough.
     "9bca8d63d5fa",
-    # A scheme and nothing else.
+    # A scheme only.
     "containerd://",
     # A URL with a path.
     "https://kubernetes.default.svc/api/v1/pods",

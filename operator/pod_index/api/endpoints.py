@@ -118,7 +118,7 @@ class PodEndpoint(Endpoint):
                 result = "miss" if self._index.synced else "error"
                 raise self._not_found(lookup.not_found)
             result = "deleted" if match.deleted else "hit"
-            return (match.record,), ((b"matched-by", match.by.encode()),)
+            return (match.record,), ((b"matched-by", match.matched_by.encode()),)
         finally:
             self._stats.lookups[lookup.selector if lookup else queries.selector_of(query), result] += 1
 

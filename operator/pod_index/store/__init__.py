@@ -1,1 +1,1 @@
-"""The index: plain objects without I/O."""
+"""The index of pods: plain objects without I/O."""

@@ -1,12 +1,12 @@
-"""The index of pods, by UID and by other keys: a plain object with no I/O, which owns readiness.
+"""The index of pods: by UID and by index values. A plain object without I/O, which owns readiness.
 
-Its writers hand it what a stream of one scope (all namespaces, or one) says, in any order, more than once or
-late; the rules below keep it right all the same:
+Each stream of pods covers a namespace scope: one namespace, or "" for all. Its listings and changes can arrive late,
+repeatedly or out of order. These rules keep the index correct:
 
-- a pod with an older resourceVersion never replaces a newer one, and resourceVersions compare as integers;
-- a pod whose deletion was deletion_observed never comes back, since Kubernetes never uses a UID twice: tombstones win;
-- a complete listing is the truth about its scope at its resourceVersion: what it did not show, and what is not
-  newer than it, is deleted, until something newer shows it again: then it was the listing that was wrong.
+- An older resourceVersion never replaces a newer one. resourceVersions compare as integers.
+- A pod whose deletion was observed never comes back, because Kubernetes never reuses a UID.
+- A complete listing is the truth about its scope at its resourceVersion. Pods that it does not show are deleted, unless
+  they are newer. A later listing or a newer event brings such a pod back: then the listing was wrong.
 """
 
 import time
@@ -35,64 +35,51 @@ from pod_index.store.indexers import (
     uid_value,
 )
 from pod_index.store.subscriptions import Subscriptions
-
-TOMBSTONES = 10_000
-"""How many deleted UIDs are remembered; the oldest go first. Only what was on its way while its pod was deleted
-can come late, and that is never more than a page or two."""
-
+from pod_index.store.tombstones import LIMIT, Tombstone, Tombstones
 
 SLICE = 500
-"""How many pods are looked through at once when those of a namespace are listed: up to 0.5 ms."""
+"""How many pods ``select`` checks without a pause: up to 0.5 ms."""
 
 
 class Entry(Struct, gc=False, eq=False):
-    """What is kept of a pod: its record, encoded once, its keys, and what decides about the next change to it."""
+    """A pod in the index."""
 
     uid: str
     record: bytes
-    keys: bytes
-    """See `keys.index_values`."""
+    """The encoded answer to a lookup."""
+    index_values: bytes
+    """As ``indexers.index_values`` packs them."""
     resource_version: int
     scope: str
     listing: int
-    """The number of the last listing that showed the pod; 0 if only events did."""
+    """The number of the last listing that showed the pod. 0 if only events did."""
 
 
 class StreamState(Struct):
-    """The state of one stream."""
+    """The state of a stream."""
 
     listing: int = 0
-    """The number of the listing that is on its way, or was the last; numbers are never used twice."""
+    """The number of the current or last listing. Numbers are never reused."""
     synced: bool = False
 
 
-class Tombstone(Struct, gc=False):
-    """What is kept of a pod that is gone."""
-
-    scope: str
-    resource_version: int
-    """Of the listing that did not show the pod; meaningless if its deletion was deletion_observed."""
-    deletion_observed: bool
-
-
 class Match(NamedTuple):
-    """A pod that was found."""
+    """The pod that an identifier names."""
 
     record: bytes
-    """The encoded record, with ``deletedAt`` if the pod is gone."""
-    by: str
-    """What found it: ``uid`` or the kind of a key."""
+    """The encoded record, with ``deletedAt`` if the pod is deleted."""
+    matched_by: str
+    """``uid`` or an index name."""
     deleted: bool = False
-    """Whether it is gone."""
 
 
 class PodIndex:
-    """Pods by UID and by their keys of ``kinds``, ready to be answered.
+    """Pods by UID and by the indices in ``index_names``.
 
-    Writers name the scope that they speak for: a namespace, or "" for all of them. Scopes never overlap.
+    The namespace scopes of the streams must not overlap.
 
-    Pods that are gone are kept for ``retention_seconds``, but at most ``retention_max``; ``now`` is a clock in seconds
-    since the epoch.
+    Deleted pods are kept for ``retention_seconds``, but at most ``retention_max`` of them. ``now`` is a clock that
+    returns seconds since the epoch.
     """
 
     def __init__(
@@ -101,39 +88,35 @@ class PodIndex:
         index_names: frozenset[IndexName] = INDEX_NAMES,
         retention_seconds: float = 300.0,
         retention_max: int = 10_000,
-        tombstones: int = TOMBSTONES,
+        tombstones_max: int = LIMIT,
         now: Callable[[], float] = time.time,
     ) -> None:
         self.index_names = index_names
         self._entries: dict[str, Entry] = {}
-        self._table: Indices[Entry] = Indices()
+        self._indices: Indices[Entry] = Indices()
         self._deleted = DeletedPods(retention_seconds, retention_max, now)
         self._subscriptions = Subscriptions()
-        self._tombstones: dict[str, Tombstone] = {}
-        self._tombstones_limit = tombstones
-        self._scopes: dict[str, StreamState] = {}
+        self._tombstones = Tombstones(tombstones_max)
+        self._streams: dict[str, StreamState] = {}
         self._listings = 0
         self.synced = False
-        """Whether every scope has had a complete listing. Never withdrawn: stale answers beat none."""
+        """Whether every stream has completed a listing. An outage or a relist does not reset it."""
 
     def __len__(self) -> int:
         return len(self._entries)
 
     def count_deleted(self) -> int:
-        """Return how many pods that are gone are kept."""
+        """Return the number of deleted pods that are kept."""
         self._deleted.expire()
         return len(self._deleted)
 
     def lookup(self, uid: str) -> bytes | None:
-        """Return the encoded record of the pod with ``uid``, or None if no such pod is known."""
+        """Return the encoded record of the pod with ``uid``, or None if the pod is unknown."""
         entry = self._entries.get(uid)
         return None if entry is None else entry.record
 
     def find(self, identifier: Identifier, *, deleted: bool = False) -> Match | None:
-        """Return the pod that the identifier names, or None if no such pod is known.
-
-        With ``deleted`` one that is gone will do, if there is none that lives.
-        """
+        """Return the pod that the identifier names, or None. With ``deleted``, falls back to deleted pods."""
         kind, value = identifier
         if kind == "uid":
             record = self.lookup(value)
@@ -143,89 +126,91 @@ class PodIndex:
             if record is not None:
                 return Match(record, kind, deleted=True)
             if value in self._deleted:
-                # Annotations are what their writers like; no pod takes the UID of one that was.
+                # Every user may set annotations, so a config.hash never replaces the UID of a deleted pod.
                 return None
-        *_, key = _values_of(identifier)
-        by = "config.hash" if kind == "uid" else kind
-        found = self._table.find(key)
-        if found:
-            return Match(max(found, key=_precedence).record, by)
-        record = self._deleted.by_key(key) if deleted else None
-        return None if record is None else Match(record, by, deleted=True)
+        *_, index_value = _index_values_of(identifier)
+        matched_by = "config.hash" if kind == "uid" else kind
+        entries = self._indices.find(index_value)
+        if entries:
+            return Match(max(entries, key=_precedence).record, matched_by)
+        record = self._deleted.by_index_value(index_value) if deleted else None
+        return None if record is None else Match(record, matched_by, deleted=True)
 
     def select(self, *, node: str = "", namespace: str = "") -> Iterator[list[tuple[str, bytes]]]:
-        """Yield the UIDs and records of the pods on a node, or in a namespace, or both: in slices, in no order.
+        """Yield the UIDs and records of the pods on a node, in a namespace, or both. The order is undefined.
 
-        Between the slices the index may change. Every pod that lives from the first to the last is in one of them.
+        They come in slices, and the index may change between two of them. A pod that exists from the first slice to
+        the last is in one of them.
         """
-        entries = self._table.find(node_value(node)) if node else list(self._entries.values())
+        entries = self._indices.find(node_value(node)) if node else list(self._entries.values())
         for start in range(0, len(entries), SLICE):
             yield [
                 (entry.uid, entry.record)
                 for entry in entries[start : start + SLICE]
-                if (not namespace or is_in_namespace(entry.keys, namespace)) and self._entries.get(entry.uid) is entry
+                if (not namespace or is_in_namespace(entry.index_values, namespace))
+                and self._entries.get(entry.uid) is entry
             ]
 
     def subscribe(self, identifiers: Iterable[Identifier], callback: Callable[[], None]) -> Callable[[], None]:
-        """Let ``callback`` be called whenever one of these may have come to name a pod; return what ends that.
+        """Call ``callback`` whenever one of the identifiers may name a new pod. Return a function that unsubscribes.
 
-        It is called in the middle of a change, so it must neither raise nor use the index.
+        The call comes in the middle of an update, so ``callback`` must not raise or use the index.
         """
-        awaited = [key for identifier in identifiers for key in _values_of(identifier)]
-        self._subscriptions.add(awaited, callback)
-        return lambda: self._subscriptions.remove(awaited, callback)
+        values = [value for identifier in identifiers for value in _index_values_of(identifier)]
+        self._subscriptions.add(values, callback)
+        return lambda: self._subscriptions.remove(values, callback)
 
     def replace_page(self, page: ListPage) -> None:
-        """Take over one page of a listing; the last one deletes what the listing did not show."""
+        """Store a page of a listing. After the last page, delete the pods that the listing did not show."""
         if page.begins:
             self._begin_listing(page.scope, history_reset=page.history_reset)
-        listing = self._scopes[page.scope].listing
+        listing = self._streams[page.scope].listing
         for pod in page.pods:
-            self._apply(page.scope, pod, listing)
+            self._store(page.scope, pod, listing)
         if page.complete_at is not None:
             self._complete_listing(page.scope, page.complete_at)
 
-    def update(self, change: Delta) -> None:
-        """Take over a created or changed pod, unless a newer state of it is known or it is deleted."""
-        self._apply(change.scope, change.pod, None)
+    def update(self, delta: Delta) -> None:
+        """Store a created or changed pod, unless it is deleted or a newer version is known."""
+        self._store(delta.scope, delta.pod, None)
 
-    def delete(self, change: Delta) -> None:
-        """Remove a deleted pod for good."""
-        uid, resource_version = change.pod.metadata.uid, change.pod.metadata.resource_version
-        self._apply(change.scope, change.pod, None)  # what it was at last
-        self._remove(uid, Tombstone(change.scope, resource_version, deletion_observed=True))
+    def delete(self, delta: Delta) -> None:
+        """Delete a pod for good."""
+        uid, resource_version = delta.pod.metadata.uid, delta.pod.metadata.resource_version
+        self._store(delta.scope, delta.pod, None)  # A DELETED event carries the last state.
+        self._remove(uid, Tombstone(delta.scope, resource_version, deletion_observed=True))
 
     def _begin_listing(self, scope: str, *, history_reset: bool) -> None:
         self._listings += 1
-        self._scopes.setdefault(scope, StreamState()).listing = self._listings
-        self.synced = all(known.synced for known in self._scopes.values())
+        self._streams.setdefault(scope, StreamState()).listing = self._listings
+        self._update_synced()
         if history_reset:
             for entry in self._entries.values():
                 if entry.scope == scope:
                     entry.resource_version = 0
-            self._tombstones = {
-                uid: tombstone for uid, tombstone in self._tombstones.items() if tombstone.scope != scope
-            }
+            self._tombstones.discard_scope(scope)
             self._deleted.discard_scope(scope)
 
     def _complete_listing(self, scope: str, resource_version: int) -> None:
-        state = self._scopes[scope]
+        stream = self._streams[scope]
         missing = [
             uid
             for uid, entry in self._entries.items()
-            if entry.scope == scope and entry.listing != state.listing and entry.resource_version <= resource_version
+            if entry.scope == scope and entry.listing != stream.listing and entry.resource_version <= resource_version
         ]
         for uid in missing:
             self._remove(uid, Tombstone(scope, resource_version, deletion_observed=False))
-        state.synced = True
-        self.synced = all(known.synced for known in self._scopes.values())
+        stream.synced = True
+        self._update_synced()
 
-    def _apply(self, scope: str, pod: Pod, listing: int | None) -> None:
+    def _update_synced(self) -> None:
+        self.synced = all(stream.synced for stream in self._streams.values())
+
+    def _store(self, scope: str, pod: Pod, listing: int | None) -> None:
         uid, resource_version = pod.metadata.uid, pod.metadata.resource_version
         tombstone = self._tombstones.get(uid)
         if tombstone is not None:
-            newer = listing is not None or resource_version > tombstone.resource_version
-            if tombstone.deletion_observed or not newer:
+            if tombstone.rejects(resource_version, listed=listing is not None):
                 return
             del self._tombstones[uid]
         entry = self._entries.get(uid)
@@ -235,7 +220,7 @@ class PodIndex:
                 uid, encode_record(pod), index_values(pod, self.index_names), resource_version, scope, listing or 0
             )
             self._entries[uid] = entry
-            self._table.add(entry)
+            self._indices.add(entry)
             self._notify(entry)
             return
         if listing is not None:
@@ -243,39 +228,36 @@ class PodIndex:
         if resource_version > entry.resource_version:
             entry.record = encode_record(pod)
             entry.resource_version = resource_version
-            keys = index_values(pod, self.index_names)
-            if keys != entry.keys:
-                self._table.remove(entry)
-                entry.keys = keys
-                self._table.add(entry)
+            values = index_values(pod, self.index_names)
+            if values != entry.index_values:
+                self._indices.remove(entry)
+                entry.index_values = values
+                self._indices.add(entry)
                 self._notify(entry)
 
     def _notify(self, entry: Entry) -> None:
         if self._subscriptions:
-            self._subscriptions.notify([uid_value(entry.uid), *split(entry.keys)])
+            self._subscriptions.notify([uid_value(entry.uid), *split(entry.index_values)])
 
     def _remove(self, uid: str, tombstone: Tombstone) -> None:
         entry = self._entries.pop(uid, None)
         if entry is not None:
-            self._table.remove(entry)
-            self._deleted.add(uid, entry.record, entry.keys, entry.scope)
-        self._tombstones.pop(uid, None)
-        self._tombstones[uid] = tombstone
-        if len(self._tombstones) > self._tombstones_limit:
-            del self._tombstones[next(iter(self._tombstones))]
+            self._indices.remove(entry)
+            self._deleted.add(uid, entry.record, entry.index_values, entry.scope)
+        self._tombstones.add(uid, tombstone)
 
 
-_KEY_OF = {"containerID": container_id_value, "ip": ip_value, "name": name_value}
+_INDEX_VALUE = {"containerID": container_id_value, "ip": ip_value, "name": name_value}
 
 
-def _values_of(identifier: Identifier) -> tuple[bytes, ...]:
-    """The keys that an identifier may stand for."""
+def _index_values_of(identifier: Identifier) -> tuple[bytes, ...]:
+    """Return the index values that a pod with this identifier can have."""
     kind, value = identifier
     if kind == "uid":
         return (uid_value(value), config_hash_value(value))
-    return (_KEY_OF[kind](value),)
+    return (_INDEX_VALUE[kind](value),)
 
 
 def _precedence(entry: Entry) -> tuple[bytes, int]:
-    """Of several pods with one key, the one with the greatest is meant."""
-    return rank_of(entry.keys), entry.resource_version
+    """Return what orders pods with the same index value. A lookup finds the last one."""
+    return rank_of(entry.index_values), entry.resource_version

@@ -1,8 +1,9 @@
-"""What a pod is found by besides its UID, in as few bytes as can be.
+"""The index values of pods, and the indices that find pods by them. The terms are those of client-go's cache:
+https://pkg.go.dev/k8s.io/client-go/tools/cache#Indexer
 
-A pod with three containers and two IPs has eight keys. A dictionary would take over a kilobyte for them; this takes
-0.4 KB, and no more time: an entry holds its own keys as one text, and a table of buckets tells which entries may hold
-a key.
+A pod with three containers and two IPs has eight index values. A dictionary needs over 1 KB for them. These indices
+need 0.4 KB and are as fast: an entry holds its index values packed into one byte string, and a table of buckets tells
+which entries may have a value.
 """
 
 from binascii import unhexlify
@@ -12,7 +13,6 @@ from pod_index.pods import Pod, PodStatus
 from pod_index.store.identifiers import canonical_ip, parse_uid
 
 IndexName = Literal["containerID", "ip", "name", "node", "config.hash"]
-"""What a key is."""
 
 INDEX_NAMES: frozenset[IndexName] = frozenset(get_args(IndexName))
 
@@ -25,19 +25,21 @@ CONFIG_MIRROR = "kubernetes.io/config.mirror"
 https://kubernetes.io/docs/reference/labels-annotations-taints/#kubernetes-io-config-mirror"""
 
 FINISHED = frozenset({"Succeeded", "Failed"})
-"""The phases of a pod that never runs again, and whose IPs another pod may have by now:
+"""The phases of a pod that never runs again. Another pod may have its IPs already:
 https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#pod-phase"""
 
 BUCKETS = 1 << 14
-"""How many buckets a table has. At 50,000 pods each has 25 keys, which are looked through in 3 microseconds."""
+"""At 50,000 pods, a bucket has 25 index values. A search of it takes 3 microseconds."""
 
+# Packed index values: rank, namespace, "\n", values that are text with "\n" between them, "\n\0", container IDs as
+# bytes. A value begins with a letter for its index.
 _RANK_SIZE = 21
 _ID_SIZE = 33
 _ID_LETTER = ord("c")
 
 
 def container_id_value(container_id: str) -> bytes:
-    """Return the key of a container ID without its scheme: 64 hexadecimal digits, or what else a runtime may have."""
+    """Return the index value of a container ID without its scheme: 64 hexadecimal digits, or any other text."""
     if len(container_id) == 64:
         try:
             return b"c" + unhexlify(container_id)
@@ -47,35 +49,35 @@ def container_id_value(container_id: str) -> bytes:
 
 
 def ip_value(address: str) -> bytes:
-    """Return the key of an IP address in its canonical notation."""
+    """Return the index value of an IP address in canonical form."""
     return _encode("i" + address)
 
 
 def name_value(name: str) -> bytes:
-    """Return the key of a pod's ``namespace/name``."""
+    """Return the index value of a ``namespace/name``."""
     return _encode("n" + name)
 
 
 def node_value(node: str) -> bytes:
-    """Return the key of the node that a pod is on."""
+    """Return the index value of a node's name."""
     return _encode("o" + node)
 
 
 def config_hash_value(uid: str) -> bytes:
-    """Return the key of the kubelet's UID of a static pod."""
+    """Return the index value of the kubelet's UID of a static pod."""
     return _encode("h" + uid)
 
 
 def uid_value(uid: str) -> bytes:
-    """Return the key of a UID, which is in no text: it can be waited for."""
+    """Return the value of a UID, for subscriptions. It is not among the packed index values."""
     return _encode("u" + uid)
 
 
 def index_values(pod: Pod, names: frozenset[IndexName] = INDEX_NAMES) -> bytes:
-    """Return the keys of ``pod`` as an entry holds them: one text, that begins with its rank and its namespace.
+    """Return the packed values of ``pod`` in the named indices, after its rank and its namespace.
 
-    Its rank tells which of several pods with one key is meant: the one with the greatest. One that may run comes before
-    one that has finished, then the one that started last.
+    Among pods with the same value, a lookup finds the one with the highest rank: pods that have not finished rank above
+    finished ones, then a later start ranks above an earlier one.
     """
     metadata, status = pod.metadata, pod.status
     rank = "0" if status.phase in FINISHED else "1"
@@ -93,73 +95,75 @@ def index_values(pod: Pod, names: frozenset[IndexName] = INDEX_NAMES) -> bytes:
     ids = b""
     if "containerID" in names:
         for container_id in _container_ids(status):
-            key = container_id_value(container_id)
-            if key[0] == _ID_LETTER:
-                ids += key
-            # Names are checked by the API server, but nobody checks what a kubelet reports.
+            value = container_id_value(container_id)
+            if value[0] == _ID_LETTER:
+                ids += value
+            # The API server validates names, but not the container IDs that a kubelet reports.
             elif container_id and container_id.isprintable():
-                lines.append(key.decode())
+                lines.append(value.decode())
     return b"%b\n\0%b" % ("\n".join(lines).encode(), ids)
 
 
-def rank_of(text: bytes) -> bytes:
-    """Return the rank in the text of a pod's keys."""
-    return text[:_RANK_SIZE]
+def rank_of(packed: bytes) -> bytes:
+    """Return the rank in packed index values."""
+    return packed[:_RANK_SIZE]
 
 
-def is_in_namespace(text: bytes, namespace: str) -> bool:
-    """Return whether the text of a pod's keys tells this namespace."""
-    # Whoever asks may write what he likes, a line and the beginning of the next as well.
-    return "\n" not in namespace and text.startswith(_encode(namespace + "\n"), _RANK_SIZE)
+def is_in_namespace(packed: bytes, namespace: str) -> bool:
+    """Return whether packed index values are those of a pod in the namespace."""
+    # ``namespace`` comes from a client, and with a line feed it could match the values after the namespace.
+    return "\n" not in namespace and packed.startswith(_encode(namespace + "\n"), _RANK_SIZE)
 
 
-def split(text: bytes) -> list[bytes]:
-    """Return the keys in the text of a pod's keys."""
-    lines, _, ids = text.partition(b"\n\0")
+def split(packed: bytes) -> list[bytes]:
+    """Return the single index values."""
+    lines, _, ids = packed.partition(b"\n\0")
     return lines.split(b"\n")[1:] + [ids[at : at + _ID_SIZE] for at in range(0, len(ids), _ID_SIZE)]
 
 
 class Indexed(Protocol):
-    """What a table holds."""
+    """An entry of ``Indices``."""
 
     @property
-    def keys(self) -> bytes:
-        """The text of its keys; it must not change while the entry is in a table."""
+    def index_values(self) -> bytes:
+        """The packed index values. They must not change while the entry is in ``Indices``."""
 
 
 E = TypeVar("E", bound=Indexed)
 
 
 class Indices(Generic[E]):
-    """Entries by their keys; several may have the same one."""
+    """Entries by index value. Several entries may have the same value."""
 
     def __init__(self, buckets: int = BUCKETS) -> None:
         self._buckets: list[list[E]] = [[] for _ in range(buckets)]
 
     def add(self, entry: E) -> None:
-        """Let the entry be found by its keys."""
+        """Add an entry under all of its index values."""
         buckets, number = self._buckets, len(self._buckets)
-        for key_hash in map(hash, split(entry.keys)):  # not self._bucket(): it is twice as fast, for every key there is
-            buckets[key_hash % number].append(entry)
+        for value_hash in map(hash, split(entry.index_values)):  # Twice as fast as self._bucket().
+            buckets[value_hash % number].append(entry)
 
     def remove(self, entry: E) -> None:
-        """Let the entry be found no more."""
-        for key in split(entry.keys):
-            self._bucket(key).remove(entry)
+        """Remove an entry."""
+        for value in split(entry.index_values):
+            self._bucket(value).remove(entry)
 
-    def find(self, key: bytes) -> list[E]:
-        """Return the entries that have the key."""
-        # The first test is quick, and wrong where the key is a part of another.
-        found = [entry for entry in self._bucket(key) if key in entry.keys and key in split(entry.keys)]
-        # An entry is there as often as it has keys in the bucket.
+    def find(self, value: bytes) -> list[E]:
+        """Return the entries that have the index value, in the order in which they were added."""
+        # The first test is fast, but also true if the value is part of another one.
+        found = [
+            entry for entry in self._bucket(value) if value in entry.index_values and value in split(entry.index_values)
+        ]
+        # A bucket holds an entry once for each of the entry's values that belong to the bucket.
         return found if len(found) < 2 else list(dict.fromkeys(found))
 
-    def _bucket(self, key: bytes) -> list[E]:
-        return self._buckets[hash(key) % len(self._buckets)]
+    def _bucket(self, value: bytes) -> list[E]:
+        return self._buckets[hash(value) % len(self._buckets)]
 
 
 def _container_ids(status: PodStatus) -> list[str]:
-    """The IDs, without schemes, of all containers of a pod, and those that they had before they were restarted."""
+    """Return the IDs of all containers of a pod, without schemes, and the IDs from before their last restart."""
     ids = []
     for statuses in (
         status.init_container_statuses,
@@ -171,7 +175,7 @@ def _container_ids(status: PodStatus) -> list[str]:
             if current:
                 ids.append(current.split("://", 1)[-1])
             previous = last and last.terminated and last.terminated.container_id
-            # A container that waits for its next start still has the ID of the last.
+            # Until its restart, a container still has the ID of its last run.
             if previous and previous != current:
                 ids.append(previous.split("://", 1)[-1])
     return ids

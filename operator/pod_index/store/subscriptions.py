@@ -1,10 +1,10 @@
-"""Who waits for which key."""
+"""Subscriptions to index values."""
 
 from collections.abc import Callable, Iterable
 
 
 class Subscriptions:
-    """Callbacks by key; false if there are none, so that nobody has to name keys that nobody waits for."""
+    """Callbacks by index value. False if empty, so that an update without subscribers costs nothing."""
 
     def __init__(self) -> None:
         self._callbacks: dict[bytes, set[Callable[[], None]]] = {}
@@ -12,21 +12,21 @@ class Subscriptions:
     def __bool__(self) -> bool:
         return bool(self._callbacks)
 
-    def add(self, keys: Iterable[bytes], callback: Callable[[], None]) -> None:
-        """Let ``callback`` be called whenever one of the keys is notified; it must not raise, nor subscribe."""
-        for key in keys:
-            self._callbacks.setdefault(key, set()).add(callback)
+    def add(self, values: Iterable[bytes], callback: Callable[[], None]) -> None:
+        """Call ``callback`` at each notification of one of the values. It must not raise or add subscriptions."""
+        for value in values:
+            self._callbacks.setdefault(value, set()).add(callback)
 
-    def remove(self, keys: Iterable[bytes], callback: Callable[[], None]) -> None:
-        """Let it be called no more."""
-        for key in keys:
-            callbacks = self._callbacks.get(key, set())
+    def remove(self, values: Iterable[bytes], callback: Callable[[], None]) -> None:
+        """Stop the calls of ``callback`` for the values."""
+        for value in values:
+            callbacks = self._callbacks.get(value, set())
             callbacks.discard(callback)
             if not callbacks:
-                self._callbacks.pop(key, None)
+                self._callbacks.pop(value, None)
 
-    def notify(self, keys: Iterable[bytes]) -> None:
-        """Call the callbacks of the keys."""
-        for key in keys:
-            for callback in list(self._callbacks.get(key, ())):
+    def notify(self, values: Iterable[bytes]) -> None:
+        """Call the callbacks of the values."""
+        for value in values:
+            for callback in list(self._callbacks.get(value, ())):
                 callback()

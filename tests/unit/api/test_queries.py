@@ -192,9 +192,9 @@ def test_an_invalid_flag_is_refused(text: str) -> None:
         ("ip=%20", "ip ' ' is not an IP address"),
         ("containerID=containerd://", "containerID 'containerd://' has no ID"),
         ("containerID=%20", "containerID ' ' has no ID"),
-        ("id=web", "id 'web' names no pod: give a UID, "),
-        ("id=%20", "id '' names no pod: give a UID, "),
-        ("id=a/b/c", "id 'a/b/c' names no pod: give a UID, "),
+        ("id=web", "id 'web' is not an identifier of a pod: give a UID, "),
+        ("id=%20", "id '' is not an identifier of a pod: give a UID, "),
+        ("id=a/b/c", "id 'a/b/c' is not an identifier of a pod: give a UID, "),
     ],
 )
 def test_an_invalid_identifier_is_refused(query: str, message: str) -> None:

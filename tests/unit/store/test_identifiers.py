@@ -1,4 +1,4 @@
-"""What callers hold of a pod, in all its spellings."""
+"""Tests of the parser of identifiers."""
 
 import contextlib
 import ipaddress
@@ -22,19 +22,19 @@ from pod_index.store.identifiers import (
     parse_container_id,
     parse_uid,
 )
-from tests.support.spellings import NO_PODS, REAL, Spelling
+from tests.support.spellings import NOT_IDENTIFIERS, SPELLINGS, Spelling
 
 UID = "1234abcd-5678-90ef-aaaa-bbbbccccdddd"
 HASH = "c26521395dbc1da7d5ef74aca0694d11"
 CONTAINER = "9bca8d63d5fa610783847915bcff0ecac1273e5b4bed3f6fa1b07350e0135961"
 
 ANY_TEXT = st.text(alphabet=st.characters(exclude_categories=()))
-"""Lone surrogates and NUL included."""
+"""Any text, also with lone surrogates and NUL."""
 
 PIECES = sorted(
     {
         piece
-        for spelling in REAL
+        for spelling in SPELLINGS
         for separators in (r"([/:\s]+)", r"([/:\s_.-]+)")
         for piece in re.split(separators, spelling.text)
     }
@@ -61,7 +61,7 @@ FRAGMENTS = st.one_of(
     st.lists(st.sampled_from(PIECES) | st.sampled_from(HOSTILE_PIECES), max_size=30).map("".join),
     st.lists(st.sampled_from(PIECES), max_size=12).map("/".join),
 )
-"""Texts that are made of what real ones are made of."""
+"""Texts that consist of parts of real identifiers."""
 
 UIDS = st.uuids().map(str)
 CONTAINER_IDS = st.text(alphabet="0123456789abcdef", min_size=64, max_size=64)
@@ -81,7 +81,7 @@ def check_error(error: IdentifierError) -> None:
 
 
 def check_anything(text: str) -> None:
-    """What holds for every text there is."""
+    """Check what holds for every text."""
     try:
         found = parse(text)
     except IdentifierError as error:
@@ -102,40 +102,40 @@ def check_canonical(identifier: Identifier) -> None:
             assert parse_container_id(value) == value
         case "ip":
             assert canonical_ip(value) == value
-    # An ID of a virtual kubelet is recognised by its scheme only.
+    # A container ID of a virtual kubelet is recognised by its scheme only.
     if kind != "containerID" or re.fullmatch("[0-9a-f]{64}", value):
         assert parse(value) == (identifier,)
 
 
-@pytest.mark.parametrize("spelling", REAL, ids=lambda spelling: spelling.text[:60])
-def test_every_real_spelling_gives_what_it_names_and_nothing_else(spelling: Spelling) -> None:
+@pytest.mark.parametrize("spelling", SPELLINGS, ids=lambda spelling: spelling.text[:60])
+def test_every_spelling_gives_exactly_its_candidates(spelling: Spelling) -> None:
     assert parse(spelling.text) == spelling.candidates
 
 
-@pytest.mark.parametrize("spelling", REAL, ids=lambda spelling: spelling.text[:60])
-def test_every_value_is_canonical_and_gives_itself(spelling: Spelling) -> None:
+@pytest.mark.parametrize("spelling", SPELLINGS, ids=lambda spelling: spelling.text[:60])
+def test_every_value_is_canonical_and_is_parsed_to_itself(spelling: Spelling) -> None:
     for identifier in spelling.candidates:
         check_canonical(identifier)
 
 
-@pytest.mark.parametrize("spelling", REAL, ids=lambda spelling: spelling.text[:60])
-def test_whitespace_around_a_real_spelling_is_ignored(spelling: Spelling) -> None:
+@pytest.mark.parametrize("spelling", SPELLINGS, ids=lambda spelling: spelling.text[:60])
+def test_whitespace_around_a_spelling_is_ignored(spelling: Spelling) -> None:
     assert parse(f" \t{spelling.text}\r\n") == spelling.candidates
 
 
-@pytest.mark.parametrize("text", NO_PODS)
-def test_what_names_no_pod_is_an_error_of_one_line_that_says_what_would(text: str) -> None:
+@pytest.mark.parametrize("text", NOT_IDENTIFIERS)
+def test_other_texts_are_an_error_of_one_line_that_lists_the_accepted_identifiers(text: str) -> None:
     with pytest.raises(IdentifierError) as caught:
         parse(text)
     check_error(caught.value)
 
 
-def test_the_tables_have_no_row_twice() -> None:
-    texts = [spelling.text for spelling in REAL] + list(NO_PODS)
+def test_the_tables_have_no_duplicate_rows() -> None:
+    texts = [spelling.text for spelling in SPELLINGS] + list(NOT_IDENTIFIERS)
     assert len(set(texts)) == len(texts)
 
 
-def test_a_text_is_read_up_to_the_greatest_length_and_not_beyond() -> None:
+def test_a_text_is_accepted_up_to_the_maximum_length() -> None:
     assert values(UID.rjust(MAX_LENGTH)) == (("uid", UID),)
     with pytest.raises(IdentifierError, match="is longer than 8192 characters") as caught:
         parse(UID.rjust(MAX_LENGTH + 1))
@@ -144,31 +144,31 @@ def test_a_text_is_read_up_to_the_greatest_length_and_not_beyond() -> None:
 
 @pytest.mark.parametrize("text", ["x" * 61, "\udcff" * 61, "x" + "\n" * 8000 + "x", "\U0010ffff" * 100, "'\"" * 30])
 def test_an_error_shows_the_beginning_of_a_long_text(text: str) -> None:
-    with pytest.raises(IdentifierError, match=r"\.\.\. names no pod") as caught:
+    with pytest.raises(IdentifierError, match=r"\.\.\. is not an identifier of a pod") as caught:
         parse(text)
     check_error(caught.value)
 
 
 def test_an_error_shows_a_short_text_whole() -> None:
-    with pytest.raises(IdentifierError, match=r"^'kube-system/core_dns' names no pod: give a UID"):
+    with pytest.raises(IdentifierError, match=r"^'kube-system/core_dns' is not an identifier of a pod: give a UID"):
         parse("kube-system/core_dns")
 
 
-def test_identifiers_can_be_keys() -> None:
+def test_identifiers_can_be_keys_of_a_dictionary() -> None:
     assert {Identifier("uid", UID): 1}[parse(UID.upper())[0]] == 1
 
 
-def test_of_several_paths_the_deepest_pod_comes_first_and_of_equally_deep_ones_the_last() -> None:
+def test_the_deepest_pod_of_several_paths_comes_first_then_the_last_pod() -> None:
     other, inner = UID.replace("1", "2"), UID.replace("1", "3")
     text = f"/kubepods/pod{UID}/x/kubepods/pod{inner}\n/kubepods/pod{UID}\n/kubepods/pod{other}\n"
     assert values(text) == (("uid", inner), ("uid", other), ("uid", UID))
 
 
-def test_a_container_that_is_named_again_is_one_candidate() -> None:
+def test_a_repeated_container_id_is_one_candidate() -> None:
     assert values(f"docker-{CONTAINER}.scope/{CONTAINER}/{CONTAINER}-json.log") == (("containerID", CONTAINER),)
 
 
-def test_an_id_of_a_virtual_kubelet_may_look_like_a_pod_and_is_both() -> None:
+def test_a_container_id_of_a_virtual_kubelet_that_looks_like_a_pod_gives_both_candidates() -> None:
     assert values(f"fake://pod{UID}") == (("uid", UID), ("containerID", f"pod{UID}"))
 
 
@@ -198,7 +198,7 @@ def test_an_id_of_a_virtual_kubelet_may_look_like_a_pod_and_is_both() -> None:
         ("\udcff" * 36, None),
     ],
 )
-def test_one_spelling_of_a_uid_has_a_canonical_form(text: str, uid: str | None) -> None:
+def test_a_uid_in_any_spelling_has_a_canonical_form(text: str, uid: str | None) -> None:
     assert parse_uid(text) == uid
 
 
@@ -226,7 +226,7 @@ def test_one_spelling_of_a_uid_has_a_canonical_form(text: str, uid: str | None) 
         ("\udcff", "\udcff"),
     ],
 )
-def test_a_container_id_loses_its_scheme_and_what_cgroups_add(text: str, container_id: str) -> None:
+def test_a_container_id_is_stripped_of_scheme_prefix_and_suffix(text: str, container_id: str) -> None:
     assert parse_container_id(text) == container_id
 
 
@@ -234,22 +234,22 @@ def test_a_container_id_loses_its_scheme_and_what_cgroups_add(text: str, contain
     "text",
     ["", "1", "::1%lo", "fe80::1%", "1.2.3.4\0", "::\0", "١.2.3.4", "\udcff:", "[::1", "::1]", "[]", "[", ":", "."],  # noqa: RUF001
 )
-def test_what_is_no_address_has_no_canonical_form(text: str) -> None:
+def test_a_text_that_is_not_an_address_has_no_canonical_form(text: str) -> None:
     assert canonical_ip(text) is None
 
 
 @given(ANY_TEXT)
-def test_any_text_gives_identifiers_or_the_error(text: str) -> None:
+def test_any_text_gives_identifiers_or_an_error(text: str) -> None:
     check_anything(text)
 
 
 @given(FRAGMENTS)
-def test_any_text_of_real_fragments_gives_identifiers_or_the_error(text: str) -> None:
+def test_any_text_of_real_fragments_gives_identifiers_or_an_error(text: str) -> None:
     check_anything(text)
 
 
-@given(ANY_TEXT | FRAGMENTS | st.sampled_from([spelling.text for spelling in REAL]))
-def test_the_parts_take_any_text_as_well(text: str) -> None:
+@given(ANY_TEXT | FRAGMENTS | st.sampled_from([spelling.text for spelling in SPELLINGS]))
+def test_the_other_parsers_accept_any_text_too(text: str) -> None:
     assert isinstance(parse_container_id(text), str)
     if (uid := parse_uid(text)) is not None:
         assert parse_uid(uid) == uid
@@ -257,19 +257,19 @@ def test_the_parts_take_any_text_as_well(text: str) -> None:
         assert canonical_ip(ip) == ip
 
 
-@given(st.lists(st.sampled_from(REAL), min_size=1, max_size=4))
-def test_several_spellings_in_lines_give_no_more_than_each_of_them(spellings: list[Spelling]) -> None:
+@given(st.lists(st.sampled_from(SPELLINGS), min_size=1, max_size=4))
+def test_several_spellings_in_one_text_give_no_other_candidates(spellings: list[Spelling]) -> None:
     text = "\n".join(spelling.text for spelling in spellings)
     assume(len(text) <= MAX_LENGTH)
-    each = {identifier for spelling in spellings for identifier in spelling.candidates}
+    separately = {identifier for spelling in spellings for identifier in spelling.candidates}
     try:
-        assert set(parse(text)) <= each
+        assert set(parse(text)) <= separately
     except IdentifierError:
-        # Bare UIDs, addresses, names and IDs with a scheme are such as whole texts only.
+        # A bare UID, an address, a name or an ID with a scheme is recognised as a whole text only.
         assert all(len(spelling.candidates) == 1 for spelling in spellings)
 
 
-UID_SPELLINGS = (
+UID_FORMATS = (
     "{uid}",
     "{upper}",
     "{underscored}",
@@ -288,7 +288,7 @@ UID_SPELLINGS = (
 )
 
 
-@pytest.mark.parametrize("spelling", UID_SPELLINGS)
+@pytest.mark.parametrize("spelling", UID_FORMATS)
 @given(uid=UIDS, other=UIDS, container=CONTAINER_IDS)
 def test_any_uid_is_found_in_every_spelling(spelling: str, uid: str, other: str, container: str) -> None:
     text = spelling.format(
@@ -338,7 +338,7 @@ def test_any_container_is_found_in_every_spelling(spelling: str, container: str)
 ADDRESSES: st.SearchStrategy[ipaddress.IPv4Address | ipaddress.IPv6Address] = st.one_of(
     st.ip_addresses(v=4),
     st.ip_addresses(v=6),
-    # Runs of zeros, which compression is about, and all that has an IPv4 address in it.
+    # Runs of zeros, which are compressed, and addresses with an embedded IPv4 address.
     st.lists(st.sampled_from([0, 0, 1, 0xA, 0xFFFF]), min_size=8, max_size=8).map(
         lambda groups: ipaddress.IPv6Address(":".join(f"{group:x}" for group in groups))
     ),
@@ -369,7 +369,7 @@ NOTATIONS: tuple[Callable[[ipaddress.IPv6Address], str], ...] = (
 @given(ADDRESSES, st.sampled_from(NOTATIONS))
 @example(ipaddress.IPv6Address("::1:2"), str)
 @example(ipaddress.IPv6Address("::"), with_embedded_ipv4)
-def test_every_notation_of_an_address_gives_the_text_that_python_has_for_it(
+def test_the_canonical_form_of_an_address_is_that_of_ipaddress(
     address: ipaddress.IPv4Address | ipaddress.IPv6Address, notation: Callable[[ipaddress.IPv6Address], str]
 ) -> None:
     if isinstance(address, ipaddress.IPv4Address):
@@ -384,7 +384,7 @@ def test_every_notation_of_an_address_gives_the_text_that_python_has_for_it(
     st.text(alphabet=f"{string.hexdigits}:::...", max_size=45)
     | st.from_regex(r"[0-9]{1,3}(\.[0-9]{1,3}){3}", fullmatch=True)
 )
-def test_what_is_an_address_is_what_python_takes_for_one(text: str) -> None:
+def test_a_text_is_an_address_if_ipaddress_accepts_it(text: str) -> None:
     try:
         address = ipaddress.ip_address(text)
     except ValueError:
@@ -394,23 +394,23 @@ def test_what_is_an_address_is_what_python_takes_for_one(text: str) -> None:
 
 
 @given(st.uuids(), st.sampled_from(["/x/{}", "pvc-{}", "/pods/x/{}", "x-{}.slice", "a/b/c_{}", "nfs:/trident_pvc_{}"]))
-def test_a_uuid_that_is_not_a_pods_gives_none(some: uuid.UUID, text: str) -> None:
-    underscored = str(some).replace("-", "_")
+def test_a_uuid_that_is_not_of_a_pod_is_an_error(volume: uuid.UUID, text: str) -> None:
+    underscored = str(volume).replace("-", "_")
     with pytest.raises(IdentifierError):
-        parse(text.format(underscored if "trident" in text else some))
+        parse(text.format(underscored if "trident" in text else volume))
 
 
 LABEL = st.from_regex(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?", fullmatch=True)
 
 
 @given(LABEL, st.lists(LABEL, min_size=1, max_size=4).map(".".join))
-def test_every_name_that_kubernetes_takes_is_one(namespace: str, name: str) -> None:
+def test_every_valid_name_is_accepted(namespace: str, name: str) -> None:
     assume(len(name) <= 253)
     assert values(f"{namespace}/{name}") == (("name", f"{namespace}/{name}"),)
 
 
 def seconds(text: str, function: Callable[[str], object]) -> float:
-    """The least of many runs, since noise only ever adds."""
+    """Return the time of the fastest of many runs, because noise only adds time."""
     least = float("inf")
     for _ in range(25):
         start = time.perf_counter()
@@ -432,7 +432,7 @@ HOSTILE = (
 def test_time_is_linear_in_the_length_of_a_hostile_text(shape: str, beginning: str) -> None:
     long, short = ((beginning + shape * MAX_LENGTH)[: length - 1] + "!" for length in (MAX_LENGTH, MAX_LENGTH // 8))
     for function in (parse, parse_uid, parse_container_id, canonical_ip):
-        # Eight times is linear, 64 times would be quadratic. What takes less than this clock can tell is fast enough.
+        # 8 times as long is linear, 64 times is quadratic. A time below the resolution of the clock is short enough.
         for _ in range(3):
             if seconds(long, function) < 40 * max(seconds(short, function), 1e-6):
                 break
@@ -440,5 +440,5 @@ def test_time_is_linear_in_the_length_of_a_hostile_text(shape: str, beginning: s
             pytest.fail(f"{function.__name__} takes more than linear time")
 
 
-def test_nothing_but_the_standard_library_is_imported() -> None:
+def test_only_the_standard_library_is_imported() -> None:
     assert {name for name, value in vars(identifiers).items() if type(value) is type(re)} == {"re", "socket"}

@@ -1,4 +1,4 @@
-"""The index on its own."""
+"""Tests of ``PodIndex``."""
 
 import json
 from collections.abc import Iterable
@@ -40,7 +40,7 @@ def pod(
     )
 
 
-def change(uid: str, version: int, *, scope: str = "", **fields: Any) -> Delta:
+def delta(uid: str, version: int, *, scope: str = "", **fields: Any) -> Delta:
     return Delta(scope, pod(uid, version, **fields))
 
 
@@ -53,12 +53,12 @@ def uids(index: PodIndex, candidates: str = "abcdef") -> set[str]:
 
 
 def found(index: PodIndex, identifier: Identifier, *, deleted: bool = False) -> str | None:
-    """The UID of the pod that is found; of one that is gone after a cross."""
+    """Return the UID of the pod that the identifier names, with a note if the pod is deleted."""
     match = index.find(identifier, deleted=deleted)
     if match is None:
         return None
     record = json.loads(match.record)
-    return f"†{record['uid']}" if "deletedAt" in record else str(record["uid"])
+    return f"{record['uid']} (deleted)" if "deletedAt" in record else str(record["uid"])
 
 
 def ip(address: str) -> Identifier:
@@ -109,7 +109,7 @@ def test_an_empty_cluster_is_synced_too(index: PodIndex) -> None:
     assert len(index) == 0
 
 
-def test_the_index_is_synced_when_every_scope_is(index: PodIndex) -> None:
+def test_the_index_is_synced_when_every_stream_is(index: PodIndex) -> None:
     index.replace_page(ListPage(scope="a", pods=[], begins=True))
     index.replace_page(ListPage(scope="b", pods=[], begins=True))
     index.replace_page(ListPage(scope="a", pods=[], complete_at=1))
@@ -118,20 +118,20 @@ def test_the_index_is_synced_when_every_scope_is(index: PodIndex) -> None:
     assert index.synced
 
 
-def test_a_relist_does_not_withdraw_synced(index: PodIndex) -> None:
+def test_the_index_stays_synced_during_a_relist(index: PodIndex) -> None:
     index.replace_page(listing(pod("a", 1), at=1))
     index.replace_page(ListPage(scope="", pods=[], begins=True))
     assert index.synced
     assert uids(index) == {"a"}
 
 
-def test_a_pod_deleted_in_the_gap_is_gone_after_the_relist(index: PodIndex) -> None:
+def test_a_pod_deleted_while_the_watch_was_down_is_gone_after_the_relist(index: PodIndex) -> None:
     index.replace_page(listing(pod("a", 1), pod("b", 2), at=3))
     index.replace_page(listing(pod("b", 2), at=9))
     assert uids(index) == {"b"}
 
 
-def test_a_pod_recreated_under_its_name_in_the_gap_is_another_pod(index: PodIndex) -> None:
+def test_a_pod_recreated_under_its_name_while_the_watch_was_down_replaces_the_old_one(index: PodIndex) -> None:
     index.replace_page(listing(pod("a", 1, "web-0"), at=3))
     index.replace_page(listing(pod("b", 5, "web-0"), at=9))
     assert uids(index) == {"b"}
@@ -144,69 +144,69 @@ def test_an_empty_relist_empties_the_index(index: PodIndex) -> None:
     assert index.synced
 
 
-def test_a_pod_newer_than_the_listing_survives_it(index: PodIndex) -> None:
+def test_a_pod_newer_than_the_listing_is_kept(index: PodIndex) -> None:
     index.replace_page(ListPage(scope="", pods=[], begins=True))
-    index.update(change("a", 12))
+    index.update(delta("a", 12))
     index.replace_page(ListPage(scope="", pods=[], complete_at=10))
     assert uids(index) == {"a"}
 
 
-def test_a_pod_as_old_as_the_listing_that_does_not_show_it_is_gone(index: PodIndex) -> None:
-    index.update(change("a", 10))
+def test_a_pod_that_the_listing_does_not_show_is_gone_if_it_has_the_version_of_the_listing(index: PodIndex) -> None:
+    index.update(delta("a", 10))
     index.replace_page(listing(at=10))
     assert uids(index) == set()
 
 
-def test_a_late_event_older_than_the_listing_leaves_no_ghost(index: PodIndex) -> None:
+def test_a_late_event_does_not_add_a_pod_that_the_listing_does_not_show(index: PodIndex) -> None:
     index.replace_page(ListPage(scope="", pods=[], begins=True))
-    index.update(change("a", 5))
+    index.update(delta("a", 5))
     index.replace_page(ListPage(scope="", pods=[], complete_at=10))
     assert uids(index) == set()
 
 
-def test_a_late_event_does_not_save_a_pod_that_the_listing_does_not_show(index: PodIndex) -> None:
+def test_a_late_event_does_not_keep_a_pod_that_the_listing_does_not_show(index: PodIndex) -> None:
     index.replace_page(listing(pod("a", 1), at=1))
     index.replace_page(ListPage(scope="", pods=[], begins=True))
-    index.update(change("a", 5))
+    index.update(delta("a", 5))
     index.replace_page(ListPage(scope="", pods=[], complete_at=10))
     assert uids(index) == set()
 
 
-def test_a_listing_does_not_bring_back_a_pod_deleted_after_it(index: PodIndex) -> None:
+def test_a_listing_does_not_bring_back_a_pod_that_was_deleted_after_its_version(index: PodIndex) -> None:
     index.replace_page(ListPage(scope="", pods=[pod("a", 1)], begins=True))
-    index.delete(change("a", 12))
+    index.delete(delta("a", 12))
     index.replace_page(ListPage(scope="", pods=[pod("a", 1)], complete_at=10))
     assert uids(index) == set()
 
 
-def test_pages_of_an_unfinished_listing_do_not_count_for_the_next(index: PodIndex) -> None:
+def test_the_next_listing_ignores_the_pages_of_an_unfinished_one(index: PodIndex) -> None:
     index.replace_page(ListPage(scope="", pods=[pod("a", 1)], begins=True))
     index.replace_page(listing(pod("b", 2), at=9))
     assert uids(index) == {"b"}
 
 
 def test_an_older_event_never_overwrites_a_newer_one(index: PodIndex) -> None:
-    index.update(change("a", 10))
+    index.update(delta("a", 10))
     newer = index.lookup("a")
     index.update(Delta("", pod("a", 9, "older")))
     assert index.lookup("a") == newer
 
 
 def test_an_older_page_never_overwrites_a_newer_event(index: PodIndex) -> None:
-    index.update(change("a", 10))
+    index.update(delta("a", 10))
     newer = index.lookup("a")
     index.replace_page(listing(pod("a", 9, "older"), at=9))
     assert index.lookup("a") == newer
 
 
-def test_a_state_that_is_known_is_not_encoded_again(index: PodIndex) -> None:
-    index.update(change("a", 10))
+def test_a_relist_does_not_encode_an_unchanged_pod_again(index: PodIndex) -> None:
+    index.update(delta("a", 10))
     record = index.lookup("a")
     index.replace_page(listing(pod("a", 10), at=11))
     assert index.lookup("a") is record
 
 
-def test_of_three_events_in_any_order_the_newest_wins(index: PodIndex) -> None:
+def test_the_newest_of_three_events_wins_in_any_order(index: PodIndex) -> None:
     for version in (5, 10, 7):
         index.update(Delta("", pod("a", version, f"v{version}")))
     assert b'"name":"v10"' in (index.lookup("a") or b"")
@@ -219,79 +219,77 @@ def test_resource_versions_compare_as_integers(index: PodIndex) -> None:
 
 
 def test_a_deleted_uid_never_comes_back(index: PodIndex) -> None:
-    index.update(change("a", 1))
-    index.delete(change("a", 2))
-    index.update(change("a", 3))
+    index.update(delta("a", 1))
+    index.delete(delta("a", 2))
+    index.update(delta("a", 3))
     assert uids(index) == set()
 
 
-def test_a_pod_that_a_listing_forgot_is_back_with_the_next(index: PodIndex) -> None:
+def test_a_pod_missing_from_one_listing_is_back_after_the_next(index: PodIndex) -> None:
     index.replace_page(listing(pod("a", 1), at=1))
     index.replace_page(listing(at=5))
     index.replace_page(listing(pod("a", 1), at=6))
     assert uids(index) == {"a"}
 
 
-def test_a_pod_that_a_listing_forgot_is_back_with_its_next_change_but_not_with_an_older_one(index: PodIndex) -> None:
+def test_a_pod_missing_from_one_listing_is_back_after_a_newer_event_but_not_after_an_older_one(index: PodIndex) -> None:
     index.replace_page(listing(pod("a", 1), at=1))
     index.replace_page(listing(at=5))
-    index.update(change("a", 4))
+    index.update(delta("a", 4))
     assert uids(index) == set()
-    index.update(change("a", 6))
+    index.update(delta("a", 6))
     assert uids(index) == {"a"}
 
 
-def test_a_relist_of_one_namespace_leaves_the_other_alone(index: PodIndex) -> None:
+def test_a_relist_of_one_namespace_does_not_change_the_other(index: PodIndex) -> None:
     index.replace_page(listing(pod("a", 1), at=2, scope="one"))
     index.replace_page(listing(pod("b", 1), at=2, scope="two"))
     index.replace_page(listing(at=9, scope="one"))
     assert uids(index) == {"b"}
 
 
-def test_a_history_that_began_anew_makes_old_versions_and_deletions_void(index: PodIndex) -> None:
+def test_a_history_reset_makes_old_versions_and_deletions_invalid(index: PodIndex) -> None:
     index.replace_page(listing(pod("a", 90), pod("b", 91), pod("c", 92), at=100))
-    index.delete(change("b", 101))
+    index.delete(delta("b", 101))
     index.replace_page(listing(pod("a", 40, "restored"), pod("b", 41), at=50, history_reset=True))
     assert uids(index) == {"a", "b"}
     assert b'"name":"restored"' in (index.lookup("a") or b"")
 
 
-def test_a_history_that_began_anew_in_one_scope_leaves_the_tombstones_of_others(index: PodIndex) -> None:
-    index.delete(change("a", 5, scope="one"))
+def test_a_history_reset_of_one_stream_keeps_the_tombstones_of_others(index: PodIndex) -> None:
+    index.delete(delta("a", 5, scope="one"))
     index.replace_page(listing(at=1, scope="two", history_reset=True))
-    index.update(change("a", 6, scope="one"))
+    index.update(delta("a", 6, scope="one"))
     assert uids(index) == set()
 
 
-def test_a_history_that_began_anew_in_one_scope_leaves_the_versions_of_others(index: PodIndex) -> None:
+def test_a_history_reset_of_one_stream_keeps_the_versions_of_others(index: PodIndex) -> None:
     index.update(Delta("one", pod("a", 9, "newer")))
     index.replace_page(listing(at=1, scope="two", history_reset=True))
     index.update(Delta("one", pod("a", 5, "older")))
     assert b'"name":"newer"' in (index.lookup("a") or b"")
 
 
-def test_a_deletion_that_is_told_again_counts_as_young() -> None:
-    index = PodIndex(tombstones=2)
-    for version, uid in enumerate("abac"):
-        index.delete(change(uid, version))
+@pytest.mark.parametrize(
+    ("deletions", "forgotten"),
+    [
+        pytest.param("abc", {"a"}, id="the oldest goes first"),
+        pytest.param("abac", {"b"}, id="a repeated deletion counts as new"),
+    ],
+)
+def test_tombstones_are_bounded(deletions: str, forgotten: set[str]) -> None:
+    index = PodIndex(tombstones_max=2)
+    for version, uid in enumerate(deletions):
+        index.delete(delta(uid, version))
     for uid in "abc":
-        index.update(change(uid, 9))
-    assert uids(index) == {"b"}
-
-
-def test_tombstones_are_bounded_and_the_oldest_goes_first() -> None:
-    index = PodIndex(tombstones=2)
-    for version, uid in enumerate("abc"):
-        index.delete(change(uid, version))
-    for uid in "abc":
-        index.update(change(uid, 9))
-    assert uids(index) == {"a"}
+        index.update(delta(uid, 9))
+    assert uids(index) == forgotten
 
 
 CONTAINER, OTHER_CONTAINER = "3f" * 32, "0a" * 32
 STATIC_UID = "6f1ed7d5d1ba2f15eb8b5fe5f6d8a9ac"
 MIRROR = {"kubernetes.io/config.hash": STATIC_UID, "kubernetes.io/config.mirror": STATIC_UID}
-ALL_KEYS = {
+IDENTIFIERS = {
     "uid": uid("a"),
     "name": name("shop/web-0"),
     "ip": ip("fd00::1"),
@@ -302,8 +300,8 @@ EARLY, LATE = "2025-01-01T08:00:00Z", "2025-01-01T09:00:00Z"
 
 
 def full(version: int = 1) -> Delta:
-    """A pod with every key."""
-    return change(
+    """Return a pod with a value in every index."""
+    return delta(
         "a",
         version,
         name="web-0",
@@ -315,79 +313,76 @@ def full(version: int = 1) -> Delta:
     )
 
 
-@pytest.mark.parametrize("by", ALL_KEYS)
-def test_a_pod_is_found_by_each_of_its_keys_and_the_answer_says_by_which(index: PodIndex, by: str) -> None:
+@pytest.mark.parametrize("matched_by", IDENTIFIERS)
+def test_a_pod_is_found_in_every_index_and_the_match_names_the_index(index: PodIndex, matched_by: str) -> None:
     index.update(full())
-    match = index.find(ALL_KEYS[by])
+    match = index.find(IDENTIFIERS[matched_by])
     assert match is not None
     assert match.record == index.lookup("a")
-    assert match.by == by
+    assert match.matched_by == matched_by
 
 
-@pytest.mark.parametrize("by", ALL_KEYS)
-def test_a_pod_that_is_gone_is_found_by_each_of_its_keys_by_who_wants_that_and_by_no_other(
-    index: PodIndex, by: str
+@pytest.mark.parametrize("matched_by", IDENTIFIERS)
+def test_a_deleted_pod_is_found_in_every_index_only_if_deleted_pods_are_requested(
+    index: PodIndex, matched_by: str
 ) -> None:
     index.update(full(1))
     index.delete(full(2))
-    assert index.find(ALL_KEYS[by]) is None
-    match = index.find(ALL_KEYS[by], deleted=True)
+    assert index.find(IDENTIFIERS[matched_by]) is None
+    match = index.find(IDENTIFIERS[matched_by], deleted=True)
     assert match is not None
     assert b'"deletedAt":"' in match.record
-    assert match.by == by
+    assert match.matched_by == matched_by
 
 
-def test_a_pod_that_claims_the_uid_of_another_as_its_own_is_not_taken_for_it(index: PodIndex) -> None:
+def test_a_pod_whose_config_hash_is_the_uid_of_another_pod_is_not_found_by_it(index: PodIndex) -> None:
     victim = "1234abcd-5678-90ef-aaaa-bbbbccccdddd"
-    claim = {"kubernetes.io/config.hash": victim, "kubernetes.io/config.mirror": victim}
-    index.update(change("liar", 1, annotations=claim))
-    index.update(change(victim, 2))
+    annotations = {"kubernetes.io/config.hash": victim, "kubernetes.io/config.mirror": victim}
+    index.update(delta("imposter", 1, annotations=annotations))
+    index.update(delta(victim, 2))
     assert found(index, uid(victim)) == victim
-    index.delete(change(victim, 3))
+    index.delete(delta(victim, 3))
     assert found(index, uid(victim)) is None
-    assert found(index, uid(victim), deleted=True) == f"†{victim}"
+    assert found(index, uid(victim), deleted=True) == f"{victim} (deleted)"
 
 
 @pytest.mark.parametrize("identifier", [uid("b"), name("shop/web-1"), ip("10.0.0.2"), container("0b" * 32), ip("")])
-def test_what_no_pod_has_finds_none(index: PodIndex, identifier: Identifier) -> None:
+def test_an_identifier_that_no_pod_has_is_not_found(index: PodIndex, identifier: Identifier) -> None:
     index.update(full())
     assert found(index, identifier, deleted=True) is None
 
 
-@pytest.mark.parametrize("off", sorted(INDEX_NAMES))
-def test_a_kind_that_is_switched_off_finds_nothing_and_the_others_do(off: IndexName) -> None:
-    index = PodIndex(index_names=INDEX_NAMES - {off})
+@pytest.mark.parametrize("disabled", sorted(INDEX_NAMES))
+def test_a_disabled_index_finds_nothing_and_the_others_still_work(disabled: IndexName) -> None:
+    index = PodIndex(index_names=INDEX_NAMES - {disabled})
     index.update(full())
-    assert [by for by, identifier in ALL_KEYS.items() if not index.find(identifier)] == [
-        by for by in ALL_KEYS if by == off
-    ]
-    assert bool(list(index.select(node="node-1"))) == (off != "node")
+    others = IDENTIFIERS.keys() - {disabled}
+    assert {name for name, identifier in IDENTIFIERS.items() if index.find(identifier)} == others
+    assert bool(list(index.select(node="node-1"))) == (disabled != "node")
     index.delete(full(2))
-    assert [by for by, identifier in ALL_KEYS.items() if not index.find(identifier, deleted=True)] == [
-        by for by in ALL_KEYS if by == off
-    ]
+    assert {name for name, identifier in IDENTIFIERS.items() if index.find(identifier, deleted=True)} == others
 
 
-def test_a_uid_is_that_of_its_pod_whatever_other_pods_claim_it_as_their_hash(index: PodIndex) -> None:
-    index.update(change(STATIC_UID, 1))
+def test_a_uid_takes_precedence_over_an_equal_config_hash(index: PodIndex) -> None:
+    index.update(delta(STATIC_UID, 1))
     index.update(full(2))
     assert found(index, uid(STATIC_UID)) == STATIC_UID
-    index.delete(change(STATIC_UID, 3))
-    assert found(index, uid(STATIC_UID), deleted=True) == f"†{STATIC_UID}"
+    index.delete(delta(STATIC_UID, 3))
+    assert found(index, uid(STATIC_UID), deleted=True) == f"{STATIC_UID} (deleted)"
 
 
 @pytest.mark.parametrize("identifier", [name("default/web"), ip("10.0.0.1"), container(CONTAINER)])
-def test_a_pod_that_lives_is_meant_before_one_that_is_gone(index: PodIndex, identifier: Identifier) -> None:
-    index.update(change("a", 1, ips=["10.0.0.1"], containers=[CONTAINER], started=LATE))
-    index.delete(change("a", 2, ips=["10.0.0.1"], containers=[CONTAINER], started=LATE))
-    index.update(change("b", 3, ips=["10.0.0.1"], containers=[CONTAINER], phase="Failed", started=EARLY))
+def test_an_existing_pod_takes_precedence_over_a_deleted_one(index: PodIndex, identifier: Identifier) -> None:
+    index.update(delta("a", 1, ips=["10.0.0.1"], containers=[CONTAINER], started=LATE))
+    index.delete(delta("a", 2, ips=["10.0.0.1"], containers=[CONTAINER], started=LATE))
+    index.update(delta("b", 3, ips=["10.0.0.1"], containers=[CONTAINER], phase="Failed", started=EARLY))
     assert found(index, identifier, deleted=True) == "b"
-    index.delete(change("b", 4))
+    index.delete(delta("b", 4))
     assert found(index, identifier) is None
 
 
 @pytest.mark.parametrize(
-    ("meant", "other"),
+    ("expected", "other"),
     [
         ({"phase": "Running", "started": EARLY}, {"phase": "Succeeded", "started": LATE}),
         ({"phase": "Pending", "started": EARLY}, {"phase": "Failed", "started": LATE}),
@@ -397,43 +392,43 @@ def test_a_pod_that_lives_is_meant_before_one_that_is_gone(index: PodIndex, iden
     ],
 )
 @pytest.mark.parametrize("versions", [(1, 2), (2, 1), (9, 10)])
-def test_of_several_on_one_ip_the_one_that_runs_is_meant_then_the_one_that_started_last(
-    meant: dict[str, Any], other: dict[str, Any], versions: tuple[int, int]
+def test_among_pods_with_one_ip_an_unfinished_pod_takes_precedence_then_the_last_start(
+    expected: dict[str, Any], other: dict[str, Any], versions: tuple[int, int]
 ) -> None:
-    changes = [
-        change("a", versions[0], ips=["10.0.0.1"], **meant),
-        change("b", versions[1], ips=["10.0.0.1"], **other),
+    deltas = [
+        delta("a", versions[0], ips=["10.0.0.1"], **expected),
+        delta("b", versions[1], ips=["10.0.0.1"], **other),
     ]
-    for ordered in (changes, changes[::-1]):
+    for ordered in (deltas, deltas[::-1]):
         index = PodIndex()
-        for each in ordered:
-            index.update(each)
+        for update in ordered:
+            index.update(update)
         assert found(index, ip("10.0.0.1")) == "a"
 
 
-def test_of_several_on_one_ip_that_started_at_once_the_one_that_changed_last_is_meant(index: PodIndex) -> None:
+def test_among_pods_with_one_ip_and_start_time_the_last_change_takes_precedence(index: PodIndex) -> None:
     for uid_, version in (("a", 9), ("b", 10), ("c", 8)):
-        index.update(change(uid_, version, ips=["10.0.0.1"], started=EARLY))
+        index.update(delta(uid_, version, ips=["10.0.0.1"], started=EARLY))
     assert found(index, ip("10.0.0.1")) == "b"
-    index.update(change("c", 11, ips=["10.0.0.1"], started=EARLY))
+    index.update(delta("c", 11, ips=["10.0.0.1"], started=EARLY))
     assert found(index, ip("10.0.0.1")) == "c"
 
 
-def test_a_pod_that_finished_gives_its_ip_to_the_next_and_has_it_until_then(index: PodIndex) -> None:
-    index.update(change("a", 1, ips=["10.0.0.1"], started=LATE))
-    index.update(change("a", 2, ips=["10.0.0.1"], started=LATE, phase="Succeeded"))
+def test_a_finished_pod_is_found_by_its_ip_until_another_pod_has_the_ip(index: PodIndex) -> None:
+    index.update(delta("a", 1, ips=["10.0.0.1"], started=LATE))
+    index.update(delta("a", 2, ips=["10.0.0.1"], started=LATE, phase="Succeeded"))
     assert found(index, ip("10.0.0.1")) == "a"
-    index.update(change("b", 3, ips=["10.0.0.1"], started=EARLY))
+    index.update(delta("b", 3, ips=["10.0.0.1"], started=EARLY))
     assert found(index, ip("10.0.0.1")) == "b"
 
 
-def test_a_pod_is_found_by_the_keys_that_it_has_now_and_not_by_those_that_it_had(index: PodIndex) -> None:
-    index.update(change("a", 1))
+def test_a_pod_is_found_by_its_current_index_values_and_not_by_former_ones(index: PodIndex) -> None:
+    index.update(delta("a", 1))
     assert found(index, ip("10.0.0.1")) is None
-    index.update(change("a", 2, ips=["10.0.0.1"], containers=[CONTAINER]))
+    index.update(delta("a", 2, ips=["10.0.0.1"], containers=[CONTAINER]))
     assert found(index, ip("10.0.0.1")) == "a"
     assert found(index, container(CONTAINER)) == "a"
-    index.update(change("a", 3, ips=["10.0.0.2"], containers=[OTHER_CONTAINER]))
+    index.update(delta("a", 3, ips=["10.0.0.2"], containers=[OTHER_CONTAINER]))
     assert found(index, ip("10.0.0.1"), deleted=True) is None
     assert found(index, container(CONTAINER), deleted=True) is None
     assert found(index, ip("10.0.0.2")) == "a"
@@ -441,101 +436,99 @@ def test_a_pod_is_found_by_the_keys_that_it_has_now_and_not_by_those_that_it_had
     assert found(index, name("default/web")) == "a"
 
 
-def test_an_older_state_does_not_bring_back_keys(index: PodIndex) -> None:
-    index.update(change("a", 3, ips=["10.0.0.2"]))
-    index.update(change("a", 2, ips=["10.0.0.1"]))
+def test_an_older_event_does_not_bring_back_index_values(index: PodIndex) -> None:
+    index.update(delta("a", 3, ips=["10.0.0.2"]))
+    index.update(delta("a", 2, ips=["10.0.0.1"]))
     assert found(index, ip("10.0.0.1")) is None
     assert found(index, ip("10.0.0.2")) == "a"
 
 
-def test_a_pod_that_was_deleted_in_a_gap_is_kept_as_it_was_at_last(index: PodIndex) -> None:
+def test_a_pod_deleted_while_the_watch_was_down_is_kept_in_its_last_known_state(index: PodIndex) -> None:
     index.replace_page(listing(pod("a", 1), at=1))
-    index.update(change("a", 2, ips=["10.0.0.1"], phase="Failed"))
+    index.update(delta("a", 2, ips=["10.0.0.1"], phase="Failed"))
     index.replace_page(listing(at=9))
-    assert found(index, ip("10.0.0.1"), deleted=True) == "†a"
+    assert found(index, ip("10.0.0.1"), deleted=True) == "a (deleted)"
     assert b'"phase":"Failed"' in (index.find(uid("a"), deleted=True) or (b"",))[0]
 
 
-def test_a_pod_that_was_never_seen_before_its_deletion_is_kept_too(index: PodIndex) -> None:
-    index.delete(change("a", 1, ips=["10.0.0.1"]))
+def test_a_deleted_pod_is_kept_even_if_it_was_unknown_before(index: PodIndex) -> None:
+    index.delete(delta("a", 1, ips=["10.0.0.1"]))
     assert len(index) == 0
     assert found(index, uid("a")) is None
-    assert found(index, uid("a"), deleted=True) == "†a"
-    assert found(index, ip("10.0.0.1"), deleted=True) == "†a"
+    assert found(index, uid("a"), deleted=True) == "a (deleted)"
+    assert found(index, ip("10.0.0.1"), deleted=True) == "a (deleted)"
 
 
-def test_a_pod_that_is_gone_is_kept_as_its_deletion_showed_it(index: PodIndex) -> None:
-    index.update(change("a", 1, ips=["10.0.0.1"]))
-    index.delete(change("a", 2, phase="Succeeded", containers=[CONTAINER]))
+def test_a_deleted_pod_is_kept_in_the_state_of_its_deletion_event(index: PodIndex) -> None:
+    index.update(delta("a", 1, ips=["10.0.0.1"]))
+    index.delete(delta("a", 2, phase="Succeeded", containers=[CONTAINER]))
     assert b'"phase":"Succeeded"' in (index.find(uid("a"), deleted=True) or (b"",))[0]
-    assert found(index, container(CONTAINER), deleted=True) == "†a"
+    assert found(index, container(CONTAINER), deleted=True) == "a (deleted)"
     assert found(index, ip("10.0.0.1"), deleted=True) is None
 
 
-def test_a_deletion_that_shows_an_older_state_leaves_the_newer_one(index: PodIndex) -> None:
-    index.update(change("a", 5, ips=["10.0.0.1"]))
-    index.delete(change("a", 4, ips=["10.0.0.2"]))
-    assert found(index, ip("10.0.0.1"), deleted=True) == "†a"
+def test_a_deletion_event_with_an_older_state_does_not_replace_the_newer_state(index: PodIndex) -> None:
+    index.update(delta("a", 5, ips=["10.0.0.1"]))
+    index.delete(delta("a", 4, ips=["10.0.0.2"]))
+    assert found(index, ip("10.0.0.1"), deleted=True) == "a (deleted)"
     assert found(index, ip("10.0.0.2"), deleted=True) is None
 
 
-def test_pods_that_are_gone_are_kept_for_some_seconds_and_no_more_than_allowed() -> None:
+def test_deleted_pods_are_kept_up_to_the_retention_time_and_limit() -> None:
     now = 1000.0
     index = PodIndex(retention_seconds=60, retention_max=2, now=lambda: now)
     for version, uid_ in enumerate("abc"):
-        index.delete(change(uid_, version))
-    assert [found(index, uid(uid_), deleted=True) for uid_ in "abc"] == [None, "†b", "†c"]
+        index.delete(delta(uid_, version))
+    assert [found(index, uid(uid_), deleted=True) for uid_ in "abc"] == [None, "b (deleted)", "c (deleted)"]
     now += 60
     assert [found(index, uid(uid_), deleted=True) for uid_ in "abc"] == [None, None, None]
 
 
-def test_a_deletion_that_is_told_twice_happened_when_it_was_told_first() -> None:
+def test_a_repeated_deletion_event_does_not_change_the_time_of_the_deletion() -> None:
     now = 1000.0
     index = PodIndex(now=lambda: now)
-    index.update(change("a", 1))
-    index.delete(change("a", 2))
+    index.update(delta("a", 1))
+    index.delete(delta("a", 2))
     first = index.find(uid("a"), deleted=True)
     now += 60
-    index.delete(change("a", 2, ips=["10.0.0.1"]))
+    index.delete(delta("a", 2, ips=["10.0.0.1"]))
     assert index.find(uid("a"), deleted=True) == first
     assert found(index, ip("10.0.0.1"), deleted=True) is None
 
 
-def test_a_pod_that_a_listing_forgot_and_that_comes_back_lives_and_is_gone_no_more(index: PodIndex) -> None:
+def test_a_pod_that_comes_back_after_a_wrong_listing_is_no_longer_a_deleted_pod(index: PodIndex) -> None:
     index.replace_page(listing(pod("a", 1, ips=["10.0.0.1"]), at=1))
     index.replace_page(listing(at=5))
-    assert found(index, ip("10.0.0.1"), deleted=True) == "†a"
-    index.update(change("a", 6, ips=["10.0.0.2"]))
+    assert found(index, ip("10.0.0.1"), deleted=True) == "a (deleted)"
+    index.update(delta("a", 6, ips=["10.0.0.2"]))
     assert found(index, uid("a"), deleted=True) == "a"
     assert found(index, ip("10.0.0.2"), deleted=True) == "a"
     assert found(index, ip("10.0.0.1"), deleted=True) is None
 
 
-def test_a_pod_comes_back_from_a_listing_that_forgot_more_than_are_remembered() -> None:
+def test_a_pod_whose_tombstone_was_dropped_comes_back_after_a_wrong_listing() -> None:
     now = 1000.0
-    index = PodIndex(tombstones=1, now=lambda: now)
+    index = PodIndex(tombstones_max=1, now=lambda: now)
     index.replace_page(listing(pod("a", 1, ips=["10.0.0.1"]), pod("b", 1), at=1))
     index.replace_page(listing(at=5))
     index.replace_page(listing(pod("a", 6, ips=["10.0.0.2"]), pod("b", 1), at=6))
     assert found(index, ip("10.0.0.2"), deleted=True) == "a"
     assert found(index, ip("10.0.0.1"), deleted=True) is None
     now += 60
-    index.delete(change("a", 7, ips=["10.0.0.2"]))
-    assert found(index, ip("10.0.0.2"), deleted=True) == "†a"
+    index.delete(delta("a", 7, ips=["10.0.0.2"]))
+    assert found(index, ip("10.0.0.2"), deleted=True) == "a (deleted)"
     assert b'"deletedAt":"1970-01-01T00:17:40Z"' in (index.find(uid("a"), deleted=True) or (b"",))[0]
 
 
-def test_a_history_that_began_anew_in_one_scope_forgets_its_pods_that_are_gone_and_leaves_those_of_others(
-    index: PodIndex,
-) -> None:
-    index.delete(change("a", 90, scope="one", name="web-1"))
-    index.delete(change("b", 90, scope="two", name="web-2"))
+def test_a_history_reset_removes_only_the_deleted_pods_of_its_stream(index: PodIndex) -> None:
+    index.delete(delta("a", 90, scope="one", name="web-1"))
+    index.delete(delta("b", 90, scope="two", name="web-2"))
     index.replace_page(listing(pod("c", 5), at=9, scope="one", history_reset=True))
     assert found(index, name("default/web-1"), deleted=True) is None
-    assert found(index, name("default/web-2"), deleted=True) == "†b"
+    assert found(index, name("default/web-2"), deleted=True) == "b (deleted)"
 
 
-def test_a_history_that_began_anew_shows_the_keys_of_today(index: PodIndex) -> None:
+def test_a_history_reset_replaces_index_values(index: PodIndex) -> None:
     index.replace_page(listing(pod("a", 90, ips=["10.0.0.1"]), pod("b", 91, ips=["10.0.0.3"]), at=100))
     index.replace_page(listing(pod("a", 40, ips=["10.0.0.2"]), at=50, history_reset=True))
     assert found(index, ip("10.0.0.1"), deleted=True) is None
@@ -543,15 +536,15 @@ def test_a_history_that_began_anew_shows_the_keys_of_today(index: PodIndex) -> N
     assert found(index, ip("10.0.0.3")) is None
 
 
-def selected(index: PodIndex, **where: str) -> list[str]:
-    return sorted(uid_ for part in index.select(**where) for uid_, _ in part)
+def selected(index: PodIndex, **selectors: str) -> list[str]:
+    return sorted(uid_ for pods in index.select(**selectors) for uid_, _ in pods)
 
 
-def test_pods_are_selected_by_node_and_by_namespace_and_by_both(index: PodIndex) -> None:
-    places = ["n1 team", "n1 team-a", "n10 team", "n10 team-a", " team"]
-    for uid_, place in zip("abcde", places, strict=True):
-        node, namespace = place.split(" ")
-        index.update(change(uid_, 1, node=node, namespace=namespace))
+def test_pods_are_selected_by_node_by_namespace_and_by_both(index: PodIndex) -> None:
+    locations = ["n1 team", "n1 team-a", "n10 team", "n10 team-a", " team"]
+    for uid_, location in zip("abcde", locations, strict=True):
+        node, namespace = location.split(" ")
+        index.update(delta(uid_, 1, node=node, namespace=namespace))
     assert selected(index, node="n1") == ["a", "b"]
     assert selected(index, namespace="team") == ["a", "c", "e"]
     assert selected(index, node="n10", namespace="team") == ["c"]
@@ -559,87 +552,87 @@ def test_pods_are_selected_by_node_and_by_namespace_and_by_both(index: PodIndex)
     assert selected(index, node="n2") == selected(index, namespace="tea") == []
 
 
-def test_selected_pods_are_told_with_their_records(index: PodIndex) -> None:
-    index.update(change("a", 1, node="n1"))
-    assert [part for part in index.select(node="n1") if part] == [[("a", index.lookup("a"))]]
+def test_a_selection_has_uids_and_records(index: PodIndex) -> None:
+    index.update(delta("a", 1, node="n1"))
+    assert [pods for pods in index.select(node="n1") if pods] == [[("a", index.lookup("a"))]]
 
 
-def test_finished_pods_are_selected_and_pods_that_are_gone_are_not(index: PodIndex) -> None:
-    index.update(change("a", 1, node="n1", phase="Failed"))
-    index.update(change("b", 1, node="n1"))
-    index.delete(change("b", 2, node="n1"))
+def test_finished_pods_are_selected_and_deleted_pods_are_not(index: PodIndex) -> None:
+    index.update(delta("a", 1, node="n1", phase="Failed"))
+    index.update(delta("b", 1, node="n1"))
+    index.delete(delta("b", 2, node="n1"))
     assert selected(index, node="n1") == selected(index, namespace="default") == ["a"]
 
 
-@pytest.mark.parametrize("where", [{"node": "n1"}, {"namespace": "default"}, {}])
-def test_pods_are_selected_in_slices_between_which_the_index_may_change(
-    index: PodIndex, where: dict[str, str], monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("selectors", [{"node": "n1"}, {"namespace": "default"}, {}])
+def test_the_index_may_change_between_the_slices_of_a_selection(
+    index: PodIndex, selectors: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(pod_index.store.index, "SLICE", 2)
     for uid_ in "abcde":
-        index.update(change(uid_, 1, node="n1"))
-    slices = index.select(**where)
+        index.update(delta(uid_, 1, node="n1"))
+    slices = index.select(**selectors)
     first = next(slices)
     assert len(first) == 2
     rest = sorted(set("abcde") - {uid_ for uid_, _ in first})
-    index.delete(change(rest[0], 2, node="n1"))
-    index.update(change(rest[1], 3, name="changed", node="n1"))
-    index.update(change("f", 4, node="n1"))
-    others = dict(entry for part in slices for entry in part)
+    index.delete(delta(rest[0], 2, node="n1"))
+    index.update(delta(rest[1], 3, name="changed", node="n1"))
+    index.update(delta("f", 4, node="n1"))
+    others = dict(entry for pods in slices for entry in pods)
     assert others.keys() == {rest[1], rest[2]}
     assert others[rest[1]] == index.lookup(rest[1])
 
 
-def test_who_waits_is_told_of_a_new_pod_and_of_new_keys(index: PodIndex) -> None:
-    told: list[Identifier] = []
+def test_subscribers_are_notified_of_a_new_pod_and_of_new_index_values(index: PodIndex) -> None:
+    calls: list[Identifier] = []
     for identifier in (uid("a"), uid(STATIC_UID), name("default/web"), ip("10.0.0.1"), container(CONTAINER), uid("b")):
-        index.subscribe([identifier], partial(told.append, identifier))
-    index.update(change("a", 1, annotations=MIRROR))
-    assert set(told) == {uid("a"), uid(STATIC_UID), name("default/web")}
-    told.clear()
-    index.update(change("a", 2, ips=["10.0.0.1"], containers=[CONTAINER], annotations=MIRROR))
-    assert {ip("10.0.0.1"), container(CONTAINER)} <= set(told)
-    assert uid("b") not in told
+        index.subscribe([identifier], partial(calls.append, identifier))
+    index.update(delta("a", 1, annotations=MIRROR))
+    assert set(calls) == {uid("a"), uid(STATIC_UID), name("default/web")}
+    calls.clear()
+    index.update(delta("a", 2, ips=["10.0.0.1"], containers=[CONTAINER], annotations=MIRROR))
+    assert {ip("10.0.0.1"), container(CONTAINER)} <= set(calls)
+    assert uid("b") not in calls
 
 
-def test_who_waits_for_any_of_several_is_told_of_each(index: PodIndex) -> None:
-    told: list[None] = []
-    index.subscribe([uid("b"), ip("10.0.0.1")], lambda: told.append(None))
-    index.update(change("a", 1, ips=["10.0.0.1"]))
-    assert len(told) == 1
-    index.update(change("b", 2))
-    assert len(told) == 2
+def test_a_subscriber_to_several_identifiers_is_notified_of_each(index: PodIndex) -> None:
+    calls: list[None] = []
+    index.subscribe([uid("b"), ip("10.0.0.1")], lambda: calls.append(None))
+    index.update(delta("a", 1, ips=["10.0.0.1"]))
+    assert len(calls) == 1
+    index.update(delta("b", 2))
+    assert len(calls) == 2
 
 
-def test_who_waits_is_told_of_a_pod_in_a_listing(index: PodIndex) -> None:
-    told: list[None] = []
-    index.subscribe([uid("a")], lambda: told.append(None))
+def test_subscribers_are_notified_of_a_pod_in_a_listing(index: PodIndex) -> None:
+    calls: list[None] = []
+    index.subscribe([uid("a")], lambda: calls.append(None))
     index.replace_page(listing(pod("a", 1), at=1))
-    assert told
+    assert calls
 
 
-def test_who_waits_is_told_of_the_deletion_of_a_pod_that_was_never_seen(index: PodIndex) -> None:
-    told: list[None] = []
-    index.subscribe([ip("10.0.0.1")], lambda: told.append(None))
-    index.delete(change("a", 1, ips=["10.0.0.1"]))
-    assert told
-    assert found(index, ip("10.0.0.1"), deleted=True) == "†a"
+def test_subscribers_are_notified_of_the_deletion_of_an_unknown_pod(index: PodIndex) -> None:
+    calls: list[None] = []
+    index.subscribe([ip("10.0.0.1")], lambda: calls.append(None))
+    index.delete(delta("a", 1, ips=["10.0.0.1"]))
+    assert calls
+    assert found(index, ip("10.0.0.1"), deleted=True) == "a (deleted)"
 
 
-def test_who_waits_is_not_told_of_a_change_that_leaves_the_keys_or_that_is_older(index: PodIndex) -> None:
-    told: list[None] = []
-    index.update(change("a", 5))
-    index.subscribe([uid("a"), ip("10.0.0.1")], lambda: told.append(None))
-    index.update(change("a", 6))
-    index.update(change("a", 4, ips=["10.0.0.1"]))
-    assert not told
+def test_subscribers_are_not_notified_of_older_events_or_unchanged_index_values(index: PodIndex) -> None:
+    calls: list[None] = []
+    index.update(delta("a", 5))
+    index.subscribe([uid("a"), ip("10.0.0.1")], lambda: calls.append(None))
+    index.update(delta("a", 6))
+    index.update(delta("a", 4, ips=["10.0.0.1"]))
+    assert not calls
 
 
-def test_who_has_ended_waiting_is_told_no_more(index: PodIndex) -> None:
-    told: list[str] = []
-    end = index.subscribe([uid("a"), ip("10.0.0.1")], lambda: told.append("ended"))
-    index.subscribe([uid("a")], lambda: told.append("other"))
-    end()
-    end()
-    index.update(change("a", 1, ips=["10.0.0.1"]))
-    assert told == ["other"]
+def test_a_callback_is_not_called_after_it_unsubscribes(index: PodIndex) -> None:
+    calls: list[str] = []
+    unsubscribe = index.subscribe([uid("a"), ip("10.0.0.1")], lambda: calls.append("unsubscribed"))
+    index.subscribe([uid("a")], lambda: calls.append("other"))
+    unsubscribe()
+    unsubscribe()
+    index.update(delta("a", 1, ips=["10.0.0.1"]))
+    assert calls == ["other"]

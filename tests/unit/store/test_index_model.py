@@ -1,7 +1,7 @@
-"""The index against a model that keeps the whole truth."""
+"""A property test of the index against a naive model of a cluster."""
 
 import random
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 from hypothesis import given, settings
@@ -13,7 +13,7 @@ from pod_index.store.identifiers import Identifier
 from pod_index.store.index import PodIndex
 from tests.unit.store.test_index import pod
 
-# So few that pods share them, come to have those of others, and have what begins like another.
+# Few values, so that pods share them and take over those of others. Some are prefixes of others.
 NAMES = ["web-0", "web-1", "web-10"]
 NODES = ["", "n1", "n10"]
 IPS = ["10.0.0.1", "10.0.0.11", "fd00::1"]
@@ -32,7 +32,7 @@ SHARED = {
 
 
 def state(uid: str, version: int, choice: int) -> Pod:
-    """A pod in one of many states; its record tells which."""
+    """Return a pod in one of many states. The annotation ``version`` identifies the state."""
     pick = random.Random(choice)
     annotations = {"version": str(version)}
     if pick.random() < 0.3:
@@ -51,7 +51,7 @@ def state(uid: str, version: int, choice: int) -> Pod:
 
 
 def identifiers(pod: Pod) -> set[Identifier]:
-    """What finds the pod besides its UID."""
+    """Return the identifiers of the pod besides its UID."""
     metadata, status = pod.metadata, pod.status
     found = {Identifier("name", f"{metadata.namespace}/{metadata.name}")}
     found |= {Identifier("ip", ip.ip) for ip in status.pod_ips or ()}
@@ -62,37 +62,41 @@ def identifiers(pod: Pod) -> set[Identifier]:
     return found
 
 
+EventKind = Literal["update", "delete"]
+Event = tuple[EventKind, Delta]
+
+
 class Cluster:
-    """The naive truth: every state of the cluster there ever was, and everything that ever was said of it."""
+    """The naive model: the pods that exist, all their states so far, and the events that can still be delivered."""
 
     def __init__(self) -> None:
         self.version = 0
-        self.live: dict[str, Pod] = {}
+        self.pods: dict[str, Pod] = {}
         self.states: dict[str, Pod] = {}
-        self.said: list[tuple[str, Delta]] = []
+        self.events: list[Event] = []
         self.created = 0
 
-    def _say(self, what: str, uid: str, choice: int) -> None:
+    def _emit(self, kind: EventKind, uid: str, choice: int) -> None:
         self.version += 1
-        self.live[uid] = self.states[str(self.version)] = state(uid, self.version, choice)
-        self.said.append((what, Delta("", self.live[uid])))
+        self.pods[uid] = self.states[str(self.version)] = state(uid, self.version, choice)
+        self.events.append((kind, Delta("", self.pods[uid])))
 
     def create(self, choice: int) -> None:
         self.created += 1
-        self._say("apply", f"u{self.created}", choice)
+        self._emit("update", f"u{self.created}", choice)
 
     def update(self, choice: int) -> None:
-        if self.live:
-            self._say("apply", sorted(self.live)[choice % len(self.live)], choice)
+        if self.pods:
+            self._emit("update", sorted(self.pods)[choice % len(self.pods)], choice)
 
     def delete(self, choice: int) -> None:
-        if self.live:
-            uid = sorted(self.live)[choice % len(self.live)]
-            self._say("remove", uid, choice)
-            del self.live[uid]
+        if self.pods:
+            uid = sorted(self.pods)[choice % len(self.pods)]
+            self._emit("delete", uid, choice)
+            del self.pods[uid]
 
     def pages(self, size: int) -> list[ListPage]:
-        pods = [pod for _, pod in sorted(self.live.items())]
+        pods = [pod for _, pod in sorted(self.pods.items())]
         parts = [pods[start : start + size] for start in range(0, len(pods), size)] or [[]]
         return [
             ListPage(
@@ -108,8 +112,8 @@ class Cluster:
         return [f"u{number}" for number in range(1, self.created + 1)]
 
 
-def served(cluster: Cluster, index: PodIndex) -> dict[str, int]:
-    """The pods that live, and the version of each that is served."""
+def served_versions(cluster: Cluster, index: PodIndex) -> dict[str, int]:
+    """Return the UIDs in the index, with the version of the record of each."""
     records = {uid: index.lookup(uid) for uid in cluster.uids()}
     return {
         uid: int(msgspec.json.decode(record)["annotations"]["version"])
@@ -118,25 +122,25 @@ def served(cluster: Cluster, index: PodIndex) -> dict[str, int]:
     }
 
 
-def check_keys(cluster: Cluster, index: PodIndex) -> None:
-    """Compare what is found by every key with the states that are found by the UIDs, one by one."""
-    live: list[Pod] = []
-    gone: list[tuple[str, Pod, bytes]] = []
+def check_indices(cluster: Cluster, index: PodIndex) -> None:
+    """Compare the results of ``find`` and ``select`` with the states that the index has by UID."""
+    existing: list[Pod] = []
+    deleted: list[tuple[str, Pod, bytes]] = []
     for uid in cluster.uids():
         match = index.find(Identifier("uid", uid), deleted=True)
         if match is not None:
             record = msgspec.json.decode(match.record)
             known = cluster.states[record["annotations"]["version"]]
             if "deletedAt" in record:
-                gone.append((record["deletedAt"], known, match.record))
+                deleted.append((record["deletedAt"], known, match.record))
             else:
-                live.append(known)
+                existing.append(known)
     for identifier in SHARED:
-        having = [pod for pod in live if identifier in identifiers(pod)]
+        candidates = [pod for pod in existing if identifier in identifiers(pod)]
         found = index.find(identifier)
-        if having:
-            meant = max(
-                having,
+        if candidates:
+            expected = max(
+                candidates,
                 key=lambda pod: (
                     pod.status.phase not in FINISHED,
                     pod.status.start_time or "",
@@ -144,66 +148,68 @@ def check_keys(cluster: Cluster, index: PodIndex) -> None:
                 ),
             )
             assert found is not None
-            assert found.record == encode_record(meant)
+            assert found.record == encode_record(expected)
             assert index.find(identifier, deleted=True) == found
             continue
         assert found is None
-        had = [(deleted_at, record) for deleted_at, pod, record in gone if identifier in identifiers(pod)]
+        deleted_candidates = [
+            (deleted_at, record) for deleted_at, pod, record in deleted if identifier in identifiers(pod)
+        ]
         found = index.find(identifier, deleted=True)
-        if had:
-            # Those that one listing did not show are gone since the same time.
+        if deleted_candidates:
+            # Pods that one listing did not show have the same time of deletion.
             assert found is not None
-            assert (max(had)[0], found.record) in had
+            assert (max(deleted_candidates)[0], found.record) in deleted_candidates
         else:
             assert found is None
     for node in NODES[1:]:
-        expected = {(pod.metadata.uid, encode_record(pod)) for pod in live if pod.spec.node_name == node}
-        on_node = [entry for part in index.select(node=node) for entry in part]
-        assert len(on_node) == len(expected)
-        assert set(on_node) == expected
+        expected_on_node = {(pod.metadata.uid, encode_record(pod)) for pod in existing if pod.spec.node_name == node}
+        on_node = [entry for pods in index.select(node=node) for entry in pods]
+        assert len(on_node) == len(expected_on_node)
+        assert set(on_node) == expected_on_node
 
 
 STEPS = st.one_of(
     st.tuples(st.just("create"), st.integers(0, 999)),
     st.tuples(st.just("update"), st.integers(0, 999)),
     st.tuples(st.just("delete"), st.integers(0, 999)),
-    st.tuples(st.just("hear"), st.integers(0, 99)),
-    st.tuples(st.just("hear the last"), st.just(0)),
-    st.tuples(st.just("gap"), st.integers(0, 99)),
+    st.tuples(st.just("deliver"), st.integers(0, 99)),
+    st.tuples(st.just("deliver the last"), st.just(0)),
+    st.tuples(st.just("lose"), st.integers(0, 99)),
     st.tuples(st.just("list"), st.integers(1, 3)),
-    st.tuples(st.just("break off"), st.integers(1, 3)),
-    st.tuples(st.just("forget"), st.integers(0, 9)),
+    st.tuples(st.just("list partly"), st.integers(1, 3)),
+    st.tuples(st.just("list wrongly"), st.integers(0, 9)),
 )
-# Lists are short unless they must not be.
+# Hypothesis prefers short lists, so half of the histories have a minimum size.
 HISTORIES = st.lists(STEPS, max_size=60) | st.lists(STEPS, min_size=30, max_size=60)
 PLENTY = 1000
 
 
 @settings(max_examples=300, deadline=None)
 @given(HISTORIES, st.sampled_from([PLENTY, 3, 0]), st.randoms(use_true_random=False))
-def test_whatever_is_late_repeated_or_lost_the_index_equals_the_cluster_after_the_next_listing(
+def test_after_the_next_listing_the_index_equals_the_cluster_despite_late_repeated_or_lost_events(
     steps: list[tuple[str, int]], retention_max: int, random: Any
 ) -> None:
     now = 0.0
     cluster = Cluster()
     index = PodIndex(retention_seconds=PLENTY, retention_max=retention_max, now=lambda: now)
-    heard: set[str] = set()
-    gone_for_good: set[str] = set()
+    delivered: set[str] = set()
+    deleted_for_good: set[str] = set()
     newest: dict[str, int] = {}
 
-    def hear(what: str, said: Delta) -> None:
-        index.update(said) if what == "apply" else index.delete(said)
-        heard.add(said.pod.metadata.uid)
-        if what == "remove":
-            gone_for_good.add(said.pod.metadata.uid)
+    def deliver(kind: EventKind, delta: Delta) -> None:
+        index.update(delta) if kind == "update" else index.delete(delta)
+        delivered.add(delta.pod.metadata.uid)
+        if kind == "delete":
+            deleted_for_good.add(delta.pod.metadata.uid)
 
-    def take(page: ListPage) -> None:
+    def deliver_page(page: ListPage) -> None:
         index.replace_page(page)
-        heard.update(pod.metadata.uid for pod in page.pods)
+        delivered.update(pod.metadata.uid for pod in page.pods)
 
     for step, choice in steps:
         now += 1
-        before = served(cluster, index)
+        before = served_versions(cluster, index)
         match step:
             case "create":
                 cluster.create(choice)
@@ -211,44 +217,44 @@ def test_whatever_is_late_repeated_or_lost_the_index_equals_the_cluster_after_th
                 cluster.update(choice)
             case "delete":
                 cluster.delete(choice)
-            case "hear" if cluster.said:  # any event that ever was: reordered, repeated
-                hear(*cluster.said[choice % len(cluster.said)])
-            case "hear the last" if cluster.said:
-                hear(*cluster.said[-1])
-            case "gap":
-                del cluster.said[: choice % (len(cluster.said) + 1)]
-            case "list":  # with changes and events on their way between the pages
+            case "deliver" if cluster.events:  # in any order, also repeatedly
+                deliver(*cluster.events[choice % len(cluster.events)])
+            case "deliver the last" if cluster.events:
+                deliver(*cluster.events[-1])
+            case "lose":
+                del cluster.events[: choice % (len(cluster.events) + 1)]
+            case "list":  # with changes and events between the pages
                 for page in cluster.pages(choice):
-                    take(page)
-                    if cluster.live and random.random() < 0.3:
+                    deliver_page(page)
+                    if cluster.pods and random.random() < 0.3:
                         random.choice([cluster.create, cluster.update, cluster.delete])(random.randrange(1000))
-                        hear(*cluster.said[-1])
-                    if cluster.said and random.random() < 0.3:
-                        hear(*random.choice(cluster.said))
-            case "forget":  # a listing that misses a pod, as those of broken watch caches did
+                        deliver(*cluster.events[-1])
+                    if cluster.events and random.random() < 0.3:
+                        deliver(*random.choice(cluster.events))
+            case "list wrongly":  # without one pod, as from a broken watch cache
                 for page in cluster.pages(100):
                     del page.pods[choice : choice + 1]
-                    take(page)
-            case "break off":
+                    deliver_page(page)
+            case "list partly":
                 for page in cluster.pages(choice)[:-1]:
-                    take(page)
-        after = served(cluster, index)
-        gone_for_good |= before.keys() - after.keys() - cluster.live.keys()
-        assert gone_for_good.isdisjoint(after), "a deleted pod came back"
+                    deliver_page(page)
+        after = served_versions(cluster, index)
+        deleted_for_good |= before.keys() - after.keys() - cluster.pods.keys()
+        assert deleted_for_good.isdisjoint(after), "a deleted pod came back"
         assert [uid for uid, version in after.items() if version < newest.get(uid, 0)] == [], "an older state came back"
         newest |= after
         if step == "list":
-            versions = {uid: known.metadata.resource_version for uid, known in cluster.live.items()}
+            versions = {uid: known.metadata.resource_version for uid, known in cluster.pods.items()}
             assert versions.items() <= after.items(), "a pod is missing or stale after a listing"
-        check_keys(cluster, index)
+        check_indices(cluster, index)
     for page in cluster.pages(2):
-        take(page)
-    check_keys(cluster, index)
+        deliver_page(page)
+    check_indices(cluster, index)
     found = {uid for uid in cluster.uids() if index.lookup(uid)}
-    assert found == set(cluster.live)
-    assert len(index) == len(cluster.live)
-    for uid, truth in cluster.live.items():
-        assert index.lookup(uid) == encode_record(truth), "a stale state is served"
-    gone = {uid for uid in heard if uid not in found and index.find(Identifier("uid", uid), deleted=True)}
-    assert gone == heard - found if retention_max == PLENTY else len(gone) <= retention_max
+    assert found == set(cluster.pods)
+    assert len(index) == len(cluster.pods)
+    for uid, latest in cluster.pods.items():
+        assert index.lookup(uid) == encode_record(latest), "a stale state is served"
+    deleted = {uid for uid in delivered if uid not in found and index.find(Identifier("uid", uid), deleted=True)}
+    assert deleted == delivered - found if retention_max == PLENTY else len(deleted) <= retention_max
     assert index.synced

@@ -1,4 +1,4 @@
-"""What a pod is found by, and the table that finds it."""
+"""Tests of index values, and of the indices that find entries by them."""
 
 import json
 import random
@@ -31,21 +31,22 @@ ID = "3f" * 32
 OTHER_ID = "a1" * 32
 THIRD_ID = "0b" * 32
 SHORT_ID = "0a" * 16
-# Containers whose IDs have, as bytes, what ends a line and what ends the lines.
+# Container IDs whose bytes contain the separators of packed index values.
 NEWLINES = "0a" * 32
 NULS = "00" * 32
 END_OF_LINES = "0a00" * 16
 END_OF_LINES_INSIDE = "630a00630a0a0000" * 4
 STATIC_UID = "6f1ed7d5d1ba2f15eb8b5fe5f6d8a9ac"
+VALUE_FUNCTIONS = (container_id_value, ip_value, name_value, node_value, config_hash_value, uid_value)
 
 
 class Item(Struct, eq=False):
-    """An entry of a table."""
+    """An entry of indices."""
 
-    keys: bytes
+    index_values: bytes
 
 
-def sent(
+def received(
     *,
     namespace: str = "shop",
     name: str = "web-1",
@@ -53,7 +54,7 @@ def sent(
     spec: dict[str, Any] | None = None,
     **status: Any,
 ) -> Pod:
-    """A pod as the API server sends it."""
+    """Return a pod as decoded from the API server."""
     metadata = {"uid": "u1", "name": name, "namespace": namespace, "resourceVersion": "1", "annotations": annotations}
     item = {"kind": "Pod", "metadata": metadata, "spec": spec or {}, "status": status}
     page = {"kind": "PodList", "metadata": {"resourceVersion": "9"}, "items": [item]}
@@ -62,7 +63,7 @@ def sent(
 
 
 def container(container_id: str | None, *, last: str | None = None) -> dict[str, Any]:
-    """The status of a container, and of what it was before its restart."""
+    """Return the status of a container. ``last`` is the container ID from before its restart."""
     status: dict[str, Any] = {"name": "main", "state": {"running": {}}, "lastState": {}, "restartCount": 0}
     if container_id is not None:
         status["containerID"] = container_id
@@ -71,54 +72,56 @@ def container(container_id: str | None, *, last: str | None = None) -> dict[str,
     return status
 
 
-def keys(pod: Pod, *kinds: IndexName) -> list[bytes]:
-    """The keys of a pod, of these kinds only."""
-    return split(index_values(pod, frozenset(kinds)))
+def values(pod: Pod, *names: IndexName) -> list[bytes]:
+    """Return the values of a pod in the named indices."""
+    return split(index_values(pod, frozenset(names)))
 
 
 def finds(pod: Pod, text: str) -> bool:
-    """Whether what a caller holds finds the pod."""
-    table: Indices[Item] = Indices()
+    """Return whether an identifier finds the pod."""
+    indices: Indices[Item] = Indices()
     item = Item(index_values(pod))
-    table.add(item)
-    kind_of = {"containerID": container_id_value, "ip": ip_value, "name": name_value, "uid": config_hash_value}
-    return any(table.find(kind_of[kind](value)) == [item] for kind, value in parse(text))
+    indices.add(item)
+    index_value = {"containerID": container_id_value, "ip": ip_value, "name": name_value, "uid": config_hash_value}
+    return any(indices.find(index_value[kind](value)) == [item] for kind, value in parse(text))
 
 
 @pytest.mark.parametrize("statuses", ["containerStatuses", "initContainerStatuses", "ephemeralContainerStatuses"])
 @pytest.mark.parametrize("scheme", ["containerd", "cri-o", "docker"])
-def test_a_container_of_any_sort_and_runtime_is_a_key_without_its_scheme(statuses: str, scheme: str) -> None:
+def test_the_id_of_any_container_of_any_runtime_is_an_index_value_without_its_scheme(
+    statuses: str, scheme: str
+) -> None:
     status: dict[str, Any] = {statuses: [container(f"{scheme}://{ID}"), container(f"{scheme}://{OTHER_ID}")]}
-    pod = sent(**status)
-    assert keys(pod, "containerID") == [container_id_value(ID), container_id_value(OTHER_ID)]
+    pod = received(**status)
+    assert values(pod, "containerID") == [container_id_value(ID), container_id_value(OTHER_ID)]
     assert finds(pod, f"{scheme}://{ID}")
     assert finds(pod, OTHER_ID.upper())
 
 
 @pytest.mark.parametrize("statuses", ["containerStatuses", "initContainerStatuses", "ephemeralContainerStatuses"])
-def test_a_restarted_container_is_found_by_what_it_was_before(statuses: str) -> None:
+def test_a_restarted_container_is_found_by_its_former_id(statuses: str) -> None:
     status: dict[str, Any] = {statuses: [container(f"containerd://{ID}", last=f"containerd://{OTHER_ID}")]}
-    assert keys(sent(**status), "containerID") == [container_id_value(ID), container_id_value(OTHER_ID)]
+    assert values(received(**status), "containerID") == [container_id_value(ID), container_id_value(OTHER_ID)]
 
 
-def test_containers_of_all_sorts_are_found_together() -> None:
-    pod = sent(
+def test_init_regular_and_ephemeral_containers_are_all_found() -> None:
+    pod = received(
         initContainerStatuses=[container(f"cri-o://{ID}")],
         containerStatuses=[container(f"cri-o://{OTHER_ID}")],
         ephemeralContainerStatuses=[container(f"cri-o://{THIRD_ID}")],
     )
-    assert set(keys(pod, "containerID")) == {container_id_value(id_) for id_ in (ID, OTHER_ID, THIRD_ID)}
+    assert set(values(pod, "containerID")) == {container_id_value(id_) for id_ in (ID, OTHER_ID, THIRD_ID)}
 
 
-def test_a_container_that_waits_to_be_restarted_and_is_told_twice_is_one_key() -> None:
-    pod = sent(containerStatuses=[container(f"containerd://{ID}", last=f"containerd://{ID}")])
-    assert keys(pod, "containerID") == [container_id_value(ID)]
+def test_the_repeated_id_of_a_container_that_waits_for_its_restart_is_one_index_value() -> None:
+    pod = received(containerStatuses=[container(f"containerd://{ID}", last=f"containerd://{ID}")])
+    assert values(pod, "containerID") == [container_id_value(ID)]
 
 
 @pytest.mark.parametrize("container_id", [None, "", "containerd://"])
-def test_a_container_that_was_not_made_yet_is_no_key(container_id: str | None) -> None:
-    pod = sent(containerStatuses=[container(container_id, last=container_id)])
-    assert keys(pod, "containerID") == []
+def test_a_container_without_an_id_has_no_index_value(container_id: str | None) -> None:
+    pod = received(containerStatuses=[container(container_id, last=container_id)])
+    assert values(pod, "containerID") == []
 
 
 @pytest.mark.parametrize(
@@ -134,9 +137,9 @@ def test_a_container_that_was_not_made_yet_is_no_key(container_id: str | None) -
         "mock://2f-日本",
     ],
 )
-def test_a_container_id_of_any_other_form_is_a_key_too(container_id: str) -> None:
-    pod = sent(containerStatuses=[container(container_id)])
-    assert keys(pod, "containerID") == [container_id_value(parse_container_id(container_id))]
+def test_a_container_id_of_any_other_form_is_an_index_value_too(container_id: str) -> None:
+    pod = received(containerStatuses=[container(container_id)])
+    assert values(pod, "containerID") == [container_id_value(parse_container_id(container_id))]
 
 
 @pytest.mark.parametrize(
@@ -154,22 +157,22 @@ def test_a_container_id_of_any_other_form_is_a_key_too(container_id: str) -> Non
         "\0" * 64,
     ],
 )
-def test_a_container_id_that_no_runtime_has_forges_no_key(container_id: str) -> None:
-    forged = sent(containerStatuses=[container(f"containerd://{container_id}"), container(f"containerd://{ID}")])
-    honest = sent(containerStatuses=[container(f"containerd://{ID}")])
+def test_a_container_id_with_separators_cannot_forge_an_index_value(container_id: str) -> None:
+    forged = received(containerStatuses=[container(f"containerd://{container_id}"), container(f"containerd://{ID}")])
+    honest = received(containerStatuses=[container(f"containerd://{ID}")])
     assert index_values(forged) == index_values(honest)
 
 
 @pytest.mark.parametrize("letter", "nioh")
-def test_a_container_id_that_reads_like_another_key_is_none(letter: str) -> None:
-    pod = sent(containerStatuses=[container(f"mock://{letter}10.0.0.2")])
-    assert keys(pod, "containerID") == [container_id_value(f"{letter}10.0.0.2")]
+def test_a_container_id_cannot_imitate_a_value_of_another_index(letter: str) -> None:
+    pod = received(containerStatuses=[container(f"mock://{letter}10.0.0.2")])
+    assert values(pod, "containerID") == [container_id_value(f"{letter}10.0.0.2")]
     assert not finds(pod, "10.0.0.2")
 
 
 @pytest.mark.parametrize("id_", [ID, NEWLINES, NULS, END_OF_LINES, END_OF_LINES_INSIDE])
-def test_the_bytes_of_a_container_id_are_kept_apart_from_the_lines_before_them(id_: str) -> None:
-    pod = sent(
+def test_the_bytes_of_a_container_id_are_not_mistaken_for_separators(id_: str) -> None:
+    pod = received(
         podIPs=[{"ip": "10.0.0.1"}],
         spec={"nodeName": "node-1"},
         containerStatuses=[container(f"mock://{other}") for other in (id_, OTHER_ID, "foo", SHORT_ID)],
@@ -180,18 +183,18 @@ def test_the_bytes_of_a_container_id_are_kept_apart_from_the_lines_before_them(i
 
 
 @pytest.mark.parametrize("namespace", ["", "shop"])
-@pytest.mark.parametrize("kinds", [frozenset[IndexName](), frozenset[IndexName]({"containerID"})])
-def test_without_namespace_start_time_or_lines_the_container_ids_are_kept_apart(
-    namespace: str, kinds: frozenset[IndexName]
+@pytest.mark.parametrize("names", [frozenset[IndexName](), frozenset[IndexName]({"containerID"})])
+def test_container_ids_are_split_correctly_without_namespace_start_time_or_other_values(
+    namespace: str, names: frozenset[IndexName]
 ) -> None:
-    pod = sent(namespace=namespace, containerStatuses=[container(f"mock://{END_OF_LINES}")])
-    text = index_values(pod, kinds)
-    assert split(text) == ([container_id_value(END_OF_LINES)] if kinds else [])
-    assert is_in_namespace(text, namespace)
+    pod = received(namespace=namespace, containerStatuses=[container(f"mock://{END_OF_LINES}")])
+    packed = index_values(pod, names)
+    assert split(packed) == ([container_id_value(END_OF_LINES)] if names else [])
+    assert is_in_namespace(packed, namespace)
 
 
 @pytest.mark.parametrize(
-    ("told", "asked"),
+    ("reported", "requested"),
     [
         ("10.0.0.1", "10.0.0.1"),
         ("fd00::1", "fd00:0:0:0:0:0:0:1"),
@@ -200,64 +203,64 @@ def test_without_namespace_start_time_or_lines_the_container_ids_are_kept_apart(
         ("10.0.0.1", "[::ffff:a00:1]"),
     ],
 )
-def test_an_ip_is_found_in_any_notation(told: str, asked: str) -> None:
-    assert finds(sent(podIPs=[{"ip": told}]), asked)
+def test_an_ip_is_found_in_any_notation(reported: str, requested: str) -> None:
+    assert finds(received(podIPs=[{"ip": reported}]), requested)
 
 
-def test_both_ips_of_a_dual_stack_pod_are_keys() -> None:
-    pod = sent(podIP="10.0.0.1", podIPs=[{"ip": "10.0.0.1"}, {"ip": "FD00::0:1"}])
-    assert keys(pod, "ip") == [ip_value("10.0.0.1"), ip_value("fd00::1")]
+def test_both_ips_of_a_dual_stack_pod_are_index_values() -> None:
+    pod = received(podIP="10.0.0.1", podIPs=[{"ip": "10.0.0.1"}, {"ip": "FD00::0:1"}])
+    assert values(pod, "ip") == [ip_value("10.0.0.1"), ip_value("fd00::1")]
 
 
-def test_the_ips_of_a_pod_on_the_hosts_network_are_no_keys() -> None:
-    pod = sent(spec={"hostNetwork": True}, podIP="192.168.1.1", podIPs=[{"ip": "192.168.1.1"}])
-    assert keys(pod, "ip") == []
+def test_the_ips_of_a_pod_with_host_network_are_not_index_values() -> None:
+    pod = received(spec={"hostNetwork": True}, podIP="192.168.1.1", podIPs=[{"ip": "192.168.1.1"}])
+    assert values(pod, "ip") == []
     assert not finds(pod, "192.168.1.1")
 
 
 @pytest.mark.parametrize("ip", ["", "none", "10.0.0.256", "10.0.0.1\nnshop/web-2", "10.0.0.1\n\0"])
-def test_an_ip_that_is_none_is_no_key(ip: str) -> None:
-    pod = sent(podIPs=[{"ip": ip}, {"ip": "10.0.0.2"}, {}])
-    assert keys(pod, "ip") == [ip_value("10.0.0.2")]
+def test_an_invalid_ip_is_not_an_index_value(ip: str) -> None:
+    pod = received(podIPs=[{"ip": ip}, {"ip": "10.0.0.2"}, {}])
+    assert values(pod, "ip") == [ip_value("10.0.0.2")]
 
 
 @pytest.mark.parametrize("uid", [STATIC_UID, STATIC_UID.upper(), "1234abcd-5678-90ef-aaaa-bbbbccccdddd"])
 def test_a_mirror_pod_is_found_by_the_kubelets_uid(uid: str) -> None:
     annotations = {"kubernetes.io/config.hash": uid, "kubernetes.io/config.mirror": uid}
-    pod = sent(annotations=annotations)
-    assert keys(pod, "config.hash") == [config_hash_value(uid.lower())]
+    pod = received(annotations=annotations)
+    assert values(pod, "config.hash") == [config_hash_value(uid.lower())]
     assert finds(pod, f"/kubepods/burstable/pod{uid}")
 
 
-def test_a_pod_that_is_no_mirror_is_not_found_by_the_hash_it_claims() -> None:
-    assert keys(sent(annotations={"kubernetes.io/config.hash": STATIC_UID}), "config.hash") == []
+def test_a_pod_that_is_not_a_mirror_pod_is_not_found_by_its_config_hash() -> None:
+    assert values(received(annotations={"kubernetes.io/config.hash": STATIC_UID}), "config.hash") == []
 
 
 @pytest.mark.parametrize("hash_", [None, "", "x", "10.0.0.1", STATIC_UID + "0", f"{STATIC_UID}\nnshop/web-2", "\n\0"])
-def test_a_hash_that_is_none_is_no_key(hash_: str | None) -> None:
+def test_an_invalid_config_hash_is_not_an_index_value(hash_: str | None) -> None:
     annotations = {"kubernetes.io/config.mirror": "yes"}
     if hash_ is not None:
         annotations["kubernetes.io/config.hash"] = hash_
-    assert keys(sent(annotations=annotations), "config.hash") == []
+    assert values(received(annotations=annotations), "config.hash") == []
 
 
-def test_the_node_is_a_key_as_soon_as_there_is_one() -> None:
-    assert keys(sent(), "node") == []
-    assert keys(sent(spec={"nodeName": "node-1.example"}), "node") == [node_value("node-1.example")]
+def test_the_node_is_an_index_value_after_scheduling() -> None:
+    assert values(received(), "node") == []
+    assert values(received(spec={"nodeName": "node-1.example"}), "node") == [node_value("node-1.example")]
 
 
-def test_namespace_and_name_are_a_key() -> None:
-    assert keys(sent(namespace="shop", name="web-1"), "name") == [name_value("shop/web-1")]
+def test_namespace_and_name_are_an_index_value() -> None:
+    assert values(received(namespace="shop", name="web-1"), "name") == [name_value("shop/web-1")]
 
 
-FULL = sent(
+FULL = received(
     annotations={"kubernetes.io/config.hash": STATIC_UID, "kubernetes.io/config.mirror": "yes"},
     spec={"nodeName": "node-1"},
     phase="Running",
     podIPs=[{"ip": "10.0.0.1"}],
     containerStatuses=[container(f"containerd://{ID}"), container("aci://foo")],
 )
-FULL_KEYS: dict[IndexName, set[bytes]] = {
+FULL_VALUES: dict[IndexName, set[bytes]] = {
     "containerID": {container_id_value(ID), container_id_value("foo")},
     "ip": {ip_value("10.0.0.1")},
     "name": {name_value("shop/web-1")},
@@ -266,73 +269,69 @@ FULL_KEYS: dict[IndexName, set[bytes]] = {
 }
 
 
-def test_each_kind_is_tested_here() -> None:
-    assert set(FULL_KEYS) == INDEX_NAMES
+def test_every_index_has_a_test() -> None:
+    assert set(FULL_VALUES) == INDEX_NAMES
 
 
-@pytest.mark.parametrize("kind", sorted(INDEX_NAMES))
-def test_a_kind_alone_gives_its_keys_and_switched_off_none_of_them(kind: IndexName) -> None:
-    everything = set().union(*FULL_KEYS.values())
-    assert set(keys(FULL, kind)) == FULL_KEYS[kind]
-    assert set(split(index_values(FULL, INDEX_NAMES - {kind}))) == everything - FULL_KEYS[kind]
+@pytest.mark.parametrize("name", sorted(INDEX_NAMES))
+def test_an_index_has_its_own_values_and_none_if_disabled(name: IndexName) -> None:
+    everything = set().union(*FULL_VALUES.values())
+    assert set(values(FULL, name)) == FULL_VALUES[name]
+    assert set(split(index_values(FULL, INDEX_NAMES - {name}))) == everything - FULL_VALUES[name]
     assert set(split(index_values(FULL))) == everything
 
 
-def test_no_key_is_one_of_another_kind() -> None:
-    of_one_text = [
-        key("x") for key in (container_id_value, ip_value, name_value, node_value, config_hash_value, uid_value)
-    ]
-    of_an_id = [key(ID) for key in (container_id_value, ip_value, name_value, node_value, config_hash_value, uid_value)]
-    assert len({*of_one_text, *of_an_id}) == 12
+def test_no_value_belongs_to_two_indices() -> None:
+    assert len({function(text) for function in VALUE_FUNCTIONS for text in ("x", ID)}) == 12
 
 
 @pytest.mark.parametrize("text", ["é", "\ud800", "\ud800" * 64, "\n", "\0", ""])
-def test_any_text_at_all_has_a_key(text: str) -> None:
-    for key in (container_id_value, ip_value, name_value, node_value, config_hash_value, uid_value):
-        assert len(key(text)) > len(text)
+def test_any_text_has_an_index_value(text: str) -> None:
+    for function in VALUE_FUNCTIONS:
+        assert len(function(text)) > len(text)
 
 
 @pytest.mark.parametrize("phase", ["Succeeded", "Failed"])
 @pytest.mark.parametrize("other", ["Running", "Pending", "Unknown", None])
-def test_a_pod_that_has_finished_ranks_below_one_that_has_not_whenever_they_started(
-    phase: str, other: str | None
-) -> None:
-    finished = index_values(sent(phase=phase, startTime="2025-01-01T00:00:00Z"))
-    running = index_values(sent(phase=other, startTime="2024-01-01T00:00:00Z"))
+def test_a_finished_pod_ranks_below_an_unfinished_one_regardless_of_start_times(phase: str, other: str | None) -> None:
+    finished = index_values(received(phase=phase, startTime="2025-01-01T00:00:00Z"))
+    running = index_values(received(phase=other, startTime="2024-01-01T00:00:00Z"))
     assert rank_of(finished) < rank_of(running)
-    assert rank_of(finished) < rank_of(index_values(sent(phase=other)))
+    assert rank_of(finished) < rank_of(index_values(received(phase=other)))
 
 
-def test_of_two_that_run_the_one_that_started_last_ranks_first_and_one_that_did_not_start_last() -> None:
-    pods = [sent(), sent(startTime="2024-12-31T23:59:59Z"), sent(startTime="2025-01-01T00:00:00Z")]
+def test_unfinished_pods_rank_by_start_time_and_lowest_without_one() -> None:
+    pods = [received(), received(startTime="2024-12-31T23:59:59Z"), received(startTime="2025-01-01T00:00:00Z")]
     ranks = [rank_of(index_values(pod)) for pod in pods]
     assert ranks == sorted(set(ranks))
 
 
-def test_names_and_keys_do_not_count_for_the_rank() -> None:
-    other = sent(namespace="a", name="z", podIPs=[{"ip": "10.0.0.1"}], phase="Running")
-    assert rank_of(index_values(other)) == rank_of(index_values(sent(phase="Pending")))
+def test_the_rank_does_not_depend_on_names_or_index_values() -> None:
+    other = received(namespace="a", name="z", podIPs=[{"ip": "10.0.0.1"}], phase="Running")
+    assert rank_of(index_values(other)) == rank_of(index_values(received(phase="Pending")))
 
 
-@pytest.mark.parametrize("kinds", [INDEX_NAMES, frozenset[IndexName]()])
+@pytest.mark.parametrize("names", [INDEX_NAMES, frozenset[IndexName]()])
 @pytest.mark.parametrize("started", [None, "2025-01-01T00:00:00Z"])
-def test_a_pod_is_in_its_namespace_and_in_no_other(kinds: frozenset[IndexName], started: str | None) -> None:
+def test_a_pod_is_only_in_its_own_namespace(names: frozenset[IndexName], started: str | None) -> None:
     for namespace in ("team", "team-a", "a", "team-"):
-        text = index_values(sent(namespace=namespace, startTime=started), kinds)
-        asked = [other for other in ("team", "team-a", "a", "team-", "te", "", "m-a") if is_in_namespace(text, other)]
-        assert asked == [namespace]
+        packed = index_values(received(namespace=namespace, startTime=started), names)
+        matching = [
+            other for other in ("team", "team-a", "a", "team-", "te", "", "m-a") if is_in_namespace(packed, other)
+        ]
+        assert matching == [namespace]
 
 
-def test_keys_that_contain_each_other_are_not_each_other() -> None:
-    table: Indices[Item] = Indices(1)
-    longer = sent(
+def test_a_part_of_an_index_value_finds_nothing() -> None:
+    indices: Indices[Item] = Indices(1)
+    longer = received(
         name="web-10",
         spec={"nodeName": "node-10"},
         podIPs=[{"ip": "10.0.0.11"}, {"ip": "fd00::11"}],
         containerStatuses=[container("aci://foo-bar")],
     )
-    table.add(Item(index_values(longer)))
-    for key in (
+    indices.add(Item(index_values(longer)))
+    for value in (
         name_value("shop/web-1"),
         name_value("shop/web-"),
         node_value("node-1"),
@@ -342,42 +341,41 @@ def test_keys_that_contain_each_other_are_not_each_other() -> None:
         container_id_value("foo"),
         container_id_value("foo-ba"),
     ):
-        assert table.find(key) == []
-    assert len(table.find(name_value("shop/web-10"))) == 1
+        assert indices.find(value) == []
+    assert len(indices.find(name_value("shop/web-10"))) == 1
 
 
-def test_two_container_ids_side_by_side_are_not_a_third_between_them() -> None:
-    table: Indices[Item] = Indices(1)
-    # c is 63, so a key can be read across the border of two.
+def test_the_bytes_across_two_container_ids_find_nothing() -> None:
+    indices: Indices[Item] = Indices(1)
+    # The byte 63 is the letter c, which begins the value of a container ID.
     first, second = "00" * 31 + "63", "11" * 32
-    table.add(Item(index_values(sent(containerStatuses=[container(f"mock://{id_}") for id_ in (first, second)]))))
+    packed = index_values(received(containerStatuses=[container(f"mock://{id_}") for id_ in (first, second)]))
+    indices.add(Item(packed))
     across = "63" + "11" * 31
-    assert b"c" + bytes.fromhex(across) in index_values(
-        sent(containerStatuses=[container(f"mock://{id_}") for id_ in (first, second)])
-    )
-    assert table.find(container_id_value(across)) == []
+    assert b"c" + bytes.fromhex(across) in packed
+    assert indices.find(container_id_value(across)) == []
 
 
-def test_an_entry_that_has_a_key_twice_is_found_once_and_gone_when_it_is_removed() -> None:
-    table: Indices[Item] = Indices()
-    item = Item(index_values(sent(podIPs=[{"ip": "10.0.0.1"}, {"ip": "::ffff:10.0.0.1"}])))
-    table.add(item)
-    assert table.find(ip_value("10.0.0.1")) == [item]
-    table.remove(item)
-    assert table.find(ip_value("10.0.0.1")) == []
+def test_an_entry_with_a_repeated_index_value_is_found_once_and_can_be_removed() -> None:
+    indices: Indices[Item] = Indices()
+    item = Item(index_values(received(podIPs=[{"ip": "10.0.0.1"}, {"ip": "::ffff:10.0.0.1"}])))
+    indices.add(item)
+    assert indices.find(ip_value("10.0.0.1")) == [item]
+    indices.remove(item)
+    assert indices.find(ip_value("10.0.0.1")) == []
 
 
-def test_of_entries_with_the_same_keys_the_one_that_is_meant_is_removed() -> None:
-    table: Indices[Item] = Indices()
-    first, second = Item(index_values(sent())), Item(index_values(sent()))
-    table.add(first)
-    table.add(second)
-    assert table.find(name_value("shop/web-1")) == [first, second]
-    table.remove(second)
-    assert table.find(name_value("shop/web-1")) == [first]
+def test_removing_an_entry_keeps_others_with_the_same_index_values() -> None:
+    indices: Indices[Item] = Indices()
+    first, second = Item(index_values(received())), Item(index_values(received()))
+    indices.add(first)
+    indices.add(second)
+    assert indices.find(name_value("shop/web-1")) == [first, second]
+    indices.remove(second)
+    assert indices.find(name_value("shop/web-1")) == [first]
 
 
-# Bytes that end lines and begin keys, so that they meet often.
+# Mostly separators and first letters of index values, so that they collide often.
 CONTAINER_IDS = (
     st.lists(st.sampled_from(b"\n\0cdn\xff"), min_size=32, max_size=32).map(lambda octets: bytes(octets).hex())
     | st.binary(min_size=32, max_size=32).map(bytes.hex)
@@ -387,7 +385,7 @@ IPS = st.sampled_from(["10.0.0.1", "10.0.0.11", "fd00::1", "fd00::11"])
 NAMES = st.sampled_from(["web-1", "web-10", "web-11"])
 PODS = st.builds(
     lambda ids, ips, name, node: (
-        sent(
+        received(
             name=name,
             spec={"nodeName": node} if node else {},
             podIPs=[{"ip": ip} for ip in ips],
@@ -412,30 +410,30 @@ PODS = st.builds(
     st.integers(1, 20),
     st.randoms(use_true_random=False),
 )
-def test_a_table_finds_what_a_dictionary_of_sets_would(
+def test_indices_find_the_same_entries_as_a_dictionary_of_sets(
     pods: list[tuple[Pod, set[bytes]]], steps: list[int], buckets: int, order: random.Random
 ) -> None:
-    table: Indices[Item] = Indices(buckets)
+    indices: Indices[Item] = Indices(buckets)
     items = [(Item(index_values(pod)), expected) for pod, expected in pods]
-    naive: dict[bytes, set[Item]] = {key: set() for _, expected in items for key in expected}
+    naive: dict[bytes, set[Item]] = {value: set() for _, expected in items for value in expected}
     added: set[int] = set()
     for item, expected in items:
-        assert set(split(item.keys)) == expected
+        assert set(split(item.index_values)) == expected
     for step in [*steps, *order.sample(range(len(items)), len(items))]:
         if step >= len(items):
             continue
         item, expected = items[step]
         if step in added:
             added.remove(step)
-            table.remove(item)
-            for key in expected:
-                naive[key].remove(item)
+            indices.remove(item)
+            for value in expected:
+                naive[value].remove(item)
         else:
             added.add(step)
-            table.add(item)
-            for key in expected:
-                naive[key].add(item)
-        for key, having in naive.items():
-            found = table.find(key)
-            assert len(found) == len(having)
-            assert set(found) == having
+            indices.add(item)
+            for value in expected:
+                naive[value].add(item)
+        for value, expected_entries in naive.items():
+            found = indices.find(value)
+            assert len(found) == len(expected_entries)
+            assert set(found) == expected_entries

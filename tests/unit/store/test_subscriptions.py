@@ -1,4 +1,4 @@
-"""Who is told of which keys."""
+"""Tests of ``Subscriptions``."""
 
 import pytest
 
@@ -10,43 +10,43 @@ def subscriptions() -> Subscriptions:
     return Subscriptions()
 
 
-def test_each_is_told_of_its_own_keys(subscriptions: Subscriptions) -> None:
-    told: list[str] = []
-    subscriptions.add([b"a", b"b"], lambda: told.append("first"))
-    subscriptions.add([b"b"], lambda: told.append("second"))
+def test_a_callback_is_called_for_its_own_values_only(subscriptions: Subscriptions) -> None:
+    calls: list[str] = []
+    subscriptions.add([b"a", b"b"], lambda: calls.append("first"))
+    subscriptions.add([b"b"], lambda: calls.append("second"))
     subscriptions.notify([b"a"])
-    assert told == ["first"]
+    assert calls == ["first"]
     subscriptions.notify([b"b"])
-    assert sorted(told[1:]) == ["first", "second"]
+    assert sorted(calls[1:]) == ["first", "second"]
     subscriptions.notify([b"c"])
-    assert len(told) == 3
+    assert len(calls) == 3
 
 
-def test_one_is_told_every_time(subscriptions: Subscriptions) -> None:
-    told: list[None] = []
-    subscriptions.add([b"a"], lambda: told.append(None))
+def test_a_callback_is_called_at_every_notification(subscriptions: Subscriptions) -> None:
+    calls: list[None] = []
+    subscriptions.add([b"a"], lambda: calls.append(None))
     subscriptions.notify([b"a"])
     subscriptions.notify([b"a"])
-    assert len(told) == 2
+    assert len(calls) == 2
 
 
-def test_one_that_ended_is_told_no_more_and_others_still_are(subscriptions: Subscriptions) -> None:
-    told: list[str] = []
+def test_a_removed_callback_is_not_called_and_others_still_are(subscriptions: Subscriptions) -> None:
+    calls: list[str] = []
 
     def first() -> None:
-        told.append("first")
+        calls.append("first")
 
     def second() -> None:
-        told.append("second")
+        calls.append("second")
 
     subscriptions.add([b"a", b"b"], first)
     subscriptions.add([b"a", b"b"], second)
     subscriptions.remove([b"a", b"b"], first)
     subscriptions.notify([b"a", b"b"])
-    assert told == ["second", "second"]
+    assert calls == ["second", "second"]
 
 
-def test_there_is_somebody_until_all_have_ended(subscriptions: Subscriptions) -> None:
+def test_subscriptions_are_false_only_if_empty(subscriptions: Subscriptions) -> None:
     def first() -> None: ...
 
     def second() -> None: ...
@@ -61,7 +61,7 @@ def test_there_is_somebody_until_all_have_ended(subscriptions: Subscriptions) ->
     assert not subscriptions
 
 
-def test_one_can_end_twice_or_without_a_beginning(subscriptions: Subscriptions) -> None:
+def test_a_callback_can_be_removed_twice_or_without_having_been_added(subscriptions: Subscriptions) -> None:
     def callback() -> None: ...
 
     subscriptions.remove([b"a"], callback)
@@ -71,14 +71,14 @@ def test_one_can_end_twice_or_without_a_beginning(subscriptions: Subscriptions) 
     assert not subscriptions
 
 
-def test_one_may_end_while_it_is_told(subscriptions: Subscriptions) -> None:
-    told: list[str] = []
+def test_a_callback_may_remove_itself(subscriptions: Subscriptions) -> None:
+    calls: list[str] = []
 
     def once() -> None:
-        told.append("once")
+        calls.append("once")
         subscriptions.remove([b"a", b"b"], once)
 
     subscriptions.add([b"a", b"b"], once)
-    subscriptions.add([b"a", b"b"], lambda: told.append("always"))
+    subscriptions.add([b"a", b"b"], lambda: calls.append("always"))
     subscriptions.notify([b"a", b"b"])
-    assert sorted(told) == ["always", "always", "once"]
+    assert sorted(calls) == ["always", "always", "once"]

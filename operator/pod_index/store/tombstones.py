@@ -1,0 +1,43 @@
+"""Tombstones: the UIDs of deleted pods, so that a late event does not bring a pod back."""
+
+from msgspec import Struct
+
+LIMIT = 10_000
+"""How many tombstones are kept by default. Only events in flight at the time of a deletion can arrive after it, and
+they are never more than a page or two."""
+
+
+class Tombstone(Struct, gc=False):
+    """The deletion of a pod."""
+
+    scope: str
+    resource_version: int
+    """The version of the listing that did not show the pod. Has no meaning if ``deletion_observed``."""
+    deletion_observed: bool
+    """Whether the API server reported the deletion. Otherwise a listing did not show the pod, and it may be wrong."""
+
+    def rejects(self, resource_version: int, *, listed: bool) -> bool:
+        """Return whether a version of the pod, from an event or a listing (``listed``), is to be ignored."""
+        return self.deletion_observed or not (listed or resource_version > self.resource_version)
+
+
+class Tombstones(dict[str, Tombstone]):
+    """Tombstones by UID, at most ``limit``. The oldest go first."""
+
+    __slots__ = ("_limit",)
+
+    def __init__(self, limit: int = LIMIT) -> None:
+        super().__init__()
+        self._limit = limit
+
+    def add(self, uid: str, tombstone: Tombstone) -> None:
+        """Add a tombstone. A repeated deletion counts as new."""
+        self.pop(uid, None)
+        self[uid] = tombstone
+        if len(self) > self._limit:
+            del self[next(iter(self))]
+
+    def discard_scope(self, scope: str) -> None:
+        """Remove the tombstones of a namespace scope, because the history of the API server was reset."""
+        for uid in [uid for uid, tombstone in self.items() if tombstone.scope == scope]:
+            del self[uid]

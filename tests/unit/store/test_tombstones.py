@@ -1,0 +1,41 @@
+"""Tests of ``Tombstones``."""
+
+import pytest
+
+from pod_index.store.tombstones import Tombstone, Tombstones
+
+
+def tombstone(*, scope: str = "", version: int = 5, observed: bool = True) -> Tombstone:
+    return Tombstone(scope, version, deletion_observed=observed)
+
+
+@pytest.mark.parametrize("listed", [True, False])
+@pytest.mark.parametrize("version", [4, 5, 6])
+def test_an_observed_deletion_rejects_every_version(version: int, listed: bool) -> None:
+    assert tombstone().rejects(version, listed=listed)
+
+
+@pytest.mark.parametrize(("version", "rejected"), [(4, True), (5, True), (6, False)])
+def test_after_a_listing_that_did_not_show_a_pod_a_newer_event_is_accepted(version: int, rejected: bool) -> None:
+    assert tombstone(observed=False).rejects(version, listed=False) == rejected
+
+
+@pytest.mark.parametrize("version", [4, 5, 6])
+def test_after_a_listing_that_did_not_show_a_pod_the_next_listing_is_accepted(version: int) -> None:
+    assert not tombstone(observed=False).rejects(version, listed=True)
+
+
+@pytest.mark.parametrize(("uids", "kept"), [("abc", "bc"), ("abac", "ac")], ids=["in order", "repeated"])
+def test_the_limit_removes_the_oldest_tombstone(uids: str, kept: str) -> None:
+    tombstones = Tombstones(2)
+    for uid in uids:
+        tombstones.add(uid, tombstone())
+    assert "".join(tombstones) == kept
+
+
+def test_discarding_a_scope_keeps_the_tombstones_of_others() -> None:
+    tombstones = Tombstones()
+    for uid, scope in (("a", "one"), ("b", "two"), ("c", "one")):
+        tombstones.add(uid, tombstone(scope=scope))
+    tombstones.discard_scope("one")
+    assert list(tombstones) == ["b"]
