@@ -35,7 +35,7 @@ from pod_index.store.indexers import (
     uid_value,
 )
 from pod_index.store.subscriptions import Subscriptions
-from pod_index.store.tombstones import LIMIT, Tombstone, Tombstones
+from pod_index.store.tombstones import TOMBSTONES_MAX, Tombstone, Tombstones
 
 SLICE = 500
 """How many pods ``select`` checks without a pause: up to 0.5 ms."""
@@ -51,6 +51,7 @@ class Entry(Struct, gc=False, eq=False):
     """As ``indexers.index_values`` packs them."""
     resource_version: int
     scope: str
+    """The namespace scope of the stream."""
     listing: int
     """The number of the last listing that showed the pod. 0 if only events did."""
 
@@ -88,7 +89,7 @@ class PodIndex:
         index_names: frozenset[IndexName] = INDEX_NAMES,
         retention_seconds: float = 300.0,
         retention_max: int = 10_000,
-        tombstones_max: int = LIMIT,
+        tombstones_max: int = TOMBSTONES_MAX,
         now: Callable[[], float] = time.time,
     ) -> None:
         self.index_names = index_names
@@ -126,7 +127,7 @@ class PodIndex:
             if record is not None:
                 return Match(record, kind, deleted=True)
             if value in self._deleted:
-                # Every user may set annotations, so a config.hash never replaces the UID of a deleted pod.
+                # Anyone who creates pods can set annotations, so a config.hash never replaces the UID of a deleted pod.
                 return None
         *_, index_value = _index_values_of(identifier)
         matched_by = "config.hash" if kind == "uid" else kind
@@ -152,9 +153,10 @@ class PodIndex:
             ]
 
     def subscribe(self, identifiers: Iterable[Identifier], callback: Callable[[], None]) -> Callable[[], None]:
-        """Call ``callback`` whenever one of the identifiers may name a new pod. Return a function that unsubscribes.
+        """Call ``callback`` when a pod with one of the identifiers is added, or changes its index values.
 
-        The call comes in the middle of an update, so ``callback`` must not raise or use the index.
+        The call comes in the middle of an update, so ``callback`` must not raise or use the index. Return a function
+        that unsubscribes.
         """
         values = [value for identifier in identifiers for value in _index_values_of(identifier)]
         self._subscriptions.add(values, callback)
@@ -207,10 +209,10 @@ class PodIndex:
         self.synced = all(stream.synced for stream in self._streams.values())
 
     def _store(self, scope: str, pod: Pod, listing: int | None) -> None:
+        """Store a pod from a listing, or from an event if ``listing`` is None."""
         uid, resource_version = pod.metadata.uid, pod.metadata.resource_version
-        tombstone = self._tombstones.get(uid)
-        if tombstone is not None:
-            if tombstone.rejects(resource_version, listed=listing is not None):
+        if uid in self._tombstones:
+            if self._tombstones[uid].rejects(resource_version, listed=listing is not None):
                 return
             del self._tombstones[uid]
         entry = self._entries.get(uid)
@@ -259,5 +261,5 @@ def _index_values_of(identifier: Identifier) -> tuple[bytes, ...]:
 
 
 def _precedence(entry: Entry) -> tuple[bytes, int]:
-    """Return what orders pods with the same index value. A lookup finds the last one."""
+    """Return the sort key of pods with the same index value. A lookup finds the greatest one."""
     return rank_of(entry.index_values), entry.resource_version

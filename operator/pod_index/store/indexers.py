@@ -1,9 +1,10 @@
-"""The index values of pods, and the indices that find pods by them. The terms are those of client-go's cache:
-https://pkg.go.dev/k8s.io/client-go/tools/cache#Indexer
+"""The index values of pods, and the indices that find pods by them.
+
+The terms are those of client-go: https://pkg.go.dev/k8s.io/client-go/tools/cache#Indexer
 
 A pod with three containers and two IPs has eight index values. A dictionary needs over 1 KB for them. These indices
-need 0.4 KB and are as fast: an entry holds its index values packed into one byte string, and a table of buckets tells
-which entries may have a value.
+need 0.4 KB and are as fast: an entry holds its index values packed into one byte string, and a table of buckets narrows
+down the entries that can have a value.
 """
 
 from binascii import unhexlify
@@ -29,10 +30,10 @@ FINISHED = frozenset({"Succeeded", "Failed"})
 https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#pod-phase"""
 
 BUCKETS = 1 << 14
-"""At 50,000 pods, a bucket has 25 index values. A search of it takes 3 microseconds."""
+"""Buckets of the indices. At 50,000 pods, a bucket has 25 index values, and its search takes 3 microseconds."""
 
-# Packed index values: rank, namespace, "\n", values that are text with "\n" between them, "\n\0", container IDs as
-# bytes. A value begins with a letter for its index.
+# The packed form: rank, namespace, each value that is text after a "\n", then "\n\0" and the container IDs as bytes.
+# The first letter of a value identifies its index.
 _RANK_SIZE = 21
 _ID_SIZE = 33
 _ID_LETTER = ord("c")
@@ -76,8 +77,8 @@ def uid_value(uid: str) -> bytes:
 def index_values(pod: Pod, names: frozenset[IndexName] = INDEX_NAMES) -> bytes:
     """Return the packed values of ``pod`` in the named indices, after its rank and its namespace.
 
-    Among pods with the same value, a lookup finds the one with the highest rank: pods that have not finished rank above
-    finished ones, then a later start ranks above an earlier one.
+    Among pods with the same value, a lookup finds the one with the highest rank. Unfinished pods rank above finished
+    ones. Among either, a later start ranks above an earlier one.
     """
     metadata, status = pod.metadata, pod.status
     rank = "0" if status.phase in FINISHED else "1"
@@ -110,13 +111,13 @@ def rank_of(packed: bytes) -> bytes:
 
 
 def is_in_namespace(packed: bytes, namespace: str) -> bool:
-    """Return whether packed index values are those of a pod in the namespace."""
+    """Return whether the packed index values belong to a pod in the namespace."""
     # ``namespace`` comes from a client, and with a line feed it could match the values after the namespace.
     return "\n" not in namespace and packed.startswith(_encode(namespace + "\n"), _RANK_SIZE)
 
 
 def split(packed: bytes) -> list[bytes]:
-    """Return the single index values."""
+    """Return the index values in their packed form as a list."""
     lines, _, ids = packed.partition(b"\n\0")
     return lines.split(b"\n")[1:] + [ids[at : at + _ID_SIZE] for at in range(0, len(ids), _ID_SIZE)]
 

@@ -2,22 +2,23 @@
 
 from msgspec import Struct
 
-LIMIT = 10_000
-"""How many tombstones are kept by default. Only events in flight at the time of a deletion can arrive after it, and
-they are never more than a page or two."""
+TOMBSTONES_MAX = 10_000
+"""How many tombstones are kept by default. Only events in flight at the time of a deletion can
+arrive after it, and they are never more than a page or two."""
 
 
 class Tombstone(Struct, gc=False):
     """The deletion of a pod."""
 
     scope: str
+    """The namespace scope of the stream."""
     resource_version: int
     """The version of the listing that did not show the pod. Has no meaning if ``deletion_observed``."""
     deletion_observed: bool
     """Whether the API server reported the deletion. Otherwise a listing did not show the pod, and it may be wrong."""
 
     def rejects(self, resource_version: int, *, listed: bool) -> bool:
-        """Return whether a version of the pod, from an event or a listing (``listed``), is to be ignored."""
+        """Return whether a version of the pod, from an event or a listing (``listed``), must be ignored."""
         return self.deletion_observed or not (listed or resource_version > self.resource_version)
 
 
@@ -26,7 +27,7 @@ class Tombstones(dict[str, Tombstone]):
 
     __slots__ = ("_limit",)
 
-    def __init__(self, limit: int = LIMIT) -> None:
+    def __init__(self, limit: int = TOMBSTONES_MAX) -> None:
         super().__init__()
         self._limit = limit
 
