@@ -1,4 +1,4 @@
-"""Kustomizations of the manifests, and what a real kube-apiserver has of them."""
+"""Kustomizations of the manifests on a real kube-apiserver."""
 
 import json
 from pathlib import Path
@@ -9,35 +9,35 @@ from tests.support.manifests import JSON, parse
 
 
 class Deployed:
-    """The base with components in a namespace, as kubectl handles a folder with ``-k``."""
+    """The base with components in a namespace: a folder for ``kubectl -k``."""
 
     def __init__(self, cluster: KubernetesApiServer, folder: Path) -> None:
         self._cluster = cluster
         self.folder = folder
 
     def build(self) -> list[JSON]:
-        """What kustomize makes of it."""
+        """Return the objects that kustomize builds."""
         return parse(self._cluster.kubectl("kustomize", str(self.folder)))
 
     def apply(self, *options: str) -> list[str]:
-        """The lines that kubectl prints."""
+        """Apply it; return the output lines of kubectl."""
         return self._cluster.kubectl("apply", "-k", str(self.folder), *options).splitlines()
 
     def difference(self) -> str:
-        """What applying it would change on the server; kubectl ends with 1 if that is anything."""
+        """Return what an apply would change on the server; raise RuntimeError if it would change anything."""
         return self._cluster.kubectl("diff", "-k", str(self.folder))
 
     def delete(self) -> None:
-        """Remove it, whether all is there or not."""
+        """Delete those of its objects that exist."""
         self._cluster.kubectl("delete", "-k", str(self.folder), "--ignore-not-found")
 
     def existing(self) -> list[str]:
-        """What of it the server has, as ``resource/name``."""
+        """Return those of its objects that exist on the server, as ``resource/name``."""
         listed = self._cluster.kubectl("get", "-k", str(self.folder), "--ignore-not-found", "-o", "name")
         return listed.split()
 
     def deployment(self) -> JSON:
-        """The Deployment as the server has it."""
+        """Return the Deployment on the server."""
         (built,) = (item for item in self.build() if item["kind"] == "Deployment")
         namespace = built["metadata"]["namespace"]
         found: JSON = json.loads(self._cluster.kubectl("get", "deployment", "pod-index", "-n", namespace, "-o", "json"))
@@ -45,7 +45,7 @@ class Deployed:
 
 
 class Kustomize(Protocol):
-    """Writes a kustomization; whatever of it the server has when the test ends is deleted."""
+    """Writes a kustomization; its objects are deleted when the test ends."""
 
     def __call__(self, *components: str, namespace: str = "") -> Deployed:
-        """The namespace, which is made if need be, stands in for the default one of the manifests."""
+        """Replace the namespace of the manifests by ``namespace``, which is created if it does not exist."""

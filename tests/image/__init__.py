@@ -1,1 +1,1 @@
-"""The image, built and run without a registry: on a stand-in for its base, by buildah, podman and runc."""
+"""Build and run the image without a registry: on a stand-in for its base, with buildah, podman and runc."""

@@ -1,4 +1,4 @@
-"""The image, built once for all tests from what git has, and its files."""
+"""The image, built once for all tests from the files in git, and its files."""
 
 import shutil
 import subprocess
@@ -28,7 +28,7 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
 
 @pytest.fixture(scope="session")
 def context(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The working tree as a developer has it: with caches, environments and editors' leavings among the sources."""
+    """A working tree with files among the sources that must not get into the image."""
     context = tmp_path_factory.mktemp("context") / "pod-index"
     listed = subprocess.run(
         ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
@@ -41,23 +41,23 @@ def context(tmp_path_factory: pytest.TempPathFactory) -> Path:
         if (ROOT / name).exists():
             (context / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / name, context / name, follow_symlinks=False)
-    for leaving in (".tox/log", ".env", "operator/secret.txt", "operator/pod_index/__pycache__/index.cpython-39.pyc"):
-        (context / leaving).parent.mkdir(parents=True, exist_ok=True)
-        (context / leaving).write_text("must not be in the image")
+    for name in (".tox/log", ".env", "operator/secret.txt", "operator/pod_index/__pycache__/index.cpython-39.pyc"):
+        (context / name).parent.mkdir(parents=True, exist_ok=True)
+        (context / name).write_text("must not be in the image")
     return context
 
 
 @pytest.fixture(scope="session")
 def image(engine: Engine, context: Path) -> str:
-    """The image's name, as tox run -e image has built it."""
+    """The name of the image, which the script of ``tox run -e image`` builds."""
     name = "localhost/pod-index:test"
     arguments = (f"--build-arg=BASE={engine.stand_in()}", f"--build-arg=REVISION={REVISION}")
-    command = (sys.executable, "-m", "tests.commands", "image", *arguments)
+    command = (sys.executable, "manifests/scripts/image.py", "build", *arguments)
     engine.run(*command, cwd=context, IMAGE=name, CONTAINER_ENGINE="podman")
     return name
 
 
 @pytest.fixture(scope="session")
 def root(engine: Engine, image: str) -> Path:
-    """Where the image's files can be looked at."""
+    """The folder with the files of the image."""
     return engine.mount(image)

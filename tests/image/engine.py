@@ -1,6 +1,4 @@
-"""buildah and podman with a store of their own, so that a machine's images stay as they are."""
-
-from __future__ import annotations
+"""buildah and podman with their own storage, so that the images of the machine stay unchanged."""
 
 import json
 import os
@@ -12,16 +10,17 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-PROGRAMS = ("buildah", "debootstrap", "podman", "runc")
-# Debian's testing distribution has the Python of the image's base; the script of a release that debootstrap knows.
+PROGRAMS = ("apt-get", "buildah", "debootstrap", "podman", "runc")
+# Debian testing has the Python version of the base image.
 SUITE = "forky"
+# An older debootstrap knows this suite by another name only.
 SCRIPT = "/usr/share/debootstrap/scripts/sid"
 CERTIFICATES = "etc/ssl/certs/ca-certificates.crt"
 BUILD_SECONDS = 900.0
 
 
 class Unavailable(Exception):
-    """Images cannot be built or run here; the text is one line that says why."""
+    """Images cannot be built or run on this machine; the message is one line that says why."""
 
 
 class Engine:
@@ -33,14 +32,14 @@ class Engine:
     def __init__(self, folder: Path) -> None:
         missing = [program for program in PROGRAMS if shutil.which(program) is None]
         if missing:
-            raise Unavailable(f"there is no {', '.join(missing)} in PATH: apt-get install {' '.join(PROGRAMS)}")
+            raise Unavailable(f"not in PATH: {', '.join(missing)}; on Debian, apt-get install {' '.join(PROGRAMS[1:])}")
         if os.geteuid() != 0:
             raise Unavailable("debootstrap and containers without a daemon need root")
         self._folder = folder
         storage, containers = folder / "storage.conf", folder / "containers.conf"
-        # vfs: overlays cannot be mounted everywhere
+        # vfs works on every file system.
         storage.write_text(f'[storage]\ndriver = "vfs"\ngraphroot = "{folder}/store"\nrunroot = "{folder}/run"\n')
-        # Without systemd, and without raising limits, which not every machine allows.
+        # Not every machine has systemd, or allows higher limits.
         containers.write_text(
             '[engine]\ncgroup_manager = "cgroupfs"\nruntime = "runc"\n'
             '[containers]\ndefault_ulimits = ["nofile=1024:1024", "nproc=4096:4096"]\n'
@@ -52,16 +51,17 @@ class Engine:
             "CONTAINERS_STORAGE_CONF": str(storage),
             "LC_ALL": "C",
         }
+        self._mirror = self._find_debian_mirror()
 
     def stand_in(self) -> str:
-        """Make an image that has what the build uses of an official Python image; return its name.
+        """Make an image with what the build uses of the official Python image; return its name.
 
-        It has Debian's Python instead of one in /usr/local, and trusts whom this machine trusts.
+        It has Debian's Python instead of one in ``/usr/local``, and the CA certificates of this machine.
         """
         root = self._folder / "stand-in"
         packages = "ca-certificates,python3,python3-pip,python3-venv"
         options = ("--variant=minbase", f"--include={packages}")
-        self.run("debootstrap", *options, SUITE, str(root), "http://deb.debian.org/debian", SCRIPT)
+        self.run("debootstrap", *options, SUITE, str(root), self._mirror, SCRIPT)
         if Path("/", CERTIFICATES).exists():
             shutil.copy(Path("/", CERTIFICATES), root / CERTIFICATES)
         name = "localhost/python-stand-in:latest"
@@ -72,26 +72,36 @@ class Engine:
         shutil.rmtree(root)
         return name
 
+    def _find_debian_mirror(self) -> str:
+        """Return the address of Debian's archive in the apt sources of this machine; raise Unavailable without one."""
+        # https://manpages.debian.org/stable/apt/apt-get.8.en.html: the fields come from the Release files.
+        fields = ("--format", "$(ORIGIN) $(LABEL) $(REPO_URI)", "Created-By: Packages")
+        for line in self.run("apt-get", "indextargets", *fields).splitlines():
+            origin, label, uri = line.split(" ", 2)
+            if (origin, label) == ("Debian", "Debian") and uri.startswith(("http://", "https://")):
+                return uri
+        raise Unavailable("apt has no source of Debian packages: add one, and run apt-get update")
+
     def inspect(self, image: str) -> dict[str, Any]:
-        """What the image's manifest and configuration say."""
+        """Return the manifest and the configuration of the image."""
         (described,) = json.loads(self.podman("image", "inspect", image))
         assert isinstance(described, dict)
         return described
 
     def mount(self, image: str) -> Path:
-        """The image's files."""
+        """Mount the image; return the folder with its files."""
         return Path(self.podman("image", "mount", image).strip())
 
     def buildah(self, *arguments: str) -> str:
-        """What this command of buildah's prints."""
+        """Return the output of a command of buildah."""
         return self.run("buildah", *arguments)
 
     def podman(self, *arguments: str) -> str:
-        """What this command of podman's prints."""
+        """Return the output of a command of podman."""
         return self.run("podman", *arguments)
 
     def run(self, *command: str, cwd: Path | None = None, **environ: str) -> str:
-        """What the command prints; raises RuntimeError with its last words if it fails."""
+        """Return the output of a command; raise RuntimeError with the end of it if the command fails."""
         environ = {**self.environ, **environ}
         done = subprocess.run(command, capture_output=True, text=True, timeout=BUILD_SECONDS, cwd=cwd, env=environ)
         if done.returncode != 0:
@@ -100,10 +110,10 @@ class Engine:
 
 
 class Container:
-    """One container of the image, hardened as in ``manifests/deployment.yaml``, on the host's network.
+    """A container of the image, as hardened as in ``manifests/deployment.yaml``, on the network of the host.
 
-    ``mounts`` are folders or files and where they are, read only; ``options`` are of ``podman run``.
-    Started on entry; removed on exit.
+    ``mounts`` are folders or files with their paths in the container, read-only; ``options`` go to ``podman run``.
+    It starts on entry, and is removed on exit.
     """
 
     def __init__(
@@ -138,14 +148,14 @@ class Container:
 
     @property
     def log(self) -> str:
-        """All that it has printed."""
+        """Its output so far."""
         command = ("podman", "logs", self._name)
         done = subprocess.run(command, check=True, capture_output=True, text=True, env=self._engine.environ)
         return done.stdout + done.stderr
 
     @property
     def pid(self) -> int:
-        """Its first process, as the host sees it."""
+        """The ID of its first process, on the host."""
         return int(self._engine.podman("inspect", "--format={{.State.Pid}}", self._name))
 
     def signal(self, signum: signal.Signals) -> None:
@@ -153,5 +163,5 @@ class Container:
         self._engine.podman("kill", f"--signal={signum.name}", self._name)
 
     def wait(self) -> int:
-        """Wait until it has ended; return the exit code."""
+        """Wait until it ends; return the exit code."""
         return int(self._engine.podman("wait", self._name))

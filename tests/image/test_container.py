@@ -1,8 +1,10 @@
-"""The image at work: with the rights and the files that a pod has, and with a kubeconfig on a laptop."""
+"""The image as a container: with the rights and files of a pod, and with a kubeconfig."""
 
 import errno
 import json
 import os
+import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -35,7 +37,7 @@ def server() -> Iterator[ApiServer]:
 
 @pytest.fixture
 def service_account(server: ApiServer, tmp_path: Path) -> dict[Path, str]:
-    """What the kubelet mounts into a pod."""
+    """The files that the kubelet mounts into a pod."""
     folder = tmp_path / "serviceaccount"
     folder.mkdir()
     token = server.access.issue_token("pod-index", [Rule(["get", "list", "watch"], ["pods"])])
@@ -46,7 +48,7 @@ def service_account(server: ApiServer, tmp_path: Path) -> dict[Path, str]:
 
 
 def get(url: str) -> tuple[int, Any]:
-    """Status and decoded body; 0 and None if nobody listens."""
+    """Return the status and the decoded body; 0 and None if nothing listens."""
     try:
         with urllib.request.urlopen(url, timeout=10) as response:
             return response.status, json.load(response)
@@ -58,7 +60,7 @@ def get(url: str) -> tuple[int, Any]:
 
 
 def log_lines(container: Container) -> list[dict[str, str]]:
-    """The log, each line of which must be a JSON object."""
+    """Return the log; each line must be a JSON object."""
     return [json.loads(line) for line in container.log.splitlines()]
 
 
@@ -74,6 +76,7 @@ def test_in_a_cluster_it_needs_no_right_but_pods_and_no_file_to_write(
         "SHUTDOWN_DRAIN_SECONDS": str(DRAIN_SECONDS),
     }
     url = f"http://127.0.0.1:{port}"
+    version = engine.inspect(image)["Config"]["Labels"]["org.opencontainers.image.version"]
     begun = time.monotonic()
     with Container(engine, image, environ=environ, mounts=service_account) as container:
         eventually(lambda: get(f"{url}/ready") == (200, {"status": "ready", "podCount": 3}))
@@ -83,8 +86,10 @@ def test_in_a_cluster_it_needs_no_right_but_pods_and_no_file_to_write(
         added = server.pods.create(make_pod("late"))
         eventually(lambda: get(f"{url}/api/v1/pod?uid={added['metadata']['uid']}") == (200, expected_record(added)))
         assert get(f"{url}/health") == (200, {"status": "healthy"})
-        status, told = get(LIVENESS)
-        assert (status, told["pods"], told["synced"]) == (200, 4, True)
+        with urllib.request.urlopen(f"{url}/metrics", timeout=10) as response:
+            assert f'version="{version}"' in re.findall("^pod_index_build_info{.*}", response.read().decode(), re.M)[0]
+        status, liveness = get(LIVENESS)
+        assert (status, liveness["pods"], liveness["synced"]) == (200, 4, True)
 
         process = Path(f"/proc/{container.pid}")
         fields = dict(line.split(":\t", 1) for line in (process / "status").read_text().splitlines() if ":\t" in line)
@@ -106,7 +111,7 @@ def test_in_a_cluster_it_needs_no_right_but_pods_and_no_file_to_write(
 
 
 def kubeconfig(server: ApiServer, tmp_path: Path, owner: int) -> dict[Path, str]:
-    """A kubeconfig that only its owner may read, as kubectl writes it."""
+    """Write a kubeconfig that only its owner can read, as kubectl does."""
     path = tmp_path / "config"
     path.write_text(server.kubeconfig())
     path.chmod(0o600)
@@ -114,6 +119,7 @@ def kubeconfig(server: ApiServer, tmp_path: Path, owner: int) -> dict[Path, str]
     return {path: "/kubeconfig"}
 
 
+@pytest.mark.skipif(shutil.which("kubectl") is None, reason="kubectl is not installed")
 def test_the_container_command_runs_it_on_a_kubeconfig_that_only_its_owner_may_read(
     engine: Engine, image: str, server: ApiServer, tmp_path: Path
 ) -> None:
@@ -121,15 +127,15 @@ def test_the_container_command_runs_it_on_a_kubeconfig_that_only_its_owner_may_r
     port = free_port()
     (path,) = kubeconfig(server, tmp_path, os.getuid())
     environ = {"KUBECONFIG": str(path), "PORT": str(port), "SHUTDOWN_DRAIN_SECONDS": "0", "IMAGE": image}
-    # arguments after the image are Kopf's
-    command = (sys.executable, "-m", "tests.commands", "container", "--log-format=plain")
+    # Arguments after the image go to Kopf.
+    command = (sys.executable, "manifests/scripts/image.py", "run", "--log-format=plain")
     environ = {**engine.environ, **environ, "CONTAINER_ENGINE": "podman"}
     with subprocess.Popen(command, cwd=ROOT, env=environ, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process:
         eventually(lambda: get(f"http://127.0.0.1:{port}/ready") == (200, {"status": "ready", "podCount": 1}))
         process.send_signal(signal.SIGINT)
-        printed = process.communicate(timeout=30)[0].decode()
-    assert process.returncode == 0, printed
-    assert f"Listening on port {port}\n" in printed
+        output = process.communicate(timeout=30)[0].decode()
+    assert process.returncode == 0, output
+    assert f"Listening on port {port}\n" in output
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""What is in the image, and what is not."""
+"""The contents of the image."""
 
 import configparser
 import os
@@ -13,8 +13,8 @@ import pytest
 from tests.image.conftest import REVISION, ROOT
 from tests.image.engine import Engine
 
-# Bytes. The clients that `kubernetes` generates for every API alone are 125 MB with their bytecode.
-MOST = 150_000_000
+# Bytes. The generated clients in `kubernetes` alone are 125 MB with their bytecode.
+SIZE_LIMIT = 150_000_000
 
 SETUP = configparser.ConfigParser()
 SETUP.read(ROOT / "setup.cfg")
@@ -29,7 +29,7 @@ def files(root: Path) -> list[Path]:
 
 
 def programs(root: Path) -> Iterator[str]:
-    """The names of all files that may be executed and are no libraries."""
+    """Yield the names of all executable files, except libraries."""
     for folder, _, names in os.walk(root):
         for name in names:
             path = Path(folder) / name
@@ -40,14 +40,14 @@ def programs(root: Path) -> Iterator[str]:
 def test_it_is_small(engine: Engine, image: str) -> None:
     size = engine.inspect(image)["Size"]
     print(f"{size / 1e6:.0f} MB")  # noqa: T201 - a figure of the run, shown by pytest -rP
-    assert size < MOST
+    assert size < SIZE_LIMIT
 
 
 def test_python_and_kopf_are_the_only_programs(root: Path) -> None:
     assert {re.sub(r"python3(\.\d+)?", "python", name) for name in programs(root)} == {"python", "kopf"}
 
 
-def test_it_has_no_installer_no_tests_and_no_leavings(files: list[Path]) -> None:
+def test_it_has_no_installer_no_tests_and_no_other_files_of_the_working_tree(files: list[Path]) -> None:
     names = {path.name for path in files}
     assert not names & {"pip", "ensurepip", "setuptools", "sh", "bash", "dash", "busybox", "apt", "perl"}
     assert not names & {"test", "tests", "idlelib", "tkinter", "secret.txt", ".env", ".git", "tmp", ".cache"}
@@ -80,7 +80,7 @@ def test_the_dependencies_are_those_of_the_lock(root: Path) -> None:
         assert version is not None
         installed.add((re.sub(r"[-_.]+", "-", name[1]).lower(), version[1]))
     assert installed <= locked
-    # the rest is for other systems
+    # The other locked packages are for other systems.
     direct = {re.split(r"[\[~>=]", line)[0] for line in SETUP["options"]["install_requires"].split()}
     assert direct <= {name for name, _ in installed}
 

@@ -1,4 +1,4 @@
-"""The manifests: what they hold, overlays of them, and whether Kubernetes would take the outcome."""
+"""The manifests: their objects, overlays of them, and validation against the schemas of Kubernetes."""
 
 import os
 from collections.abc import Iterable, Iterator
@@ -27,17 +27,17 @@ NEWEST_KUBERNETES: str = kubernetes_validate.latest_version()
 
 
 def read(path: str | Path) -> list[JSON]:
-    """The documents of a file, by its path in the manifests."""
+    """Return the documents of a file, by its path in ``manifests/``."""
     return parse((FOLDER / path).read_text())
 
 
 def parse(text: str) -> list[JSON]:
-    """The documents of a YAML text."""
+    """Return the documents of a YAML text."""
     return list(yaml.safe_load_all(text))
 
 
 def all_objects() -> Iterator[JSON]:
-    """Every object of the base and of the components, without patches."""
+    """Yield every object of the base and of the components, without patches."""
     for folder in KUSTOMIZATIONS:
         (kustomization,) = read(folder / "kustomization.yaml")
         for name in kustomization["resources"]:
@@ -45,9 +45,9 @@ def all_objects() -> Iterator[JSON]:
 
 
 def complaints(objects: Iterable[JSON], version: str = NEWEST_KUBERNETES) -> list[str]:
-    """What the schemas of a version of Kubernetes have against these objects; unknown fields are mistakes.
+    """Return the errors of the objects in the schemas of a version of Kubernetes; unknown fields are errors.
 
-    Those of the Prometheus Operator come without Kubernetes, and have schemas of ours.
+    Objects of the Prometheus Operator have schemas in ``tests.support.monitoring``.
     """
     found = []
     for item in objects:
@@ -67,8 +67,8 @@ def complaints(objects: Iterable[JSON], version: str = NEWEST_KUBERNETES) -> lis
 
 
 def overlay(folder: Path, *components: str, namespace: str = "") -> Path:
-    """Write a kustomization of the base and components as a user writes one; returns its folder."""
-    # kustomize takes no absolute paths
+    """Write a kustomization of the base and components, as a user does; return its folder."""
+    # Kustomize takes no absolute paths.
     base = Path(os.path.relpath(FOLDER.resolve(), folder.resolve()))
     kustomization = {
         "resources": [str(base)],

@@ -34,7 +34,7 @@ CONTAINERFILE = Path(__file__).parents[2] / "Containerfile"
 
 
 def instruction(name: str) -> str:
-    """The argument of the last such instruction in the Containerfile, which is the image's."""
+    """Return the argument of the last such instruction in the Containerfile: that of the final stage."""
     *_, last = re.finditer(rf"^{name} (.+)$", CONTAINERFILE.read_text(), re.MULTILINE)
     return last[1]
 
@@ -44,7 +44,7 @@ ENTRYPOINT: list[str] = json.loads(instruction("ENTRYPOINT"))
 
 
 def the(kind: str) -> JSON:
-    """The only object of a kind."""
+    """Return the only object of a kind."""
     (found,) = (item for item in all_objects() if item["kind"] == kind)
     return found
 
@@ -64,7 +64,7 @@ def container(pod: JSON) -> JSON:
     return container
 
 
-# ---- what Kubernetes and kustomize ask for
+# ---- Kubernetes and kustomize
 
 
 @pytest.mark.parametrize("version", [OLDEST_KUBERNETES, NEWEST_KUBERNETES])
@@ -80,7 +80,7 @@ def test_a_misspelt_field_is_not_valid() -> None:
     assert "'enableServiceLink' was unexpected" in complaint
 
 
-def test_a_misspelt_field_of_a_monitor_is_not_valid_either() -> None:
+def test_a_misspelt_field_of_a_servicemonitor_is_not_valid() -> None:
     monitor = the("ServiceMonitor")
     monitor["spec"]["endpoints"][0]["intervall"] = "30s"
     (complaint,) = complaints([monitor])
@@ -96,7 +96,7 @@ def test_every_file_is_listed_in_the_kustomization_beside_it(folder: Path) -> No
     assert sorted(listed) == sorted(files - {"kustomization.yaml", "README.md"})
 
 
-def test_whatever_has_a_namespace_names_the_default_one() -> None:
+def test_every_namespaced_object_is_in_the_default_namespace() -> None:
     found = {item["kind"]: item["metadata"].get("namespace") for item in all_objects()}
     assert found == {kind: None if kind in CLUSTER_SCOPED else "default" for kind in found}
 
@@ -104,13 +104,13 @@ def test_whatever_has_a_namespace_names_the_default_one() -> None:
 # ---- labels and references
 
 
-def test_everything_is_labelled_pods_included() -> None:
+def test_every_object_and_every_pod_has_the_labels() -> None:
     for item in all_objects():
         assert item["metadata"]["labels"] == LABELS, item["kind"]
     assert the("Deployment")["spec"]["template"]["metadata"]["labels"] == LABELS
 
 
-def test_every_selector_selects_the_pods_by_what_will_never_change() -> None:
+def test_every_selector_uses_the_two_labels_that_never_change() -> None:
     (patch,) = read("components/high-availability/deployment.yaml")
     spread = patch["spec"]["template"]["spec"]["topologySpreadConstraints"]
     assert the("Service")["spec"]["selector"] == SELECTOR
@@ -123,7 +123,7 @@ def test_every_selector_selects_the_pods_by_what_will_never_change() -> None:
         assert selector == {"matchLabels": SELECTOR}
 
 
-def test_every_reference_leads_to_an_object_that_is_there(pod: JSON) -> None:
+def test_every_reference_is_to_an_object_that_exists(pod: JSON) -> None:
     deployment, service = the("Deployment"), the("Service")
     assert pod["serviceAccountName"] == the("ServiceAccount")["metadata"]["name"]
     assert the("HorizontalPodAutoscaler")["spec"]["scaleTargetRef"] == {
@@ -137,7 +137,7 @@ def test_every_reference_leads_to_an_object_that_is_there(pod: JSON) -> None:
     assert path["backend"] == {"service": {"name": service["metadata"]["name"], "port": {"name": port["name"]}}}
 
 
-# ---- what the process does and needs
+# ---- the process
 
 
 def test_port_80_of_the_service_is_the_port_that_the_process_listens_on(container: JSON) -> None:
@@ -150,11 +150,11 @@ def test_port_80_of_the_service_is_the_port_that_the_process_listens_on(containe
     assert rule["ports"] == [{"protocol": "TCP", "port": Settings().port}]
 
 
-def test_the_image_decides_what_is_run(container: JSON) -> None:
+def test_the_entrypoint_is_that_of_the_image(container: JSON) -> None:
     assert container.keys().isdisjoint({"command", "args", "env"})
 
 
-def test_the_probes_ask_paths_that_are_there(container: JSON) -> None:
+def test_the_probes_use_paths_that_exist(container: JSON) -> None:
     readiness = container["readinessProbe"]["httpGet"]
     assert readiness == {"path": "/ready", "port": "http"}
     routes = create_app(PodIndex(), lambda: None).routes
@@ -163,21 +163,21 @@ def test_the_probes_ask_paths_that_are_there(container: JSON) -> None:
         assert container[probe]["httpGet"] == {"path": urlsplit(LIVENESS).path, "port": "liveness"}
 
 
-def test_a_starved_node_has_five_minutes_to_start_the_process(container: JSON) -> None:
+def test_a_slow_node_has_five_minutes_to_start_the_process(container: JSON) -> None:
     probe = container["startupProbe"]
     assert probe["failureThreshold"] * probe["periodSeconds"] >= 300
 
 
-def test_draining_and_the_last_answers_fit_into_the_grace_period(pod: JSON) -> None:
+def test_draining_and_open_requests_fit_into_the_grace_period(pod: JSON) -> None:
     assert pod["terminationGracePeriodSeconds"] > Settings().shutdown_drain_seconds + GRACE_SECONDS
 
 
-def test_a_rollout_takes_no_pod_away_before_its_successor_is_ready() -> None:
+def test_a_rollout_stops_no_pod_before_the_new_one_is_ready() -> None:
     strategy = {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1}}
     assert the("Deployment")["spec"]["strategy"] == strategy
 
 
-def test_the_container_may_do_nothing_that_it_need_not(pod: JSON, container: JSON) -> None:
+def test_the_container_has_the_least_privileges(pod: JSON, container: JSON) -> None:
     assert pod["securityContext"] == {
         "runAsNonRoot": True,
         "runAsUser": 65534,
@@ -210,7 +210,7 @@ def test_the_rights_are_exactly_those_that_the_readme_promises() -> None:
 
 
 @pytest.mark.parametrize("scope", ["Role", "ClusterRole"])
-def test_the_rights_are_given_to_the_service_account_alone(scope: str) -> None:
+def test_only_the_service_account_has_the_rights(scope: str) -> None:
     binding = the(f"{scope}Binding")
     assert binding["roleRef"] == {"apiGroup": "rbac.authorization.k8s.io", "kind": scope, "name": "pod-index"}
     assert binding["subjects"] == [{"kind": "ServiceAccount", "name": "pod-index", "namespace": "default"}]
