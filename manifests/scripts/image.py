@@ -118,11 +118,8 @@ def build(engine: Engine, arguments: list[str]) -> str:
         raise Failed(f"IMAGE={image} has a digest, which is known only after the build: use a tag instead")
     setup = configparser.ConfigParser()
     setup.read(ROOT / "setup.cfg")
-    options = [
-        f"--file={ROOT / 'Containerfile'}",
-        f"--tag={image}",
-        f"--build-arg=VERSION={setup['metadata']['version']}",
-    ]
+    version = setup["metadata"]["version"]
+    options = [f"--file={ROOT}/Containerfile", f"--tag={image}", f"--build-arg=VERSION={version}"]
     try:
         options.append(f"--build-arg=REVISION={ask('git', '-C', str(ROOT), 'rev-parse', 'HEAD').strip()}")
     except Failed as failed:
@@ -144,10 +141,8 @@ def run_container(engine: Engine, arguments: list[str]) -> None:
     with _portable_kubeconfig() as kubeconfig:
         command = [engine.program, "run", *_options(engine, kubeconfig), image, *arguments]
         print(f"$ {shlex.join(command)}")
-        print(
-            f"pod-index will listen at http://localhost:{os.environ.get('PORT') or 8080}. Stop it with Ctrl-C.",
-            flush=True,
-        )
+        port = os.environ.get("PORT") or 8080
+        print(f"pod-index will listen at http://localhost:{port}. Stop it with Ctrl-C.", flush=True)
         # In its own session, the engine does not get the Ctrl-C of the terminal in addition to the signal below.
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True)
         try:
