@@ -1,15 +1,13 @@
-"""What happened to the pods, in order: the log that watches follow and old snapshots are rebuilt from.
+"""The log of changes: watches follow it, and old states are rebuilt from it.
 
-The log is a linked list. A watch holds the change it has sent last and goes on from there, whether its next
-change is old or comes an hour later: there is no hand-over from replay to live in which one could be missed or
-sent twice. Forgetting old changes only forbids to start there; who is under way keeps what it still needs.
+The log is a linked list. A watch holds the last change that it has sent, and goes on from there, whether the next
+change exists already or comes an hour later. So there is no switch from replay to live events, at which a change could
+be lost or sent twice. When the log forgets old changes, no watch can start there any more, but open watches keep what
+they still need.
 """
-
-from __future__ import annotations
 
 from bisect import bisect_right
 from collections import deque
-from collections.abc import Iterator
 from operator import attrgetter
 
 from tests.apiserver.statuses import TooOld
@@ -17,32 +15,31 @@ from tests.apiserver.stored import StoredPod
 
 
 class Change:
-    """One write: created (no `before`), modified, deleted (no `after`); neither marks a gap in the log."""
+    """One write: creation (no ``before``), update, or deletion (no ``after``); without both, a gap in the log."""
 
-    __slots__ = ("_removed", "after", "before", "next", "version")
+    __slots__ = ("_deleted_state", "after", "before", "next", "version")
 
     def __init__(self, version: int, before: StoredPod | None = None, after: StoredPod | None = None) -> None:
         self.version = version
         self.before = before
         self.after = after
         self.next: Change | None = None
-        self._removed: StoredPod | None = None
+        self._deleted_state: StoredPod | None = None
 
-    def removed(self) -> StoredPod:
-        """The last state before this change, under the change's resourceVersion.
+    def deleted_state(self) -> StoredPod:
+        """The state before this change, with the change's resourceVersion.
 
-        This is what a DELETED event shows, both for a deletion and for a pod that left a selection
-        (k8s.io/apiserver/pkg/storage/cacher, convertToWatchEvent).
+        A ``DELETED`` event shows it, for a deletion and for a pod that left a selection
+        (k8s.io/apiserver/pkg/storage/cacher, ``convertToWatchEvent``).
         """
-        if self._removed is None:
-            if self.before is None:
-                raise ValueError("nothing was there before")
-            self._removed = self.before.at(self.version)
-        return self._removed
+        if self._deleted_state is None:
+            assert self.before is not None
+            self._deleted_state = self.before.at(self.version)
+        return self._deleted_state
 
 
 class History:
-    """The last `limit` changes. Not thread-safe for writers: the store's lock guards it."""
+    """The last ``limit`` changes. The lock of the store guards it against concurrent writers."""
 
     def __init__(self, limit: int, version: int) -> None:
         self._limit = limit
@@ -51,16 +48,16 @@ class History:
         self.oldest = version
 
     def append(self, change: Change) -> None:
-        """Add a change, forget the oldest one beyond the limit."""
+        """Add a change, and forget the oldest one beyond the limit."""
         self._changes.append(change)
         if len(self._changes) > self._limit:
             self.oldest = self._changes.popleft().version
-        # the last step: readers without a lock see a change only when it is complete
+        # This comes last: readers have no lock, and see only complete changes.
         self.last.next = change
         self.last = change
 
     def clear(self, version: int) -> None:
-        """Forget all; resuming is possible from `version` on. Watches under way go on from here."""
+        """Forget all changes; watches can start from ``version`` on. Open watches go on from here."""
         self._changes.clear()
         self.oldest = version
         gap = Change(version)
@@ -68,20 +65,14 @@ class History:
         self.last = gap
 
     def position(self, version: int) -> Change:
-        """The change after which a watch from `version` goes on. Raises TooOld if it is forgotten."""
+        """The change after which a watch from ``version`` goes on. Raises TooOld if it is forgotten."""
         if version < self.oldest:
             raise TooOld(version, self.oldest)
         index = bisect_right(self._changes, version, key=attrgetter("version"))
         if index:
             return self._changes[index - 1]
-        # nothing above the oldest version has been skipped: start before the first change that is kept
+        if not self._changes:
+            return self.last
         start = Change(self.oldest)
-        start.next = self._changes[0] if self._changes else None
-        return start if start.next else self.last
-
-    def since(self, version: int) -> Iterator[Change]:
-        """The changes above `version`, oldest first."""
-        change = self.position(version).next
-        while change is not None:
-            yield change
-            change = change.next
+        start.next = self._changes[0]
+        return start

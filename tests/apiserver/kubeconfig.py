@@ -1,7 +1,5 @@
 """A kubeconfig for one server and one user."""
 
-from __future__ import annotations
-
 import base64
 
 import msgspec
@@ -10,7 +8,7 @@ from tests.apiserver.statuses import JSON
 
 
 def kubeconfig(url: str, ca_pem: bytes, user: JSON) -> str:
-    """The text of a kubeconfig; in JSON, which is YAML too. `user` is what it has under `users[].user`."""
+    """The text of a kubeconfig in JSON, which is YAML too; ``user`` is the object under ``users[].user``."""
     cluster: JSON = {"server": url}
     if ca_pem:
         cluster["certificate-authority-data"] = base64.b64encode(ca_pem).decode()

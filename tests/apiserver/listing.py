@@ -1,10 +1,8 @@
-"""Lists of pods: resourceVersion, limit and continue.
+"""Lists of pods: ``resourceVersion``, ``limit`` and ``continue``.
 
 The rules are those of https://kubernetes.io/docs/reference/using-api/api-concepts/#resource-versions and
 #retrieving-large-results-sets-in-chunks on the same page.
 """
-
-from __future__ import annotations
 
 import base64
 import binascii
@@ -23,7 +21,7 @@ from tests.apiserver.statuses import (
 )
 from tests.apiserver.store import Page, PodStore
 
-# in a continue token: go on in the state of now (k8s.io/apiserver/pkg/storage/continue.go)
+# In a continue token: go on in the current state (k8s.io/apiserver/pkg/storage/continue.go).
 _LATEST = -1
 
 
@@ -34,13 +32,13 @@ class _Token(msgspec.Struct):
 
 
 def encode_continue(version: int, start: str) -> str:
-    """The token of a listing at `version` that goes on from the key `start`: opaque, the real one's form."""
+    """The continue token of a list at ``version`` that goes on from the key ``start``, in the real server's form."""
     token = msgspec.json.encode(_Token("meta.k8s.io/v1", version, start))
     return base64.urlsafe_b64encode(token).rstrip(b"=").decode()
 
 
 def decode_continue(token: str) -> tuple[int, str]:
-    """The version and start key of a token. Raises a 400 for what is none."""
+    """The version and the start key of a continue token. Raises a 400 if it is malformed."""
     try:
         padded = token + "=" * (-len(token) % 4)
         decoded = msgspec.json.decode(base64.urlsafe_b64decode(padded), type=_Token)
@@ -50,12 +48,12 @@ def decode_continue(token: str) -> tuple[int, str]:
 
 
 def expired_continue(token: str) -> ContinueExpired:
-    """The 410 for a token whose snapshot is gone, with the token to go on without consistency."""
+    """The 410 for an expired continue token; it has the token to go on without consistency."""
     return ContinueExpired(encode_continue(_LATEST, decode_continue(token)[1]))
 
 
 def number(query: Mapping[str, str], name: str) -> int:
-    """A parameter that is a non-negative integer; 0 if it is absent or empty. Raises a 400."""
+    """A query parameter that is a non-negative integer; 0 if it is absent or empty. Raises a 400."""
     text = query.get(name, "")
     if text and not (text.isascii() and text.isdigit()):
         raise ApiError(400, f'{name}: Invalid value: "{text}": strconv.ParseUint: parsing "{text}": invalid syntax')
@@ -63,7 +61,7 @@ def number(query: Mapping[str, str], name: str) -> int:
 
 
 def read_page(store: PodStore, selection: Selection, query: Mapping[str, str]) -> Page:
-    """The page that the query parameters of a list ask for. Raises the ApiError that the real server sends."""
+    """The page that the query parameters of a list select. Raises the ApiError that the real server sends."""
     version, limit = number(query, "resourceVersion"), number(query, "limit")
     match, token = query.get("resourceVersionMatch", ""), query.get("continue", "")
     if query.get("sendInitialEvents"):
@@ -76,19 +74,11 @@ def read_page(store: PodStore, selection: Selection, query: Mapping[str, str]) -
                 "resourceVersionMatch", "resourceVersionMatch is forbidden when continue is provided"
             )
         return _next_page(store, selection, token, limit)
-    if match:
-        if not query.get("resourceVersion"):
-            raise InvalidListOptions(
-                "resourceVersionMatch",
-                "resourceVersionMatch is forbidden unless resourceVersion is provided",
-            )
-        if match == "Exact" and not version:
-            raise InvalidListOptions(
-                "resourceVersionMatch", 'resourceVersionMatch "exact" is forbidden for resourceVersion "0"'
-            )
-        if match not in ("Exact", "NotOlderThan"):
-            raise InvalidListOptions("resourceVersionMatch", f'Unsupported value: "{match}"')
-    # without a match, a version means "not older", but "exactly this" together with a limit
+    if match and not query.get("resourceVersion"):
+        raise InvalidListOptions(
+            "resourceVersionMatch", "resourceVersionMatch is forbidden unless resourceVersion is provided"
+        )
+    # Without a match, a version means "not older", but together with a limit "exactly this one".
     if version and (match == "Exact" or (limit and not match)):
         try:
             return store.page(selection, version=version, limit=limit)
@@ -97,7 +87,7 @@ def read_page(store: PodStore, selection: Selection, query: Mapping[str, str]) -
     if version > store.resource_version:
         raise TooLargeResourceVersion(version, store.resource_version)
     if query.get("resourceVersion") == "0":
-        # "any version" comes from the watch cache, which knows no limit
+        # "Any version" is read from the watch cache, which ignores the limit.
         limit = 0
     return store.page(selection, limit=limit)
 
@@ -110,11 +100,9 @@ def _next_page(store: PodStore, selection: Selection, token: str, limit: int) ->
         raise expired_continue(token) from error
 
 
-def list_metadata(page: Page, selection: Selection) -> JSON:
-    """The metadata of the list that holds the page."""
+def list_metadata(page: Page) -> JSON:
+    """The metadata of the list that holds the page, without the optional ``remainingItemCount``."""
     metadata: JSON = {"resourceVersion": str(page.version)}
     if page.next_key:
         metadata["continue"] = encode_continue(page.version, page.next_key)
-        if not selection.is_filtered:
-            metadata["remainingItemCount"] = page.remaining
     return metadata

@@ -1,6 +1,4 @@
-"""Pods to fill the API server with: minimal ones, and ones as big as in real clusters."""
-
-from __future__ import annotations
+"""Pods for the API server: minimal ones, and ones as large as in real clusters."""
 
 import hashlib
 from collections.abc import Mapping
@@ -24,7 +22,7 @@ def make_pod(
     annotations: Mapping[str, str] | None = None,
     container_id: str = "",
 ) -> JSON:
-    """A minimal pod with one container; what is empty is left out, as the real server does."""
+    """A minimal pod with one container; empty fields are omitted, as by the real server."""
     metadata: JSON = {"name": name, "namespace": namespace}
     if labels:
         metadata["labels"] = dict(labels)
@@ -42,7 +40,7 @@ def make_pod(
 
 
 def container_status(name: str, container_id: str, *, last_id: str = "") -> JSON:
-    """The status of a container that runs; `last_id` is the ID that it had before it was restarted."""
+    """The status of a running container; ``last_id`` is its ID before a restart."""
     ended = {"exitCode": 1, "startedAt": _CREATED, "finishedAt": _CREATED, "containerID": last_id}
     return {
         "name": name,
@@ -57,7 +55,7 @@ def container_status(name: str, container_id: str, *, last_id: str = "") -> JSON
 
 
 def realistic_pod(index: int) -> JSON:
-    """The pod number `index`, always the same: running, with a sidecar, 9 to 12 KB of JSON."""
+    """A running pod with a sidecar, 9 to 12 KB of JSON; the same one for the same ``index``."""
     uid = str(UUID(int=0x5E11_0000_0000_0000_0000_0000_0000_0000 + index, version=4))
     app, revision = f"app-{index % 200}", f"{0x5D000000 + index % 200:x}"
     name, namespace = f"{app}-{revision}-{index:05x}", f"team-{index % 40}"
@@ -176,7 +174,7 @@ def _container(name: str, index: int) -> JSON:
         }
         for field in ("metadata.name", "metadata.namespace", "status.podIP")
     ]
-    # Kubernetes refuses probes of init containers that are to end
+    # Kubernetes does not allow probes of ordinary init containers.
     probes = {} if name == "init" else {"livenessProbe": probe("/livez"), "readinessProbe": probe("/readyz")}
     return {
         "name": name,

@@ -1,22 +1,17 @@
-"""The record of every request that the server received."""
-
-from __future__ import annotations
+"""The record of each request that the server received."""
 
 from dataclasses import dataclass
 from typing import Literal
 
-Kind = Literal["list", "watch", "get", "write", "discovery", "health"]
-
-HEALTH_PATHS = frozenset({"/healthz", "/livez", "/readyz"})
-DISCOVERY_PATHS = frozenset({"/api", "/apis", "/api/v1", "/version"})
+Kind = Literal["list", "watch", "other"]
 
 
 @dataclass
 class RecordedRequest:
-    """One request, noted when it arrived.
+    """One request, recorded on arrival.
 
-    `user` is "" if nobody was recognised; `status` is None until the answer has begun, and stays so if the
-    connection was dropped before; `time` is time.monotonic(), in seconds.
+    ``user`` is empty if the request has no valid token. ``status`` is None until the response begins, and stays None
+    if the connection is closed first. ``time`` is ``time.monotonic()`` in seconds.
     """
 
     method: str
@@ -29,15 +24,7 @@ class RecordedRequest:
 
     @property
     def kind(self) -> Kind:
-        """What it asks for, in the words of faults."""
-        if self.path in HEALTH_PATHS:
-            return "health"
-        if self.path in DISCOVERY_PATHS or self.path.startswith("/openapi"):
-            return "discovery"
-        if self.method != "GET":
-            return "write"
-        if self.query.get("watch") in ("true", "1"):
-            return "watch"
-        if self.path.rpartition("/")[2] in ("pods", "namespaces"):
-            return "list"
-        return "get"
+        """The kind of request that a ``Fault`` names."""
+        if self.method != "GET" or not self.path.endswith("/pods"):
+            return "other"
+        return "watch" if self.query.get("watch") in ("true", "1") else "list"

@@ -1,10 +1,8 @@
-"""Label and field selectors: which pods a list or a watch is about.
+"""Label and field selectors of a list or a watch.
 
 Grammar: https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/#label-selectors and
 https://kubernetes.io/docs/concepts/overview/working-with-objects/field-selectors/.
 """
-
-from __future__ import annotations
 
 import re
 from dataclasses import dataclass
@@ -14,7 +12,7 @@ from tests.apiserver.stored import StoredPod
 
 SELECTABLE_FIELDS = frozenset({"metadata.name", "metadata.namespace", "spec.nodeName", "status.phase"})
 
-# a comma separates requirements unless it is inside the parentheses of a set
+# A comma inside parentheses does not separate requirements.
 _SEPARATOR = re.compile(r",(?![^(]*\))")
 _SET = re.compile(r"^(?P<key>\S+)\s+(?P<operator>in|notin)\s*\((?P<values>[^)]*)\)$")
 _EQUALITY = re.compile(r"^(?P<key>[^=!\s]+)\s*(?P<operator>==|=|!=)\s*(?P<value>[^=!]*)$")
@@ -23,7 +21,7 @@ _EXISTENCE = re.compile(r"^(?P<absent>!?)\s*(?P<key>[^=!\s]+)$")
 
 @dataclass(frozen=True)
 class Requirement:
-    """The value of `key` is one of `values` (any, if None); `negated` turns it round, absence included."""
+    """The value of ``key`` is one of ``values`` (any value if None); or, if ``negated``, it is not, or is absent."""
 
     key: str
     values: frozenset[str] | None
@@ -38,34 +36,29 @@ class Requirement:
 
 @dataclass(frozen=True)
 class Selection:
-    """The pods of a namespace ("" for all) which satisfy all requirements."""
+    """The pods of a namespace (empty for all namespaces) that satisfy all requirements."""
 
     namespace: str = ""
     labels: tuple[Requirement, ...] = ()
     fields: tuple[Requirement, ...] = ()
 
-    @property
-    def is_filtered(self) -> bool:
-        """Whether there are selectors: the real server then tells no remainingItemCount."""
-        return bool(self.labels or self.fields)
-
     def __contains__(self, pod: StoredPod | None) -> bool:
         if pod is None or (self.namespace and pod.namespace != self.namespace):
             return False
-        return all(wanted.accepts(pod.labels) for wanted in self.labels) and all(
-            wanted.accepts(pod.fields) for wanted in self.fields
+        return all(requirement.accepts(pod.labels) for requirement in self.labels) and all(
+            requirement.accepts(pod.fields) for requirement in self.fields
         )
 
 
 def parse_selection(namespace: str, label_selector: str, field_selector: str) -> Selection:
-    """Read the selectors of a request; raises a 400 as the real server does for what cannot be parsed."""
+    """Parse the selectors of a request. Raises the 400 of the real server if they are malformed."""
     fields = tuple(_requirement(text, "field") for text in _split(field_selector))
-    for wanted in fields:
-        if wanted.key not in SELECTABLE_FIELDS or wanted.values is None:
+    for requirement in fields:
+        if requirement.key not in SELECTABLE_FIELDS or requirement.values is None:
             raise ApiError(
                 400,
                 f'Unable to find "/v1, Resource=pods" that match label selector "{label_selector}", '
-                f'field selector "{field_selector}": field label not supported: {wanted.key}',
+                f'field selector "{field_selector}": field label not supported: {requirement.key}',
             )
     return Selection(namespace, tuple(_requirement(text, "label") for text in _split(label_selector)), fields)
 

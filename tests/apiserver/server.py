@@ -1,41 +1,33 @@
-"""The API server in a thread of its own: started, stopped and disturbed from a test."""
+"""The API server in a thread of its own: started, stopped and disturbed by a test."""
 
-from __future__ import annotations
-
-from contextlib import ExitStack
+import ssl
+from functools import partial
 from types import TracebackType
+from typing import Self
 
 import trustme
 import uvicorn
 
 from tests.apiserver.access import Access
-from tests.apiserver.application import create_application
-from tests.apiserver.background import BackgroundServer, bound_socket
-from tests.apiserver.collection import Collection
-from tests.apiserver.connection import ConnectionInScope
-from tests.apiserver.deletion import Deletion
-from tests.apiserver.faults import END, Faults, WatchFault
+from tests.apiserver.application import PodEndpoints, create_application
+from tests.apiserver.connections import Connections, ListeningSocket, bound_socket
+from tests.apiserver.faults import Faults, WatchFault
 from tests.apiserver.kubeconfig import kubeconfig
 from tests.apiserver.requests import RecordedRequest
 from tests.apiserver.store import PodStore
+from tests.apiserver.threads import ServerThread, call_in_loop
 from tests.apiserver.watching import Watches
 
 _HOST = "127.0.0.1"
-# seconds for which an idle connection is kept, as by the real server's http.Server
-_KEEP_ALIVE = 90
-# seconds that requests get to end when the server is stopped gracefully
-_GRACE = 10
+# For idle connections; the same as the real server's.
+_KEEP_ALIVE_SECONDS = 90
 
 
 class ApiServer:
     """A pods-only Kubernetes API server on the loopback interface.
 
-    It starts when entered as a context manager, or by `start()`. Pods, tokens, faults and the record of
-    requests outlive a stop. `port` 0 takes a free one, and keeps it while the server is stopped.
-    `history_limit` is the number of changes that watches and continue tokens can go back;
-    `bookmark_interval` and `termination_seconds` (how long a running pod takes to end) are in seconds;
-    `streaming_list` False is a server without the WatchList feature; with `anonymous`, a request without a
-    token has all rights.
+    It starts when entered as a context manager, or with ``start()``. Pods, tokens, faults, the recorded requests and
+    the port remain when it stops.
     """
 
     def __init__(
@@ -46,27 +38,34 @@ class ApiServer:
         history_limit: int = 10_000,
         streaming_list: bool = True,
         bookmark_interval: float = 1.0,
-        termination_seconds: float = 0.2,
         anonymous: bool = False,
     ) -> None:
+        """``port`` 0 is any free one.
+
+        ``history_limit`` is the number of changes that watches and continue tokens can go back, ``bookmark_interval``
+        is in seconds, ``streaming_list`` is the feature gate ``WatchList``, and with ``anonymous``, a request without
+        a token has all rights.
+        """
         self.pods = PodStore(history_limit)
         self.access = Access(anonymous=anonymous)
         self.faults = Faults(self._disturb)
         self.requests: list[RecordedRequest] = []
         self._watches = Watches()
-        self._deletion = Deletion(self.pods, termination_seconds)
-        collection = Collection(self.pods, self.access, self._watches, streaming_list, bookmark_interval)
-        self._application = create_application(collection, self.access, self._deletion, self.faults, self.requests)
+        self._connections = Connections()
+        endpoints = PodEndpoints(
+            self.pods, self.access, self._watches, streaming_list=streaming_list, bookmark_interval=bookmark_interval
+        )
+        self._application = create_application(endpoints, self.access, self.faults, self.requests, self._connections)
         self._authority = trustme.CA() if tls else None
-        self._certificate = self._authority.issue_cert(_HOST, "localhost") if self._authority else None
-        # bound but not listening: the port stays ours while the server is stopped, and refuses connections
+        self._tls_context = _tls_context(self._authority) if self._authority else None
+        # Bound but not listening: while the server is stopped, the port stays reserved and refuses connections.
         self._reservation = bound_socket(_HOST, port)
         self.port: int = self._reservation.getsockname()[1]
-        self._running: BackgroundServer | None = None
+        self._thread: ServerThread | None = None
 
     @property
     def url(self) -> str:
-        """The address, without a slash at the end."""
+        """The base URL, without a slash at the end."""
         return f"{'https' if self._authority else 'http'}://{_HOST}:{self.port}"
 
     @property
@@ -80,58 +79,44 @@ class ApiServer:
         return len(self._watches)
 
     def kubeconfig(self, token: str | None = None) -> str:
-        """The text of a kubeconfig for this token, or for the admin's."""
+        """The text of a kubeconfig with this token, or with the admin's."""
         return kubeconfig(self.url, self.ca_pem, {"token": self.access.admin_token if token is None else token})
 
     def start(self) -> None:
-        """Listen; returns when requests are answered."""
-        if self._running is not None:
+        """Start; return when the server accepts connections."""
+        if self._thread is not None:
             raise RuntimeError("the API server is running")
-        with ExitStack() as files:
-            config = uvicorn.Config(
-                self._application,
-                http=ConnectionInScope,
-                ws="none",
-                lifespan="off",
-                log_config=None,
-                access_log=False,
-                timeout_keep_alive=_KEEP_ALIVE,
-                timeout_graceful_shutdown=_GRACE,
-            )
-            if self._certificate is not None:
-                pem = self._certificate.private_key_and_cert_chain_pem
-                config.ssl_certfile = files.enter_context(pem.tempfile())
-            config.load()
+        context = self._tls_context
+        config = uvicorn.Config(
+            self._application,
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            timeout_keep_alive=_KEEP_ALIVE_SECONDS,
+            ssl_context_factory=(lambda *_: context) if context else None,
+        )
+        thread = ServerThread(config, ListeningSocket(_HOST, self.port, self._connections))
+        thread.start()
+        self._wake = partial(thread.loop.call_soon_threadsafe, self._watches.wake)
+        self.pods.subscribe(self._wake)
+        self._thread = thread
 
-        def begin() -> None:
-            self.pods.subscribe(server.wake)
-            self._deletion.resume()
-
-        server = BackgroundServer(config, begin, self._watches.wake)
-        server.run_in_background(bound_socket(_HOST, self.port))
-        self._running = server
-
-    def stop(self, *, abrupt: bool = True) -> None:
-        """Stop; returns when nothing listens any more.
-
-        Abruptly, all connections are dropped at once, as when the process is killed. Otherwise open watches
-        end cleanly, and other requests are answered before.
-        """
-        server, self._running = self._running, None
-        if server is None:
+    def stop(self) -> None:
+        """Close all connections at once, as when the process is killed; return when the port refuses connections."""
+        thread, self._thread = self._thread, None
+        if thread is None:
             raise RuntimeError("the API server is not running")
-        self.pods.unsubscribe(server.wake)
-        if not abrupt:
-            server.call(lambda: self._watches.disturb(END))
-        server.end(abrupt=abrupt)
+        self.pods.unsubscribe(self._wake)
+        thread.stop(self._connections.cut_all)
 
     def close(self) -> None:
-        """Stop for good, and give the port back."""
-        if self._running is not None:
+        """Stop, and release the port."""
+        if self._thread is not None:
             self.stop()
         self._reservation.close()
 
-    def __enter__(self) -> ApiServer:
+    def __enter__(self) -> Self:
         self.start()
         return self
 
@@ -141,4 +126,12 @@ class ApiServer:
         self.close()
 
     def _disturb(self, fault: WatchFault) -> int:
-        return self._running.call(lambda: self._watches.disturb(fault)) if self._running else 0
+        if self._thread is None:
+            return 0
+        return call_in_loop(self._thread.loop, lambda: self._watches.disturb(fault))
+
+
+def _tls_context(authority: trustme.CA) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert(_HOST, "localhost").configure_cert(context)
+    return context

@@ -1,9 +1,7 @@
-"""The errors of the API: exceptions that carry a v1 Status.
+"""The errors of the API: exceptions with a v1 ``Status``.
 
-Codes, reasons and messages are the real server's, see k8s.io/apimachinery/pkg/api/errors.
+Codes, reasons and messages are those of the real server: k8s.io/apimachinery/pkg/api/errors.
 """
-
-from __future__ import annotations
 
 from typing import Any
 
@@ -17,7 +15,6 @@ REASONS = {
     405: "MethodNotAllowed",
     409: "Conflict",
     410: "Expired",
-    415: "UnsupportedMediaType",
     422: "Invalid",
     429: "TooManyRequests",
     500: "InternalError",
@@ -34,10 +31,10 @@ INCONSISTENT_CONTINUE = (
 
 
 class ApiError(Exception):
-    """A request that failed: the HTTP code and the Status to answer with.
+    """A failed request: the HTTP code and the ``Status`` of the response.
 
-    `retry_after` is the value of a Retry-After header (seconds or an HTTP date); `continue_token` goes into
-    the Status' list metadata, as in the 410 for an expired continue token.
+    ``retry_after`` is the value of the header ``Retry-After``: seconds or an HTTP date. ``continue_token`` goes into
+    the metadata of the ``Status``, as in the 410 for an expired continue token.
     """
 
     def __init__(
@@ -59,7 +56,7 @@ class ApiError(Exception):
         self.continue_token = continue_token
 
     def status(self) -> JSON:
-        """The v1 Status, ready to be encoded."""
+        """The v1 ``Status``."""
         status: JSON = {
             "kind": "Status",
             "apiVersion": "v1",
@@ -75,7 +72,7 @@ class ApiError(Exception):
 
 
 class AlreadyExists(ApiError):
-    """There is a pod with this name in this namespace."""
+    """A pod with this name exists in the namespace."""
 
     def __init__(self, name: str) -> None:
         super().__init__(
@@ -87,40 +84,40 @@ class AlreadyExists(ApiError):
 
 
 class NotFound(ApiError):
-    """There is no such object."""
+    """The object does not exist."""
 
     def __init__(self, name: str, resource: str = "pods") -> None:
         super().__init__(404, f'{resource} "{name}" not found', details={"name": name, "kind": resource})
 
 
 class Conflict(ApiError):
-    """The object is not the one that the writer has seen."""
+    """The object has changed since the client read it."""
 
-    def __init__(self, name: str, why: str = "") -> None:
-        why = why or ("the object has been modified; please apply your changes to the latest version and try again")
+    def __init__(self, name: str) -> None:
         super().__init__(
             409,
-            f'Operation cannot be fulfilled on pods "{name}": {why}',
+            f'Operation cannot be fulfilled on pods "{name}": the object has been modified; please apply your changes '
+            "to the latest version and try again",
             details={"name": name, "kind": "pods"},
         )
 
 
 class TooOld(ApiError):
-    """The history does not reach back to `version`; `oldest` is the first version to resume from."""
+    """The history does not reach back to ``version``; a watch can start from ``oldest`` on."""
 
     def __init__(self, version: int, oldest: int) -> None:
         super().__init__(410, f"too old resource version: {version} ({oldest})")
 
 
 class ContinueExpired(ApiError):
-    """The snapshot behind a continue token is gone; `continue_token` resumes without consistency."""
+    """A continue token has expired; ``continue_token`` goes on without consistency."""
 
     def __init__(self, continue_token: str) -> None:
         super().__init__(410, INCONSISTENT_CONTINUE, continue_token=continue_token)
 
 
 class TooLargeResourceVersion(ApiError):
-    """A state was asked for that is still to come: the client has talked to a newer server."""
+    """The requested version does not exist yet: the client has read from a newer server."""
 
     def __init__(self, version: int, current: int) -> None:
         cause = {"reason": "ResourceVersionTooLarge", "message": "Too large resource version"}

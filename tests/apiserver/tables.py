@@ -1,6 +1,4 @@
-"""Tables: the form in which kubectl asks for objects to print (`Accept: application/json;as=Table`)."""
-
-from __future__ import annotations
+"""Tables: the form in which kubectl requests objects to print (``Accept: application/json;as=Table``)."""
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
@@ -23,12 +21,12 @@ _COLUMNS = [
 
 
 def wants_table(accept: str) -> bool:
-    """Whether the first choice of an Accept header is a Table."""
+    """Whether the first choice of an ``Accept`` header is a ``Table``."""
     return "as=Table" in accept.partition(",")[0].replace(" ", "")
 
 
 def table(pods: Iterable[JSON], metadata: JSON | None = None) -> JSON:
-    """A v1 Table with a row for each pod, with the metadata of the list."""
+    """A v1 ``Table`` with one row for each pod, and with the metadata of the list."""
     return {
         "kind": "Table",
         "apiVersion": "meta.k8s.io/v1",
@@ -39,14 +37,14 @@ def table(pods: Iterable[JSON], metadata: JSON | None = None) -> JSON:
 
 
 def render_table(pod: StoredPod) -> bytes:
-    """A Table of one pod, encoded: the object of a watch event."""
+    """The encoded ``Table`` of one pod: the object of a watch event."""
     return msgspec.json.encode(table([pod.decode()]))
 
 
 def _row(pod: JSON) -> JSON:
     metadata, status = pod["metadata"], pod.get("status") or {}
     containers = status.get("containerStatuses") or []
-    wanted = len((pod.get("spec") or {}).get("containers") or [])
+    total = len((pod.get("spec") or {}).get("containers") or [])
     ready = sum(bool(container.get("ready")) for container in containers)
     restarts = sum(int(container.get("restartCount", 0)) for container in containers)
     phase = "Terminating" if metadata.get("deletionTimestamp") else status.get("phase") or ""
@@ -54,7 +52,7 @@ def _row(pod: JSON) -> JSON:
     return {
         "cells": [
             metadata["name"],
-            f"{ready}/{wanted}",
+            f"{ready}/{total}",
             phase,
             restarts,
             _age(metadata["creationTimestamp"]),

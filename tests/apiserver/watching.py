@@ -1,27 +1,23 @@
-"""Open watches: what they send, when they end, and what can befall them."""
-
-from __future__ import annotations
+"""Open watches: what they send, when they end, and their faults."""
 
 import asyncio
 from collections import deque
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator
 from itertools import islice
 
-from starlette.responses import Response
+from starlette.requests import Request
+from starlette.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
-from tests.apiserver.connection import Connection, connection_of
 from tests.apiserver.faults import CUT, Fault, WatchFault
 from tests.apiserver.history import Change
 from tests.apiserver.watchstart import WatchStart
 
 _BATCH = 256
-_HALF_LINE = b'{"type":"MODIFIED","object":{"kind":"Pod","apiVersion":"v1","metadata":{"name":"ha'
 
 
 class Watches:
-    """All watches that are open. To be called in the event loop, but for `len()`."""
+    """All open watches. Only ``len()`` may be called outside the event loop."""
 
     def __init__(self) -> None:
         self._open: set[Watch] = set()
@@ -30,104 +26,102 @@ class Watches:
         return len(self._open)
 
     def wake(self) -> None:
-        """Let each look for changes."""
+        """Make every watch look for changes."""
         for watch in self._open:
             watch.wake.set()
 
     def disturb(self, fault: WatchFault) -> int:
-        """Let a fault befall each of them; returns their number."""
+        """Apply a fault to every watch; return their number."""
         for watch in self._open:
             watch.disturb(fault)
         return len(self._open)
 
-    @contextmanager
-    def opened(self, watch: Watch) -> Iterator[None]:
-        """Count it among them for the time of the block."""
+    def add(self, watch: "Watch") -> None:
+        """Add a watch that has opened."""
         self._open.add(watch)
-        try:
-            yield
-        finally:
-            self._open.discard(watch)
+
+    def remove(self, watch: "Watch") -> None:
+        """Remove a watch that has ended."""
+        self._open.remove(watch)
 
 
-class _Over(Exception):
-    """The stream is to be ended; `clean` with the final chunk."""
-
-    def __init__(self, *, clean: bool) -> None:
-        self.clean = clean
-
-
-class Watch(Response):
-    """The answer to one watch: a line of JSON for each event, until one side ends it."""
-
-    media_type = "application/json"
+class Watch(StreamingResponse):
+    """The response to a watch: one line of JSON for each event. Starlette cancels it when the client disconnects."""
 
     def __init__(self, start: WatchStart, watches: Watches, bookmark_interval: float, fault: Fault | None) -> None:
-        """`bookmark_interval` in seconds; `fault` is one that befalls this watch after some events."""
+        """``bookmark_interval`` is in seconds; ``fault`` is the fault of the request, if any."""
         self.wake = asyncio.Event()
         self._start = start
         self._watches = watches
         self._bookmark_interval = bookmark_interval
-        self._armed = fault if fault and fault.watch else None
+        self._fault = fault
         self._disturbances: deque[WatchFault] = deque()
-        self._events_sent = 0
-        super().__init__()
-        # no Content-Length: the body is chunked and has no end
-        self.raw_headers = [(b"content-type", b"application/json"), (b"cache-control", b"no-cache, private")]
+        super().__init__(self._stream(), media_type="application/json")
 
     def disturb(self, fault: WatchFault) -> None:
-        """Let a fault befall it, as soon as it has sent what it is sending."""
+        """Apply a fault after the events that are being sent."""
+        if fault is CUT:  # at once: a watch whose client does not read would wait for ever
+            self._cut()
         self._disturbances.append(fault)
-        if fault is CUT:
-            # a watch whose client does not read is stuck in sending, and would never see it
-            self._connection.abort()
         self.wake.set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send events until the stream is over."""
-        self._send = send
-        self._connection: Connection = connection_of(scope)
-        gone = asyncio.create_task(self._connection.gone.wait())
-        gone.add_done_callback(lambda _: self.wake.set())
+        """Send events until the watch ends."""
+        self._cut = Request(scope).state.cut
+        self._watches.add(self)
         try:
-            with self._watches.opened(self):
-                await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
-                await self._stream()
-        except _Over as over:
-            if over.clean:
-                await send({"type": "http.response.body", "body": b""})
+            await super().__call__(scope, receive, send)
         finally:
-            gone.cancel()
+            self._watches.remove(self)
 
-    async def _stream(self) -> None:
-        start = self._start
-        clock = asyncio.get_running_loop().time
+    async def _stream(self) -> AsyncIterator[bytes]:
+        sent = 0
+        async for lines in self._events():
+            fault = self._fault
+            if fault and fault.watch and sent + len(lines) >= fault.after_events:
+                yield b"".join(lines[: fault.after_events - sent])
+                lines = lines[fault.after_events - sent :]
+                self._disturbances.append(fault.watch)
+                self._fault = None
+            while self._disturbances:
+                disturbance = self._disturbances.popleft()
+                yield disturbance.content
+                if disturbance.then == "end":
+                    return
+                if disturbance.then == "cut":
+                    self._cut()
+                if disturbance.then != "continue":
+                    await asyncio.Event().wait()  # until the client disconnects
+            yield b"".join(lines)
+            sent += len(lines)
+
+    async def _events(self) -> AsyncIterator[list[bytes]]:
+        """The events in batches; a batch can be empty."""
+        start, clock = self._start, asyncio.get_running_loop().time
         deadline = clock() + start.timeout if start.timeout else None
         initial = start.initial_lines()
-        await self._emit([])
+        yield []
         while batch := list(islice(initial, _BATCH)):
-            await self._emit(batch)
+            yield batch
         if start.error_line:
-            raise _Over(clean=True)
+            return
         position = start.position
         bookmark_at = clock() + self._bookmark_interval if start.bookmarks else None
         while True:
             self.wake.clear()
-            await self._settle()
-            lines, position = self._news(position)
-            if lines:
-                await self._emit(lines)
+            lines, position = self._changes_after(position)
+            yield lines
             if deadline is not None and clock() >= deadline:
-                raise _Over(clean=True)
+                return
             if bookmark_at is not None and clock() >= bookmark_at:
                 bookmark_at = clock() + self._bookmark_interval
                 if position.version >= start.above:
-                    await self._emit([start.bookmark_line(position.version)])
+                    yield [start.bookmark_line(position.version)]
             if position.next is None:
                 await self._sleep_until(min((at for at in (deadline, bookmark_at) if at), default=None))
 
-    def _news(self, position: Change) -> tuple[list[bytes], Change]:
-        """The events of the next changes, and the last change that has been looked at."""
+    def _changes_after(self, position: Change) -> tuple[list[bytes], Change]:
+        """The events of the next changes, and the last change that was looked at."""
         lines: list[bytes] = []
         while position.next is not None and len(lines) < _BATCH:
             position = position.next
@@ -135,59 +129,8 @@ class Watch(Response):
                 lines.append(line)
         return lines, position
 
-    async def _emit(self, lines: list[bytes]) -> None:
-        await self._settle()
-        fault = self._armed
-        if fault and fault.watch and self._events_sent + len(lines) >= fault.after_events:
-            self._armed = None
-            before = fault.after_events - self._events_sent
-            await self._write(lines[:before])
-            self.disturb(fault.watch)
-            await self._settle()
-            lines = lines[before:]
-        await self._write(lines)
-
-    async def _write(self, lines: list[bytes]) -> None:
-        if lines:
-            self._events_sent += len(lines)
-            await self._send({"type": "http.response.body", "body": b"".join(lines), "more_body": True})
-
-    async def _settle(self) -> None:
-        """Suffer the faults that have come, and return if the stream goes on."""
-        stalled = False
-        while self._disturbances or stalled:
-            if self._connection.gone.is_set():
-                break
-            if not self._disturbances:
-                self.wake.clear()
-                await self.wake.wait()
-                continue
-            fault = self._disturbances.popleft()
-            if fault.action in ("stall", "resume"):
-                stalled = fault.action == "stall"
-            else:
-                await self._suffer(fault)
-        if self._connection.gone.is_set():
-            raise _Over(clean=False)
-
-    async def _suffer(self, fault: WatchFault) -> None:
-        match fault.action:
-            case "end":
-                raise _Over(clean=True)
-            case "cut":
-                await self._connection.gone.wait()
-                raise _Over(clean=False)
-            case "half_line":
-                await self._send({"type": "http.response.body", "body": _HALF_LINE, "more_body": True})
-                await self._connection.close()
-                raise _Over(clean=False)
-            case _:
-                await self._send({"type": "http.response.body", "body": fault.line + b"\n", "more_body": True})
-                if fault.action == "last_line":
-                    raise _Over(clean=True)
-
     async def _sleep_until(self, at: float | None) -> None:
-        """Wait for a wake; one comes by itself `at` this time of the event loop's clock."""
+        """Wait for ``wake``, but not longer than until ``at`` by the clock of the event loop."""
         timer = asyncio.get_running_loop().call_at(at, self.wake.set) if at is not None else None
         await self.wake.wait()
         if timer is not None:

@@ -1,10 +1,8 @@
-"""How a watch begins: from which version, with which initial events, and what its events look like.
+"""The start of a watch: from which version, with which initial events, and the form of its events.
 
 The rules are those of https://kubernetes.io/docs/reference/using-api/api-concepts/#semantics-for-watch and
 #streaming-lists on the same page.
 """
-
-from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -25,11 +23,11 @@ Render = Callable[[StoredPod], bytes]
 
 @dataclass(frozen=True)
 class WatchStart:
-    """The beginning of a watch.
+    """The start of a watch.
 
-    `position` is the change after which it goes on; changes up to the version `above` are not for it.
-    `end_mark`: a bookmark ends the initial events. `timeout` in seconds, 0 for none. `error_line`: the watch
-    consists of this ERROR event.
+    The watch goes on after the change ``position``, and skips changes up to the version ``above``. ``initial`` are the
+    pods of the initial events, which a bookmark ends if ``end_mark`` is set. ``timeout`` is in seconds, 0 for none. If
+    there is an ``error_line``, the watch consists of this ``ERROR`` event.
     """
 
     selection: Selection
@@ -43,7 +41,7 @@ class WatchStart:
     error_line: bytes = b""
 
     def initial_lines(self) -> Iterator[bytes]:
-        """The events that come before the live ones."""
+        """The events before the live ones."""
         if self.error_line:
             yield self.error_line
         for pod in self.initial:
@@ -52,19 +50,19 @@ class WatchStart:
             yield self.bookmark_line(self.position.version, initial_events_end=True)
 
     def event_line(self, change: Change) -> bytes:
-        """The event of a change, b"" if there is none for this watch.
+        """The event of a change; empty if the change is not in the selection.
 
-        A pod that comes into the selection is added to it, one that leaves it is deleted from it.
+        A pod that enters the selection is ``ADDED``, a pod that leaves it is ``DELETED``.
         """
         if change.version <= self.above:
             return b""
-        was, is_now = change.before in self.selection, change.after in self.selection
-        if is_now and change.after is not None:
-            return self._line(b"MODIFIED" if was else b"ADDED", change.after)
-        return self._line(b"DELETED", change.removed()) if was else b""
+        before, after = change.before in self.selection, change.after in self.selection
+        if after and change.after is not None:
+            return self._line(b"MODIFIED" if before else b"ADDED", change.after)
+        return self._line(b"DELETED", change.deleted_state()) if before else b""
 
     def bookmark_line(self, version: int, *, initial_events_end: bool = False) -> bytes:
-        """A BOOKMARK: every event up to `version` has been sent."""
+        """A ``BOOKMARK``: all events up to ``version`` have been sent."""
         metadata: JSON = {"resourceVersion": str(version), "creationTimestamp": None}
         if initial_events_end:
             metadata["annotations"] = {INITIAL_EVENTS_END: "true"}
@@ -84,11 +82,11 @@ class WatchStart:
 def begin_watch(
     store: PodStore, selection: Selection, query: Mapping[str, str], *, streaming_list: bool, render: Render
 ) -> WatchStart:
-    """What the query parameters of a watch ask for. Raises ApiError for those that are refused."""
+    """The start of the watch with these query parameters. Raises ApiError if they are invalid."""
     version, timeout = number(query, "resourceVersion"), number(query, "timeoutSeconds")
     bookmarks = query.get("allowWatchBookmarks") in ("true", "1")
     initial_events = _initial_events(query, streaming_list=streaming_list)
-    # the real server marks the end for those only who can read bookmarks (isListWatchRequest in its cacher)
+    # The real server marks the end only for clients that ask for bookmarks (isListWatchRequest in its cacher).
     end_mark = bookmarks and query.get("sendInitialEvents") in ("true", "1")
 
     def start(position: Change, initial: list[StoredPod], error: ApiError | None = None) -> WatchStart:
@@ -99,7 +97,7 @@ def begin_watch(
             selection=selection,
             render=render,
             position=position,
-            # a version from the future: everything up to it is not news for this client
+            # If the version is in the future, the client has seen the changes up to it.
             above=version if version > position.version else 0,
             initial=initial,
             end_mark=end_mark and error is None,

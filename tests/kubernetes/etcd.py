@@ -9,7 +9,7 @@ import signal
 from contextlib import closing
 from pathlib import Path
 
-from tests.apiserver.background import bound_socket
+from tests.apiserver.connections import bound_socket
 from tests.apiserver.statuses import JSON
 from tests.kubernetes.process import Component
 

@@ -10,7 +10,8 @@ from enum import Enum
 from threading import Event, Thread
 from typing import Self, TypeVar
 
-from tests.apiserver.background import bound_socket, call_in_loop
+from tests.apiserver.connections import bound_socket
+from tests.apiserver.threads import call_in_loop
 
 _Result = TypeVar("_Result")
 _HOST = "127.0.0.1"

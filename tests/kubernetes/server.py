@@ -12,7 +12,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Self
 
-from tests.apiserver.background import bound_socket
+from tests.apiserver.connections import bound_socket
 from tests.apiserver.kubeconfig import kubeconfig
 from tests.apiserver.statuses import JSON
 from tests.kubernetes.access import Access

@@ -1,6 +1,4 @@
-"""A running API server, and an HTTP client of it with all rights."""
-
-from __future__ import annotations
+"""A running API server, and an HTTP client with all rights."""
 
 from collections.abc import Callable, Iterator
 
@@ -15,13 +13,13 @@ Connect = Callable[..., httpx.Client]
 
 @pytest.fixture
 def server() -> Iterator[ApiServer]:
-    with ApiServer(bookmark_interval=0.05, termination_seconds=0.05) as running:
+    with ApiServer(bookmark_interval=0.05) as running:
         yield running
 
 
 @pytest.fixture
 def connect() -> Iterator[Connect]:
-    """Make clients of servers, closed at the end of the test."""
+    """Make HTTP clients for servers; they are closed at the end of the test."""
     clients: list[httpx.Client] = []
 
     def make(server: ApiServer, token: str | None = None) -> httpx.Client:

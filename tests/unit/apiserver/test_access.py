@@ -1,6 +1,4 @@
-"""Tokens and rights."""
-
-from __future__ import annotations
+"""Tokens and rules."""
 
 import httpx
 import pytest
@@ -22,30 +20,17 @@ def forbidden(response: httpx.Response) -> str:
 
 
 @pytest.mark.parametrize("header", [{}, {"Authorization": "Bearer wrong"}, {"Authorization": "Basic eDp5"}])
-def test_who_is_not_known_is_unauthorized(server: ApiServer, header: dict[str, str]) -> None:
-    for path in (PODS, "/api", "/api/v1", "/nowhere"):
+def test_a_request_without_a_valid_token_is_unauthorized(server: ApiServer, header: dict[str, str]) -> None:
+    for path in (PODS, "/api/v1", "/nowhere"):
         response = httpx.get(server.url + path, headers=header)
         status = response.json()
         assert (response.status_code, status["kind"], status["reason"]) == (401, "Status", "Unauthorized")
-    assert {request.user for request in server.requests} == {""}
 
 
-@pytest.mark.parametrize("path", ["/healthz", "/livez", "/readyz", "/version"])
-def test_health_and_version_are_told_to_everyone(server: ApiServer, path: str) -> None:
-    assert httpx.get(server.url + path).status_code == 200
-    assert httpx.get(server.url + path, headers={"Authorization": "Bearer wrong"}).status_code == 401
-
-
-def test_a_server_may_be_open_to_everyone() -> None:
+def test_a_server_can_allow_requests_without_a_token() -> None:
     with ApiServer(anonymous=True) as server:
         assert httpx.get(server.url + PODS).status_code == 200
         assert httpx.get(server.url + PODS, headers={"Authorization": "Bearer wrong"}).status_code == 401
-
-
-def test_discovery_needs_no_rights(server: ApiServer, connect: Connect) -> None:
-    nobody = connect(server, server.access.issue_token("nobody"))
-    for path in ("/api", "/apis", "/api/v1", "/version", "/openapi/v3"):
-        assert nobody.get(path).status_code == 200
 
 
 def test_a_rule_allows_its_verbs_everywhere(server: ApiServer, connect: Connect) -> None:
@@ -58,9 +43,7 @@ def test_a_rule_allows_its_verbs_everywhere(server: ApiServer, connect: Connect)
         'pods "web" is forbidden: User "reader" cannot delete resource "pods" in API group "" in the namespace "a"'
     )
     assert "cannot create resource" in forbidden(reader.post(IN_A, json=make_pod("new", "a")))
-    assert 'cannot patch resource "pods/status"' in forbidden(reader.patch(IN_A + "/web/status", json={}))
-    assert "cannot update resource" in forbidden(reader.put(IN_A + "/web", json={}))
-    assert reader.get("/api/v1/namespaces").status_code == 403
+    assert "cannot patch resource" in forbidden(reader.patch(IN_A + "/web", json={}))
 
 
 def test_a_rule_for_a_namespace_does_not_allow_the_cluster(server: ApiServer, connect: Connect) -> None:
@@ -85,14 +68,6 @@ def test_a_revoked_token_is_unauthorized_but_its_watch_goes_on(server: ApiServer
         assert reader.get(PODS).status_code == 401
         server.pods.create(make_pod("web"))
         watcher.wait_for(1)
-
-
-def test_rules_change_for_all_tokens_of_a_user(server: ApiServer, connect: Connect) -> None:
-    first = connect(server, server.access.issue_token("x", [READ]))
-    second = connect(server, server.access.issue_token("x"))
-    assert second.get(PODS).status_code == 200
-    server.access.set_rules("x", [])
-    assert (first.get(PODS).status_code, second.get(PODS).status_code) == (403, 403)
 
 
 def test_requests_are_recorded_with_their_user(server: ApiServer, connect: Connect) -> None:

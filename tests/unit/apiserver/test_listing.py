@@ -1,7 +1,5 @@
 """Lists over HTTP: pages, snapshots, versions."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import httpx
@@ -38,13 +36,10 @@ def test_an_empty_list_has_a_version_and_no_items(server: ApiServer, http: httpx
     assert (body["kind"], body["apiVersion"]) == ("PodList", "v1")
 
 
-def test_items_of_a_list_have_no_kind_as_on_the_real_server(five: ApiServer, http: httpx.Client) -> None:
-    for item in http.get(PODS).json()["items"]:
-        assert set(item) == {"metadata", "spec", "status"}
-
-
-def test_a_list_is_of_the_cluster_or_of_a_namespace(five: ApiServer, http: httpx.Client) -> None:
-    assert names(http.get(PODS)) == ["pod-0", "pod-2", "pod-4", "pod-1", "pod-3"]
+def test_a_list_covers_the_cluster_or_a_namespace(five: ApiServer, http: httpx.Client) -> None:
+    everywhere = http.get(PODS)
+    assert names(everywhere) == ["pod-0", "pod-2", "pod-4", "pod-1", "pod-3"]
+    assert set(everywhere.json()["items"][0]) == {"metadata", "spec", "status"}, "no kind, as on the real server"
     assert names(http.get("/api/v1/namespaces/b/pods")) == ["pod-1", "pod-3"]
     assert names(http.get("/api/v1/namespaces/none/pods")) == []
 
@@ -52,17 +47,14 @@ def test_a_list_is_of_the_cluster_or_of_a_namespace(five: ApiServer, http: httpx
 def test_pages_make_up_the_list(five: ApiServer, http: httpx.Client) -> None:
     query: dict[str, str] = {"limit": "2"}
     seen: list[str] = []
-    remaining: list[int | None] = []
     while True:
         page = http.get(PODS, params=query)
         seen += names(page)
         metadata = page.json()["metadata"]
-        remaining.append(metadata.get("remainingItemCount"))
         if "continue" not in metadata:
             break
         query["continue"] = metadata["continue"]
     assert seen == ["pod-0", "pod-2", "pod-4", "pod-1", "pod-3"]
-    assert remaining == [3, 1, None]
 
 
 def test_pages_show_the_state_of_the_first_one(five: ApiServer, http: httpx.Client) -> None:
@@ -74,16 +66,6 @@ def test_pages_show_the_state_of_the_first_one(five: ApiServer, http: httpx.Clie
     assert second.json()["metadata"] == {"resourceVersion": first.json()["metadata"]["resourceVersion"]}
 
 
-def test_a_selected_list_tells_no_remaining_count(five: ApiServer, http: httpx.Client) -> None:
-    page = http.get(PODS, params={"limit": 1, "fieldSelector": "metadata.namespace=a"})
-    assert names(page) == ["pod-0"]
-    assert "remainingItemCount" not in page.json()["metadata"]
-    rest = http.get(
-        PODS, params={"continue": page.json()["metadata"]["continue"], "fieldSelector": "metadata.namespace=a"}
-    )
-    assert names(rest) == ["pod-2", "pod-4"]
-
-
 def test_a_continue_token_expires_with_compaction(five: ApiServer, http: httpx.Client) -> None:
     first = http.get(PODS, params={"limit": 3})
     five.pods.compact()
@@ -91,7 +73,7 @@ def test_a_continue_token_expires_with_compaction(five: ApiServer, http: httpx.C
     assert (status["reason"], status["message"]) == ("Expired", INCONSISTENT_CONTINUE)
 
 
-def test_an_expired_token_comes_with_one_that_goes_on_without_consistency(five: ApiServer, http: httpx.Client) -> None:
+def test_the_410_has_a_token_that_goes_on_without_consistency(five: ApiServer, http: httpx.Client) -> None:
     first = http.get(PODS, params={"limit": 3})
     five.pods.delete("b", "pod-1")
     five.pods.compact()
@@ -127,7 +109,7 @@ def test_a_list_can_be_of_an_exact_version(five: ApiServer, http: httpx.Client) 
     exact = http.get(PODS, params={"resourceVersion": then, "resourceVersionMatch": "Exact"})
     assert len(names(exact)) == 5
     assert exact.json()["metadata"]["resourceVersion"] == str(then)
-    # with a limit and without a match, a version is meant exactly
+    # With a limit and without a match, the version is exact.
     assert names(http.get(PODS, params={"resourceVersion": then, "limit": 1})) == ["pod-0"]
     five.pods.compact()
     status = refused(http.get(PODS, params={"resourceVersion": then, "resourceVersionMatch": "Exact"}), 410)
@@ -142,12 +124,12 @@ def test_a_list_not_older_than_a_version_shows_the_latest(five: ApiServer, http:
         assert len(names(http.get(PODS, params={"resourceVersion": then, **query}))) == 4
 
 
-def test_any_version_knows_no_limit(five: ApiServer, http: httpx.Client) -> None:
+def test_any_version_ignores_the_limit(five: ApiServer, http: httpx.Client) -> None:
     assert len(names(http.get(PODS, params={"resourceVersion": "0", "limit": 2}))) == 5
 
 
 @pytest.mark.parametrize("match", ["", "Exact", "NotOlderThan"])
-def test_a_list_of_a_version_to_come_is_a_504(five: ApiServer, http: httpx.Client, match: str) -> None:
+def test_a_list_of_a_future_version_is_a_504(five: ApiServer, http: httpx.Client, match: str) -> None:
     current = five.pods.resource_version
     query = {"resourceVersion": current + 1} | ({"resourceVersionMatch": match} if match else {})
     response = http.get(PODS, params=query)
@@ -162,9 +144,7 @@ def test_a_list_of_a_version_to_come_is_a_504(five: ApiServer, http: httpx.Clien
     ("query", "code", "message"),
     [
         ({"resourceVersion": "new"}, 400, 'Invalid value: "new"'),
-        ({"limit": "-1"}, 400, 'Invalid value: "-1"'),
         ({"continue": "?"}, 400, "continue key is not valid"),
-        ({"continue": "e30"}, 400, "continue key is not valid"),
         ({"continue": encode_continue(1, "a"), "resourceVersion": "1"}, 400, "not allowed when using continue"),
         (
             {"continue": encode_continue(1, "a"), "resourceVersionMatch": "Exact"},
@@ -172,12 +152,8 @@ def test_a_list_of_a_version_to_come_is_a_504(five: ApiServer, http: httpx.Clien
             "resourceVersionMatch is forbidden when continue is provided",
         ),
         ({"resourceVersionMatch": "Exact"}, 422, "forbidden unless resourceVersion is provided"),
-        ({"resourceVersionMatch": "Exact", "resourceVersion": "0"}, 422, 'forbidden for resourceVersion "0"'),
-        ({"resourceVersionMatch": "Newest", "resourceVersion": "1"}, 422, "Unsupported value"),
         ({"sendInitialEvents": "true"}, 422, "sendInitialEvents is forbidden for list"),
     ],
 )
-def test_parameters_that_make_no_sense_are_refused(
-    http: httpx.Client, query: dict[str, str], code: int, message: str
-) -> None:
+def test_invalid_parameters_are_refused(http: httpx.Client, query: dict[str, str], code: int, message: str) -> None:
     assert message in refused(http.get(PODS, params=query), code)["message"]

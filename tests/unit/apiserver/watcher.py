@@ -1,11 +1,9 @@
 """A watch that a test follows in the background."""
 
-from __future__ import annotations
-
 import json
 from threading import Thread
 from types import TracebackType
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import httpx
 
@@ -13,7 +11,7 @@ from tests.support.polling import eventually
 
 JSON = dict[str, Any]
 
-# seconds; far more than anything here takes, so that only a failure waits for it
+# Far more seconds than anything takes here, so that only a failure waits for it.
 DEADLINE = 20.0
 
 
@@ -21,7 +19,7 @@ class Watcher:
     """Follows one watch in a thread: its lines, and how it ended."""
 
     def __init__(self, client: httpx.Client, path: str = "/api/v1/pods", **query: str | int) -> None:
-        """The query is that of the watch, without watch=true."""
+        """The query is that of the watch, without ``watch=true``."""
         self.lines: list[str] = []
         self.ended: Literal["", "cleanly", "broken"] = ""
         self._context = client.stream("GET", path, params={"watch": "true", **query})
@@ -30,45 +28,47 @@ class Watcher:
         self._thread.start()
 
     @property
-    def events(self) -> list[JSON]:
-        """The events so far."""
+    def all_events(self) -> list[JSON]:
+        """The events so far, with bookmarks."""
         return [json.loads(line) for line in list(self.lines)]
 
     @property
-    def told(self) -> list[tuple[str, str]]:
-        """The type of each event so far, and the name of its pod; without periodic bookmarks."""
-        return [
-            (event["type"], event["object"]["metadata"].get("name", ""))
-            for event in self.events
-            if event["type"] != "BOOKMARK"
-        ]
+    def events(self) -> list[JSON]:
+        """The events so far, without bookmarks."""
+        return [event for event in self.all_events if event["type"] != "BOOKMARK"]
+
+    @property
+    def bookmarks(self) -> list[JSON]:
+        """The objects of the bookmarks so far."""
+        return [event["object"] for event in self.all_events if event["type"] == "BOOKMARK"]
+
+    @property
+    def summary(self) -> list[tuple[str, str]]:
+        """The type of each event so far, and the name of its pod; without bookmarks."""
+        return [(event["type"], event["object"]["metadata"]["name"]) for event in self.events]
 
     def wait_for(self, count: int) -> list[JSON]:
-        """The first `count` events, bookmarks left out, as soon as there are so many."""
-        eventually(lambda: len(self.told) >= count)
-        return [event for event in self.events if event["type"] != "BOOKMARK"][:count]
+        """Wait for ``count`` events without bookmarks, and return them."""
+        eventually(lambda: len(self.events) >= count)
+        return self.events[:count]
 
     def wait_for_bookmark(self, index: int = 0) -> JSON:
-        """The bookmark number `index`, as soon as it is there."""
-
-        def bookmarks() -> list[JSON]:
-            return [event["object"] for event in self.events if event["type"] == "BOOKMARK"]
-
-        eventually(lambda: len(bookmarks()) > index)
-        return bookmarks()[index]
+        """Wait for the bookmark with this index, and return its object."""
+        eventually(lambda: len(self.bookmarks) > index)
+        return self.bookmarks[index]
 
     def wait_for_end(self) -> str:
-        """How it ended, once it has."""
+        """Wait for the end of the watch; return how it ended."""
         eventually(lambda: self.ended)
         return self.ended
 
-    def __enter__(self) -> Watcher:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        # shut the socket down: this wakes the thread, which a mere close would not
+        # A shutdown of the socket wakes the thread; closing it would not.
         stream = self.response.extensions["network_stream"]
         if not self.ended:
             stream.get_extra_info("socket").shutdown(2)
