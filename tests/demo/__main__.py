@@ -1,7 +1,7 @@
 """``python -m tests.demo``: see pod-index work without a cluster. Ctrl-C ends it.
 
-With ``--real`` it works on a kube-apiserver with etcd instead of the small API server: see tests/kubernetes.
-PORT is the port of pod-index, as in production. Nothing is written but a temporary folder.
+With ``--real``, the demo uses a kube-apiserver with etcd instead of the small API server: see ``tests/kubernetes``.
+PORT is the port of pod-index, as in production. The demo writes to a temporary folder only.
 """
 
 import argparse
@@ -26,24 +26,28 @@ ROOT = Path(__file__).parent.parent.parent
 STEP_SECONDS = 2.0
 
 BANNER = """
-  pod-index answers at {url} about a small cluster that lives in this terminal.
-  Look at it with a browser: {url}/?id={uid}
+  pod-index runs at {url}, on a small demo cluster.
+  Open it in a browser: {url}/?id={uid}
 
-  Ask it which pod a UID belongs to, a cgroup, or an IP, and which pods a node has:
+  Look up a pod by its UID, its cgroup or its IP, or list the pods of a node:
 
       curl '{url}/api/v1/pod?uid={uid}'
       curl '{url}/api/v1/pod?id=/kubepods/burstable/pod{uid}/{container}'
       curl '{url}/api/v1/pod?ip={ip}'
       curl '{url}/api/v1/pods?node={node}'
 
-  The README has more ways to ask; {url}/ready and {url}/health say how it is.
-  Ctrl-C ends the demo.
+  Compare with kubectl:
 
-  What happens in the cluster:
+      kubectl --kubeconfig {kubeconfig} get pods -A -w
+
+  The README describes all lookups. {url}/ready and {url}/health show the state of pod-index.
+  Press Ctrl-C to end the demo.
+
+  Events in the cluster:
 """
 
 DELETED = """\
-            For a while its last state can be asked for:
+            The last state of a deleted pod is kept for a while:
             curl '{url}/api/v1/pod?uid={uid}&includeDeleted=true'
 """
 
@@ -51,18 +55,18 @@ DELETED = """\
 def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
     """Run the demo until Ctrl-C or SIGTERM; return the exit code."""
     parser = argparse.ArgumentParser(prog="demo", description="See pod-index work without a cluster.")
-    parser.add_argument("--real", action="store_true", help="on a real kube-apiserver, built with Go if need be")
+    parser.add_argument("--real", action="store_true", help="use a real kube-apiserver; it is built with Go if needed")
     real = parser.parse_args(arguments).real
     for signum in (signal.SIGINT, signal.SIGTERM):
         signal.signal(signum, _interrupt_once)
     try:
-        server = _real_server() if real else ApiServer()
+        server = _real_server() if real else ApiServer(tls=True)  # without TLS, kubectl sends no token
     except Unavailable as error:
-        print(f"There is no kube-apiserver for the demo: {error}", file=sys.stderr)
+        print(f"No kube-apiserver is available for the demo: {error}", file=sys.stderr)
         return 1
     with tempfile.TemporaryDirectory(prefix="pod-index-demo-") as folder, server:
         workloads = Workloads(server.pods)
-        stays = workloads.start()
+        pod = workloads.start()
         kubeconfig, log = Path(folder, "kubeconfig"), Path(folder, "operator.log")
         kubeconfig.write_text(server.kubeconfig())
         with log.open("wb") as output:
@@ -77,8 +81,8 @@ def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
         try:
             url = f"http://localhost:{environ.get('PORT') or 8080}"
             if _wait_until_ready(url, operator):
-                print(_banner(url, stays), flush=True)
-                _show(workloads, operator, url)
+                print(_banner(url, pod, kubeconfig), flush=True)
+                _show_events(workloads, operator, url)
         except KeyboardInterrupt:
             operator.terminate()
             print(f"\n  The demo has ended (exit code of pod-index: {operator.wait()}).")
@@ -88,30 +92,30 @@ def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
 
 
 def _interrupt_once(signum: int, frame: object) -> None:
-    """End the demo; tox repeats the Ctrl-C that the terminal has sent already, which must not disturb the ending."""
+    """End the demo. tox repeats the Ctrl-C of the terminal; a second one must not disturb the cleanup."""
     for repeated in (signal.SIGINT, signal.SIGTERM):
         signal.signal(repeated, signal.SIG_IGN)
     raise KeyboardInterrupt
 
 
 def _real_server() -> KubernetesApiServer:
-    print("Starting a real kube-apiserver; the first time, it is built, which takes minutes.", flush=True)
+    print("Starting a real kube-apiserver. The first time, it is built, which takes minutes.", flush=True)
     return KubernetesApiServer(provide())
 
 
 def _wait_until_ready(url: str, operator: "subprocess.Popen[bytes]") -> bool:
-    """Return whether the operator is ready; it may end before it is."""
+    """Return whether the operator is ready; it may end first."""
     while operator.poll() is None:
         with contextlib.suppress(OSError, http.client.InvalidURL), urllib.request.urlopen(f"{url}/ready", timeout=1):
-            # Somebody else may listen on a taken port; the operator then ends within a moment.
+            # If the port is taken, another process has answered, and the operator ends within a moment.
             time.sleep(0.2)
             return operator.poll() is None
         time.sleep(0.05)
     return False
 
 
-def _banner(url: str, pod: Mapping[str, Any]) -> str:
-    """The ways to ask for a pod that runs."""
+def _banner(url: str, pod: Mapping[str, Any], kubeconfig: Path) -> str:
+    """The ways to look up a running pod."""
     (container,) = pod["status"]["containerStatuses"]
     return BANNER.format(
         url=url,
@@ -119,17 +123,18 @@ def _banner(url: str, pod: Mapping[str, Any]) -> str:
         container=container["containerID"].removeprefix("containerd://"),
         ip=pod["status"]["podIP"],
         node=pod["spec"]["nodeName"],
+        kubeconfig=kubeconfig,
     )
 
 
-def _show(workloads: Workloads, operator: "subprocess.Popen[bytes]", url: str) -> None:
-    """Print what happens, until the operator ends or Ctrl-C comes."""
-    told = False
-    for happening in workloads.happenings():
-        print(f"  {time.strftime('%H:%M:%S')}  {happening.verb:<8}  {happening.pod:<22}  {happening.uid}", flush=True)
-        if happening.verb == "deleted" and not told:
-            print(DELETED.format(url=url, uid=happening.uid), end="", flush=True)
-            told = True
+def _show_events(workloads: Workloads, operator: "subprocess.Popen[bytes]", url: str) -> None:
+    """Print the events until the operator ends; Ctrl-C raises KeyboardInterrupt."""
+    explained = False
+    for event in workloads.events():
+        print(f"  {time.strftime('%H:%M:%S')}  {event.verb:<8}  {event.pod:<22}  {event.uid}", flush=True)
+        if event.verb == "deleted" and not explained:
+            print(DELETED.format(url=url, uid=event.uid), end="", flush=True)
+            explained = True
         with contextlib.suppress(subprocess.TimeoutExpired):
             operator.wait(STEP_SECONDS)
             return

@@ -1,13 +1,14 @@
-"""A handful of workloads as a small shop would run them, and what happens to their pods."""
+"""The workloads of a small shop, and what happens to their pods."""
 
-import dataclasses
 import itertools
 import random
 import string
 from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any
 
-from tests.apiserver import PodStore, container_status, make_pod
+from tests.apiserver import NotFound, PodStore, container_status, make_pod
 from tests.kubernetes import Pods
 
 DATABASE = ("shop", "database")
@@ -15,9 +16,9 @@ WORKLOADS = [("shop", "web", 3), ("shop", "cart", 2), ("batch", "report", 1)]
 NODES = ["node-1", "node-2", "node-3"]
 
 
-@dataclasses.dataclass(frozen=True)
-class Happening:
-    """Something that happened to a pod: a verb, the pod's namespace/name and its UID."""
+@dataclass(frozen=True)
+class Event:
+    """An event of a pod: ``verb`` is what happened, ``pod`` is ``namespace/name``."""
 
     verb: str
     pod: str
@@ -33,37 +34,43 @@ class Workloads:
         self._running: list[tuple[str, str, str]] = []
 
     def start(self) -> dict[str, Any]:
-        """Create what runs at the beginning; return a pod that stays as it is, to look up."""
+        """Create the first pods; return one that does not change."""
         for namespace, workload, replicas in WORKLOADS:
             for _ in range(replicas):
-                self._running.append((namespace, workload, self._start(namespace, workload).pod.split("/")[1]))
-        return self._pods.get(*self._start(*DATABASE).pod.split("/"))
+                self._running.append((namespace, workload, self._start(namespace, workload)))
+        return self._pods.get(DATABASE[0], self._start(*DATABASE))
 
-    def happenings(self) -> Iterator[Happening]:
-        """Let things happen without end: pods are replaced as in a rolling update, one after the other."""
+    def events(self) -> Iterator[Event]:
+        """Replace one pod after the other, as in a rolling update, without end."""
         while True:
-            namespace, workload, old = self._running.pop(random.randrange(len(self._running)))
-            created = self._create(namespace, workload)
-            yield created
-            name = created.pod.split("/")[1]
-            yield self._run(namespace, name)
-            self._running.append((namespace, workload, name))
-            if workload == "report":
-                yield self._update("finished", namespace, old, lambda pod: pod["status"].update(phase="Succeeded"))
-            uid = self._pods.get(namespace, old)["metadata"]["uid"]
-            self._pods.delete(namespace, old)
-            yield Happening("deleted", f"{namespace}/{old}", uid)
+            with suppress(NotFound):  # somebody has deleted the pod with kubectl
+                yield from self._replace(*self._running.pop(random.randrange(len(self._running))))
 
-    def _start(self, namespace: str, workload: str) -> Happening:
-        return self._run(namespace, self._create(namespace, workload).pod.split("/")[1])
+    def _replace(self, namespace: str, workload: str, old: str) -> Iterator[Event]:
+        created = self._create(namespace, workload)
+        name = created.pod.split("/")[1]
+        self._running.append((namespace, workload, name))
+        yield created
+        yield self._run(namespace, name)
+        if workload == "report":
+            yield self._update("finished", namespace, old, lambda pod: pod["status"].update(phase="Succeeded"))
+        uid = self._pods.get(namespace, old)["metadata"]["uid"]
+        self._pods.delete(namespace, old)
+        yield Event("deleted", f"{namespace}/{old}", uid)
 
-    def _create(self, namespace: str, workload: str) -> Happening:
+    def _start(self, namespace: str, workload: str) -> str:
+        """Create a pod that runs; return its name."""
+        name = self._create(namespace, workload).pod.split("/")[1]
+        self._run(namespace, name)
+        return name
+
+    def _create(self, namespace: str, workload: str) -> Event:
         suffix = "".join(random.choices(string.ascii_lowercase + string.digits, k=5))
         name = f"{workload}-{suffix}"
         pod = self._pods.create(make_pod(name, namespace, labels={"app": workload}))
-        return Happening("created", f"{namespace}/{name}", pod["metadata"]["uid"])
+        return Event("created", f"{namespace}/{name}", pod["metadata"]["uid"])
 
-    def _run(self, namespace: str, name: str) -> Happening:
+    def _run(self, namespace: str, name: str) -> Event:
         def run(pod: dict[str, Any]) -> None:
             pod["spec"]["nodeName"] = random.choice(NODES)
             ip = f"10.244.{random.randrange(3)}.{next(self._addresses)}"
@@ -72,6 +79,6 @@ class Workloads:
 
         return self._update("running", namespace, name, run)
 
-    def _update(self, verb: str, namespace: str, name: str, change: Callable[[dict[str, Any]], None]) -> Happening:
+    def _update(self, verb: str, namespace: str, name: str, change: Callable[[dict[str, Any]], None]) -> Event:
         pod = self._pods.update(namespace, name, change)
-        return Happening(verb, f"{namespace}/{name}", pod["metadata"]["uid"])
+        return Event(verb, f"{namespace}/{name}", pod["metadata"]["uid"])

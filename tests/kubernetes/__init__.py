@@ -4,9 +4,9 @@
 ...     server.pods.create(make_pod("web"))
 ...     server.kubectl("get", "pods", "-A")
 
-It is handled as the small server of `tests.apiserver`, so that one test can run on both. Left out are all
-other components: pods stay as they are written, nobody schedules or runs them, and no controller makes
-service accounts, endpoints or replicas.
+It has the interface of the small server in ``tests.apiserver``, so that one test can run on both. There is no other
+component: nothing schedules or runs the pods, which stay as they are written, and no controller creates service
+accounts, endpoints or replicas.
 """
 
 from tests.kubernetes.access import Access

@@ -1,6 +1,4 @@
-"""The admin's way to the API: JSON over connections that are kept."""
-
-from __future__ import annotations
+"""A client of the API for the admin: JSON over persistent connections."""
 
 import http.client
 import json
@@ -17,9 +15,9 @@ _CHUNK = 1 << 16
 
 
 class ApiClient:
-    """Sends requests to one server; from any thread, each of which gets a connection of its own.
+    """Sends requests to one server. It may be used in any thread; each thread gets a connection of its own.
 
-    `token` is shown instead of the context's client certificate, if there is one.
+    A ``token`` is sent instead of the client certificate of the context.
     """
 
     def __init__(self, port: int, context: ssl.SSLContext, *, token: str = "", timeout: float = 60.0) -> None:
@@ -27,15 +25,15 @@ class ApiClient:
         self._context = context
         self._timeout = timeout
         self._headers = {"User-Agent": "pod-index-tests", **({"Authorization": f"Bearer {token}"} if token else {})}
-        # append() and pop() of a list are atomic
+        # ``append()`` and ``pop()`` of a list are atomic.
         self._idle: list[http.client.HTTPSConnection] = []
 
     def request(
         self, method: str, path: str, body: JSON | None = None, *, query: Mapping[str, object] | None = None
     ) -> tuple[int, bytes]:
-        """Send one request; return status and body of whatever is answered.
+        """Send a request; return the status and the body of the response.
 
-        A connection that the server has closed meanwhile is replaced, once. Raises OSError and HTTPException.
+        If the server has closed an idle connection, the next one is tried. Raises OSError and HTTPException.
         """
         target = f"{path}?{urlencode(query)}" if query else path
         content = None if body is None else json.dumps(body).encode()
@@ -46,31 +44,31 @@ class ApiClient:
             try:
                 connection.request(method, target, content, headers)
                 response = connection.getresponse()
-                answer = response.status, response.read()
+                result = response.status, response.read()
             except (OSError, http.client.HTTPException):
                 connection.close()
                 if not is_kept:
                     raise
             else:
                 self._idle.append(connection)
-                return answer
+                return result
 
     def call(
         self, method: str, path: str, body: JSON | None = None, *, query: Mapping[str, object] | None = None
     ) -> JSON:
-        """As `request()`, for the object that is answered. Raises ApiError and its kin for any other answer."""
+        """Send a request; return the object in the response. Raises ApiError or a subclass for an error status."""
         status, content = self.request(method, path, body, query=query)
-        answer: JSON = json.loads(content)
+        received: JSON = json.loads(content)
         if status >= 300:
-            _raise(answer)
-        return answer
+            _raise(received)
+        return received
 
     @contextmanager
     def watch(self, path: str, *, query: Mapping[str, object] | None = None) -> Iterator[Iterator[JSON]]:
-        """The events of a watch, one by one as they come; on a connection that is closed at the end.
+        """The events of a watch as they arrive, on a connection of its own.
 
-        The events end when the server ends the watch in order. Raises ApiError and its kin if it is refused;
-        while reading, IncompleteRead if the connection breaks, and TimeoutError when nothing comes for too long.
+        The iterator ends when the server ends the watch. Raises ApiError or a subclass if the watch is refused;
+        while reading, IncompleteRead if the connection breaks, and TimeoutError after too long a silence.
         """
         with closing(self._connection()) as connection:
             connection.request("GET", f"{path}?{urlencode({'watch': 'true'} | dict(query or {}))}", None, self._headers)
@@ -80,7 +78,7 @@ class ApiClient:
                 yield map(json.loads, _lines(response))
 
     def close(self) -> None:
-        """Close the connections that are idle."""
+        """Close the idle connections."""
         while self._idle:
             self._idle.pop().close()
 
@@ -89,9 +87,10 @@ class ApiClient:
 
 
 def _lines(response: http.client.HTTPResponse) -> Iterator[bytes]:
-    """The lines of a chunked answer.
+    """The lines of a chunked response.
 
-    By read1(), since readline() takes a broken connection for the end (http.client, _peek_chunked).
+    ``read1()`` reads them, since ``readline()`` takes a broken connection for the end (``http.client``,
+    ``_peek_chunked``).
     """
     started = b""
     while received := response.read1(_CHUNK):

@@ -1,7 +1,5 @@
 """Keys, certificates, tokens and kubeconfigs for one API server."""
 
-from __future__ import annotations
-
 import base64
 import json
 import ssl
@@ -17,14 +15,14 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from tests.apiserver.statuses import JSON
 
 ISSUER = "https://kubernetes.default.svc"
-# the group that RBAC lets do everything: https://kubernetes.io/docs/reference/access-authn-authz/rbac/
+# This group has all rights: https://kubernetes.io/docs/reference/access-authn-authz/rbac/
 ADMINS = "system:masters"
 
 
 class Authority:
-    """The certificate authority that the server and its clients trust, and the key that signs tokens.
+    """The certificate authority of the server and its clients, and the key that signs tokens.
 
-    The files are written to `folder`, which must exist.
+    Its files are written to ``folder``, which must exist.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -33,7 +31,7 @@ class Authority:
         self.ca_file = folder / "ca.pem"
         self._ca.cert_pem.write_to_path(str(self.ca_file))
 
-        # 127.0.0.1 whatever the port, so that a proxy may stand before the server
+        # Valid for any port of 127.0.0.1, so for a proxy in front of the server too.
         serving = self._ca.issue_cert("127.0.0.1", "localhost")
         self.serving_certificate_file, self.serving_key_file = folder / "serving.pem", folder / "serving-key.pem"
         serving.cert_chain_pems[0].write_to_path(str(self.serving_certificate_file))
@@ -47,16 +45,16 @@ class Authority:
         self._token_key = key
 
     def client_certificate(self, user: str, group: str = "") -> tuple[bytes, bytes]:
-        """Certificate and key (PEM) of a user: the common name; the organization is the group.
+        """Certificate and key (PEM) of a user. The common name is the user, the organization the group.
 
         https://kubernetes.io/docs/reference/access-authn-authz/authentication/#x509-client-certificates
         """
-        # with some host name, since trustme marks the list of names critical, and Go refuses a critical empty one
+        # trustme marks the list of host names as critical, and Go refuses an empty critical list.
         issued = self._ca.issue_cert("client.test", common_name=user, organization_name=group or f"{user}s")
         return issued.cert_chain_pems[0].bytes(), issued.private_key_pem.bytes()
 
     def tls_context(self, user: str, group: str, folder: Path) -> ssl.SSLContext:
-        """For a client that verifies the server, and is this user."""
+        """A TLS context for this user; it verifies the server."""
         context = ssl.create_default_context(cadata=self.ca_pem.decode())
         pem = folder / f"{user}.pem"
         pem.write_bytes(b"".join(self.client_certificate(user, group)))
@@ -64,7 +62,7 @@ class Authority:
         return context
 
     def sign_token(self, service_account: JSON, seconds: float) -> str:
-        """A token for a ServiceAccount object, as TokenRequest would make it, but valid for any time.
+        """Sign a token for a ServiceAccount object like those of TokenRequest, but with any lifetime.
 
         TokenRequest refuses less than 600 s. The claims are those of
         https://kubernetes.io/docs/reference/access-authn-authz/service-accounts-admin/#schema-for-service-account-private-claims
@@ -75,7 +73,7 @@ class Authority:
             "iss": ISSUER,
             "aud": [ISSUER],
             "sub": f"system:serviceaccount:{namespace}:{name}",
-            # the times are whole seconds in Kubernetes' decoder; a token may be made that has ended already
+            # Kubernetes decodes whole seconds. With negative ``seconds``, the token has expired already.
             "iat": int(min(now, now + seconds)) - 1,
             "nbf": int(min(now, now + seconds)) - 1,
             "exp": int(now + seconds),
@@ -91,7 +89,7 @@ class Authority:
 
 
 def certificate_user(certificate: bytes, key: bytes) -> JSON:
-    """A kubeconfig's user who shows a client certificate."""
+    """The user of a kubeconfig with a client certificate."""
     return {
         "client-certificate-data": base64.b64encode(certificate).decode(),
         "client-key-data": base64.b64encode(key).decode(),

@@ -1,7 +1,5 @@
 """etcd on loopback, without TLS: the store behind kube-apiserver."""
 
-from __future__ import annotations
-
 import base64
 import http.client
 import json
@@ -14,19 +12,19 @@ from tests.apiserver.statuses import JSON
 from tests.kubernetes.process import Component
 
 _HOST = "127.0.0.1"
-# the gateway's way to say "from the first key to the last": a range from NUL to NUL
+# In the gateway, the range from NUL to NUL has all keys.
 _NUL = base64.b64encode(b"\0").decode()
 
 
 class Etcd:
-    """One member with its own folder and port, which outlive a stop.
+    """One member of etcd; its folder and its ports remain when it stops.
 
-    It is asked through its gateway, JSON over HTTP on the client port:
+    Requests go to its gateway, which has JSON over HTTP on the client port:
     https://etcd.io/docs/v3.6/dev-guide/api_grpc_gateway/
     """
 
     def __init__(self, binary: Path, folder: Path) -> None:
-        # bound but not listening: the ports stay ours while etcd is stopped
+        # Bound but not listening: the ports stay reserved while etcd is stopped.
         self._reservations = [bound_socket(_HOST, 0) for _ in range(2)]
         self.port, peer_port = (reservation.getsockname()[1] for reservation in self._reservations)
         peer_url = f"http://{_HOST}:{peer_port}"
@@ -49,42 +47,42 @@ class Etcd:
 
     @property
     def url(self) -> str:
-        """The address for clients."""
+        """The URL for clients."""
         return f"http://{_HOST}:{self.port}"
 
     @property
     def log(self) -> Path:
-        """The file with all that it has printed."""
+        """The log file."""
         return self._component.log
 
     @property
     def pid(self) -> int | None:
-        """The process; None while there is none."""
+        """The ID of the process; None while it is stopped."""
         return self._component.pid
 
     def start(self) -> None:
-        """Start it, and return when it answers."""
+        """Start etcd; return when it is healthy."""
         self._component.start(self._is_ready)
 
     def stop(self, *, abrupt: bool = True) -> None:
-        """Stop it: abruptly it is killed, otherwise it may end in order."""
+        """Stop etcd: kill it, or else let it shut down gracefully."""
         self._component.stop(signal.SIGKILL if abrupt else signal.SIGTERM)
 
     def close(self) -> None:
-        """Stop it for good, and give the ports back."""
+        """Stop etcd, and release the ports."""
         self.stop()
         for reservation in self._reservations:
             reservation.close()
 
     def revision(self) -> int:
         """The latest revision, which Kubernetes calls resourceVersion."""
-        answer = self._ask("/v3/kv/range", {"key": _NUL, "range_end": _NUL, "count_only": True})
-        return int(answer["header"]["revision"])
+        result = self._post("/v3/kv/range", {"key": _NUL, "range_end": _NUL, "count_only": True})
+        return int(result["header"]["revision"])
 
     def compact(self, revision: int | None = None) -> int:
-        """Forget what was before the revision (None: the latest); return the revision."""
+        """Compact the history before the revision (None: the latest); return the revision."""
         revision = self.revision() if revision is None else revision
-        self._ask("/v3/kv/compaction", {"revision": revision, "physical": True})
+        self._post("/v3/kv/compaction", {"revision": revision, "physical": True})
         return revision
 
     def _is_ready(self) -> bool:
@@ -95,12 +93,12 @@ class Etcd:
         except (OSError, http.client.HTTPException):
             return False
 
-    def _ask(self, path: str, request: JSON) -> JSON:
+    def _post(self, path: str, request: JSON) -> JSON:
         with closing(http.client.HTTPConnection(_HOST, self.port, timeout=30)) as connection:
             connection.request("POST", path, json.dumps(request))
             response = connection.getresponse()
             body = response.read()
         if response.status != 200:
-            raise RuntimeError(f"etcd has answered {response.status}: {body.decode(errors='replace')}")
-        answer: JSON = json.loads(body)
-        return answer
+            raise RuntimeError(f"etcd has responded with {response.status}: {body.decode(errors='replace')}")
+        result: JSON = json.loads(body)
+        return result

@@ -1,6 +1,4 @@
-"""A cluster that is there already, as kind, k3d and minikube make them on a developer's machine."""
-
-from __future__ import annotations
+"""An existing cluster: kind, k3d or minikube on the machine of a developer."""
 
 import base64
 import fnmatch
@@ -21,17 +19,17 @@ from tests.kubernetes.pods import Pods
 from tests.kubernetes.provision import Unavailable
 
 ALLOWED = ("kind-*", "k3d-*", "minikube")
-"""The contexts that may be touched: the names that the tools for throw-away clusters give."""
+"""The contexts that the tests may use: the names that tools for throw-away clusters choose."""
 
 SCHEDULER = "pod-index-tests"
-"""The scheduler of the suite's pods, which does not exist: they stay as they are written, and are told by it."""
+"""The scheduler of the pods of the tests. It does not exist, so the pods stay as they are written; it marks them."""
 
 
 class ExistingCluster:
-    """The cluster of a context in the user's kubeconfig; handled as `KubernetesApiServer`.
+    """The cluster of a context in the user's kubeconfig, with the interface of ``KubernetesApiServer``.
 
-    Only pods that the suite has made are ever changed or deleted. Raises Unavailable for a context that is not
-    one of ALLOWED, is not in the kubeconfig, or whose server is not on loopback, where the suite's network is.
+    Only pods that the tests have created are changed or deleted. Raises Unavailable for a context that is not one of
+    ``ALLOWED``, is not in the kubeconfig, or whose server is not on loopback, where the proxy of the tests is.
     """
 
     def __init__(self, context: str) -> None:
@@ -50,7 +48,7 @@ class ExistingCluster:
         self.access = Access(self._client, None)
 
     def kubeconfig(self, token: str | None = None) -> str:
-        """The text of a kubeconfig for this token, or for the context's own user."""
+        """The text of a kubeconfig with this token, or with the user of the context."""
         user = self._user if token is None else {"token": token}
         return kubeconfig(f"https://127.0.0.1:{self.port}", self._ca_pem, user)
 
@@ -58,20 +56,20 @@ class ExistingCluster:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Remove what the suite has left, and close the connections."""
+        """Remove the pods of the tests, and close the connections."""
         self.pods.delete_all()
         self._client.close()
 
 
 class SuitePods(Pods):
-    """All pods of the cluster, of which only the suite's are written."""
+    """All pods of the cluster; only those of the tests are changed."""
 
     def create(self, pod: JSON) -> JSON:
-        """Add a pod that no scheduler takes."""
+        """Add a pod that no scheduler handles."""
         return super().create(pod | {"spec": pod["spec"] | {"schedulerName": SCHEDULER}})
 
     def delete_all(self) -> None:
-        """Remove the suite's pods."""
+        """Remove the pods of the tests."""
         for pod in self.pods().values():
             if pod["spec"].get("schedulerName") == SCHEDULER:
                 self.delete(pod["metadata"]["namespace"], pod["metadata"]["name"])

@@ -1,6 +1,4 @@
-"""A temporary folder that does not outlive its process by much, however that ends."""
-
-from __future__ import annotations
+"""A temporary folder that is removed even if its process is killed."""
 
 import fcntl
 import os
@@ -15,13 +13,13 @@ _PREFIX = "pod-index-kubernetes-"
 
 @contextmanager
 def temporary_folder() -> Iterator[Path]:
-    """A folder, removed at the end. Those that killed processes have left are removed first.
+    """A folder that is removed at the end. Folders of killed processes are removed first.
 
-    Each is locked by the process that uses it, and the kernel drops the lock with the process (flock(2)).
+    The process that uses a folder locks it, and the kernel releases the lock when the process ends (flock(2)).
     """
     parent = Path(tempfile.gettempdir())
-    with (parent / f"{_PREFIX}{os.getuid()}.lock").open("w") as making:
-        fcntl.flock(making, fcntl.LOCK_EX)
+    with (parent / f"{_PREFIX}{os.getuid()}.lock").open("w") as creation:
+        fcntl.flock(creation, fcntl.LOCK_EX)
         for folder in parent.glob(f"{_PREFIX}{os.getuid()}-*"):
             if (descriptor := _locked(folder)) is not None:
                 shutil.rmtree(folder, ignore_errors=True)

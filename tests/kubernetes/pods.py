@@ -1,6 +1,4 @@
-"""The pods of the real server, handled as those of the small one (tests.apiserver.store.PodStore)."""
-
-from __future__ import annotations
+"""The pods of the real server, with the interface of ``tests.apiserver.store.PodStore``."""
 
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
@@ -11,15 +9,15 @@ from itertools import islice
 from tests.apiserver.statuses import JSON, AlreadyExists, Conflict
 from tests.kubernetes.client import ApiClient
 
-# requests at a time while many pods are created; more do not help, since the server is what is slow
+# Concurrent requests while many pods are created; more of them do not help, since the server is the limit.
 _WRITERS = 16
 _PAGE = 500
-# what the server decides itself, and refuses or ignores in what is created
+# The server sets these itself, and refuses or ignores them in a new pod.
 _OWN_METADATA = ("uid", "resourceVersion", "creationTimestamp", "generation", "managedFields")
 
 
 class Pods:
-    """All pods of the cluster. Every method may be called from any thread.
+    """All pods of the cluster. Every method may be called in any thread.
 
     There is no kubelet and no scheduler: pods stay as they are written.
     """
@@ -32,7 +30,7 @@ class Pods:
 
     @property
     def resource_version(self) -> int:
-        """The version of the latest write, to anything."""
+        """The version of the latest write to any object."""
         page = self._client.call("GET", "/api/v1/pods", query={"limit": 1})
         return int(page["metadata"]["resourceVersion"])
 
@@ -44,15 +42,15 @@ class Pods:
         return self._client.call("GET", _path(namespace, name))
 
     def pods(self) -> dict[str, JSON]:
-        """All pods by their UID."""
+        """All pods by UID."""
         return {pod["metadata"]["uid"]: pod for pod in self._listed()}
 
     # ---- writing
 
     def create(self, pod: JSON) -> JSON:
-        """Add a pod, and its namespace; a status takes a second write. Raises AlreadyExists.
+        """Add a pod, and its namespace if needed; a status takes a second write. Raises AlreadyExists.
 
-        UID, creation time and the like are the server's own, whatever is passed.
+        The server sets the UID, the creation time and the like.
         """
         metadata = {"namespace": "default"} | {k: v for k, v in pod["metadata"].items() if k not in _OWN_METADATA}
         namespace = metadata["namespace"]
@@ -63,7 +61,7 @@ class Pods:
         return created if status == created["status"] else self._write_status(created, status)
 
     def load(self, pods: Iterable[JSON]) -> None:
-        """Create many pods, several at a time. The first failure is raised, and ends it."""
+        """Create many pods concurrently; stop at the first error, and raise it."""
         remaining = iter(pods)
         with ThreadPoolExecutor(_WRITERS) as writers:
             running = self._submit(writers, remaining, 2 * _WRITERS)
@@ -74,11 +72,10 @@ class Pods:
                 running |= self._submit(writers, remaining, len(done))
 
     def update(self, namespace: str, name: str, change: Callable[[JSON], None]) -> JSON:
-        """Let `change` edit the pod, and write it; returns it as the server has it then. Raises NotFound.
+        """Let ``change`` edit a copy of the pod, and write it; return the pod as it is then. Raises NotFound.
 
-        What it changes in the status, a node for a pod that has none, and ephemeral containers are writes of
-        their own, as they are for a kubelet, a scheduler and kubectl debug. A change that changes nothing
-        writes nothing.
+        A change of the status, the first node and ephemeral containers take a write each, as for a kubelet, a
+        scheduler and ``kubectl debug``. An update without a difference writes nothing.
         """
         while True:
             before = self.get(namespace, name)
@@ -87,12 +84,12 @@ class Pods:
             try:
                 return self._write(before, wanted)
             except Conflict:
-                continue  # as clients do: https://kubernetes.io/docs/reference/using-api/api-concepts/
+                continue  # as real clients do: https://kubernetes.io/docs/reference/using-api/api-concepts/
 
     def delete(self, namespace: str, name: str, *, uid: str = "") -> JSON:
-        """Remove the pod at once; returns what the server answers: its last state. Raises NotFound.
+        """Remove a pod at once; return its last state. Raises NotFound.
 
-        With `uid`, another pod that has the name now is left alone: Conflict.
+        Raises Conflict if ``uid`` is given, and the pod has another one.
         """
         options: JSON = {"apiVersion": "v1", "kind": "DeleteOptions", "gracePeriodSeconds": 0}
         if uid:
@@ -100,13 +97,13 @@ class Pods:
         return self._client.call("DELETE", _path(namespace, name), options)
 
     def delete_all(self) -> None:
-        """Remove every pod at once, so that the next test starts from none."""
+        """Remove every pod at once."""
         with ThreadPoolExecutor(_WRITERS) as writers:
             names = [(pod["metadata"]["namespace"], pod["metadata"]["name"]) for pod in self._listed()]
             for _ in writers.map(lambda name: self.delete(*name), names):
-                pass  # reading the results raises what has failed
+                pass  # a result that is read raises its error
 
-    # ---- how
+    # ---- requests
 
     def _listed(self) -> Iterator[JSON]:
         query: dict[str, object] = {"limit": _PAGE}
@@ -132,10 +129,10 @@ class Pods:
             before["spec"]["nodeName"] = node
         ephemeral = wanted["spec"].get("ephemeralContainers")
         if ephemeral and ephemeral != before["spec"].get("ephemeralContainers"):
-            # as kubectl debug: https://kubernetes.io/docs/concepts/workloads/pods/ephemeral-containers/
+            # As kubectl debug does it: https://kubernetes.io/docs/concepts/workloads/pods/ephemeral-containers/
             body = {**written, "spec": {**written["spec"], "ephemeralContainers": ephemeral}}
             written = self._client.call("PUT", f"{_path(namespace, name)}/ephemeralcontainers", body)
-            # with the defaults that the server has filled in
+            # With the defaults of the server.
             before["spec"]["ephemeralContainers"] = written["spec"]["ephemeralContainers"]
             wanted["spec"]["ephemeralContainers"] = written["spec"]["ephemeralContainers"]
         if any(before.get(part) != wanted.get(part) for part in ("metadata", "spec")):
@@ -147,7 +144,7 @@ class Pods:
         return written
 
     def _write_status(self, pod: JSON, status: JSON) -> JSON:
-        # without the spec, which a write of the status ignores; the metadata it does not ignore:
+        # A write of the status ignores the spec, but not the metadata:
         # k8s.io/kubernetes/pkg/registry/core/pod/strategy.go, podStatusStrategy.PrepareForUpdate
         metadata = {key: value for key, value in pod["metadata"].items() if key != "managedFields"}
         body = {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "status": status}

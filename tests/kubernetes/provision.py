@@ -1,11 +1,9 @@
-"""Where etcd and kube-apiserver come from: found on this machine, or built once and kept.
+"""Find etcd and kube-apiserver on this machine, or build them once.
 
-In this order: the folder named by KUBEBUILDER_ASSETS (the convention of controller-runtime's envtest,
-https://book.kubebuilder.io/reference/envtest), PATH, our own cache, and the machine's Go, which builds the
-versions that the go.mod files in `binaries/` pin.
+The places in their order: the folder in KUBEBUILDER_ASSETS (the convention of controller-runtime's envtest,
+https://book.kubebuilder.io/reference/envtest), PATH, the cache of this module, and a build with Go of the versions
+that the go.mod files in ``binaries/`` pin.
 """
-
-from __future__ import annotations
 
 import fcntl
 import hashlib
@@ -21,13 +19,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _MODULES = Path(__file__).parent / "binaries"
-# A cold build takes 2 to 5 minutes on two cores; whatever takes this long will not end well (seconds).
-_BUILD_TIMEOUT = 1800
+# A cold build takes 2 to 5 minutes on two cores.
+_BUILD_TIMEOUT_SECONDS = 1800
 _FOLDER_VARIABLE = "KUBEBUILDER_ASSETS"
 
 
 class Unavailable(Exception):
-    """There is no etcd or no kube-apiserver, and none can be built; the text is one line that says why."""
+    """etcd or kube-apiserver is missing and cannot be built; the message is one line with the reason."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +38,7 @@ class Binaries:
 
 @dataclass(frozen=True)
 class _Program:
-    """A program that Go can build: the module that has it, its main package and the folder of our go.mod."""
+    """A program that Go can build: its module and its main package."""
 
     name: str
     module: str
@@ -52,13 +50,13 @@ class _Program:
 
     @property
     def version(self) -> str:
-        """The version that our go.mod pins."""
+        """The version that the go.mod in ``binaries/`` pins."""
         found = re.search(rf"^\s*{re.escape(self.module)} (v\S+)", (self.folder / "go.mod").read_text(), re.M)
         assert found is not None, f"{self.folder}/go.mod does not require {self.module}"
         return found[1]
 
     def linker_flags(self) -> str:
-        """What Kubernetes' hack/lib/version.sh sets: without it, /version tells a development version."""
+        """The version as Kubernetes' hack/lib/version.sh sets it; otherwise, /version has a development version."""
         flags = "-s -w"
         if self.name == "kube-apiserver":
             major, minor, _ = self.version.removeprefix("v").split(".", 2)
@@ -68,7 +66,7 @@ class _Program:
         return flags
 
     def cache_key(self) -> str:
-        """Changes when the built program would."""
+        """A name that changes whenever the built program would change."""
         digest = hashlib.sha256(f"{self.linker_flags()} {platform.system()} {platform.machine()}".encode())
         for name in ("go.mod", "go.sum"):
             digest.update((self.folder / name).read_bytes())
@@ -80,7 +78,7 @@ _KUBE_APISERVER = _Program("kube-apiserver", "k8s.io/kubernetes", "k8s.io/kubern
 
 
 def provide(environ: Mapping[str, str] = os.environ) -> Binaries:
-    """Find the binaries or build them, which takes minutes the first time. Raises Unavailable."""
+    """Find the binaries, or build them, which takes minutes the first time. Raises Unavailable."""
     return _assets(environ) or _in_path(environ) or _cached_or_built(environ)
 
 
@@ -113,7 +111,7 @@ def _kept(program: _Program, cache: Path, environ: Mapping[str, str]) -> Path:
     kept = cache / program.cache_key() / program.name
     if not kept.exists():
         with _lock(cache / f"{program.name}.lock"):
-            if not kept.exists():  # unless the run that had the lock before has built it
+            if not kept.exists():  # another process may have built it before
                 _build(program, kept, environ)
     return kept
 
@@ -138,21 +136,21 @@ def _build(program: _Program, kept: Path, environ: Mapping[str, str]) -> None:
             subprocess.run(
                 command,
                 cwd=program.folder,
-                # as the released binaries: static
+                # Static, as the released binaries.
                 env={**environ, "CGO_ENABLED": "0", "GOWORK": "off"},
                 check=True,
                 capture_output=True,
                 text=True,
-                timeout=_BUILD_TIMEOUT,
+                timeout=_BUILD_TIMEOUT_SECONDS,
             )
         except subprocess.CalledProcessError as error:
             raise Unavailable(f"{program.name} cannot be built: {_reason(error.stderr)}") from error
         except subprocess.TimeoutExpired as error:
-            raise Unavailable(f"{program.name} was not built in {_BUILD_TIMEOUT} s") from error
+            raise Unavailable(f"{program.name} was not built in {_BUILD_TIMEOUT_SECONDS} s") from error
         (Path(folder) / "bin").rename(kept.parent)
 
 
 def _reason(stderr: str) -> str:
-    """The line of Go's output that tells most: the last one which is no progress report."""
+    """The last line of Go's output without progress reports."""
     lines = [line.strip() for line in stderr.splitlines() if not line.startswith("go: downloading ")]
-    return lines[-1] if lines else "go build has failed without a word"
+    return lines[-1] if lines else "go build has failed without a message"

@@ -1,6 +1,4 @@
-"""A TCP proxy that breaks connections as networks do, driven from the test's thread."""
-
-from __future__ import annotations
+"""A TCP proxy that breaks connections as networks do."""
 
 import asyncio
 import socket
@@ -17,9 +15,9 @@ _Result = TypeVar("_Result")
 _HOST = "127.0.0.1"
 _BACKLOG = 128
 _CHUNK = 1 << 16
-# seconds in which the proxy's thread must have done what it was asked; it takes a fraction of one
-_PATIENCE = 30.0
-# socket(7): linger for 0 s, so that close() resets the connection instead of ending it
+# Every operation takes a fraction of a second.
+_TIMEOUT_SECONDS = 30.0
+# socket(7): with a linger time of 0 s, close() resets the connection.
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 
 
@@ -30,15 +28,15 @@ class _Mode(Enum):
 
 
 class TcpProxy:
-    """Passes bytes between its own port on loopback and `port` there, until told otherwise. A context manager.
+    """Forwards connections from its own port on loopback to ``port`` there. A context manager.
 
-    TLS goes through untouched: the server's certificate must be valid for 127.0.0.1, the port does not matter.
-    Every method may be called from any thread, and has taken effect when it returns.
+    TLS passes unchanged: the certificate of the server must be valid for 127.0.0.1. Every method may be called in any
+    thread, and has taken effect when it returns.
     """
 
     def __init__(self, port: int) -> None:
         self._target = (_HOST, port)
-        # bound but not listening: the port stays ours while connections are refused
+        # Bound but not listening: the port stays reserved while connections are refused.
         self._reservation = bound_socket(_HOST, 0)
         self.port: int = self._reservation.getsockname()[1]
         self._listening: socket.socket | None = None
@@ -49,7 +47,7 @@ class TcpProxy:
         self._thread = Thread(target=self._run, daemon=True)
         self._started = Event()
 
-    # ---- what happened
+    # ---- state
 
     @property
     def connections(self) -> int:
@@ -61,37 +59,37 @@ class TcpProxy:
         """How many connections are open now."""
         return self._call(lambda: len(self._connections))
 
-    # ---- what goes wrong
+    # ---- faults
 
     def cut(self, *, reset: bool = True) -> int:
-        """Close all connections now, by RST or else by FIN; return how many. New ones are accepted."""
+        """Close all connections with RST, or else with FIN; return how many. New ones are accepted."""
         return self._call(lambda: self._cut(list(self._connections), reset=reset))
 
     def stall(self) -> None:
-        """Keep connections, accept new ones, and hold all bytes back until `resume()`."""
+        """Keep connections, accept new ones, but hold back all bytes until ``resume()``."""
         self._call(lambda: self._change(_Mode.STALL))
 
     def blackhole(self) -> None:
-        """Keep connections, accept new ones, and lose all bytes until `resume()`."""
+        """Keep connections, accept new ones, but discard all bytes until ``resume()``."""
         self._call(lambda: self._change(_Mode.SWALLOW))
 
     def resume(self) -> None:
-        """Pass bytes again, those held back first. Connections that have lost bytes are reset."""
+        """Forward bytes again, those that were held back first. Reset connections that have lost bytes."""
         self._call(lambda: self._change(_Mode.PASS))
 
     def refuse(self) -> None:
-        """Refuse new connections; those that are open go on."""
+        """Refuse new connections; open ones go on."""
         self._call(self._refuse)
 
     def accept(self) -> None:
         """Accept new connections again, on the same port."""
         self._call(self._accept)
 
-    # ---- from start to end
+    # ---- start and stop
 
     def __enter__(self) -> Self:
         self._thread.start()
-        if not self._started.wait(_PATIENCE):
+        if not self._started.wait(_TIMEOUT_SECONDS):
             raise TimeoutError("the proxy did not start")
         self.accept()
         return self
@@ -100,12 +98,12 @@ class TcpProxy:
         self.close()
 
     def close(self) -> None:
-        """Reset all connections, and give the port back."""
+        """Reset all connections, and release the port."""
         self._loop.call_soon_threadsafe(self._end.set)
-        self._thread.join(_PATIENCE)
+        self._thread.join(_TIMEOUT_SECONDS)
         self._reservation.close()
 
-    # ---- in the proxy's thread
+    # ---- in the thread of the proxy
 
     def _run(self) -> None:
         asyncio.run(self._run_until_closed())
@@ -128,7 +126,7 @@ class TcpProxy:
     def _refuse(self) -> None:
         if self._acceptor is not None and self._listening is not None:
             self._acceptor.cancel()
-            # removed by hand: the loop must not poll a closed socket until the cancelled task has run
+            # The loop must not poll the closed socket until the cancelled task has run.
             self._loop.remove_reader(self._listening)
             self._listening.close()
         self._acceptor = self._listening = None
@@ -147,7 +145,7 @@ class TcpProxy:
             connection = _Connection(client)
             task = asyncio.create_task(self._serve(connection))
             self._connections[task] = connection
-            # not at the end of the task itself: one that is cancelled before it begins has no end
+            # A task that is cancelled before it starts would not run its own ``finally``.
             task.add_done_callback(lambda task: self._connections.pop(task).close())
 
     def _change(self, mode: _Mode) -> None:
@@ -165,7 +163,7 @@ class TcpProxy:
             task.cancel()
         return len(tasks)
 
-    async def _serve(self, connection: _Connection) -> None:
+    async def _serve(self, connection: "_Connection") -> None:
         client, server = connection.client, connection.server
         try:
             await self._loop.sock_connect(server, self._target)
@@ -173,10 +171,10 @@ class TcpProxy:
                 pumps.create_task(self._pump(connection, client, server))
                 pumps.create_task(self._pump(connection, server, client))
         except* OSError:
-            # an end that was reset, or a server that refuses: the other end is to see a reset, too
+            # One side was reset, or the server refuses: reset the other side too.
             connection.reset_on_close(reset=True)
 
-    async def _pump(self, connection: _Connection, source: socket.socket, sink: socket.socket) -> None:
+    async def _pump(self, connection: "_Connection", source: socket.socket, sink: socket.socket) -> None:
         while chunk := await self._loop.sock_recv(source, _CHUNK):
             await self._passing.wait()
             if self._mode is _Mode.SWALLOW:
@@ -189,7 +187,7 @@ class TcpProxy:
 
 
 class _Connection:
-    """Both sockets of one client's connection."""
+    """The two sockets of one forwarded connection."""
 
     def __init__(self, client: socket.socket) -> None:
         self.client = client

@@ -1,6 +1,4 @@
-"""A real kube-apiserver with its etcd, started, stopped and disturbed from a test."""
-
-from __future__ import annotations
+"""A real kube-apiserver with its etcd, started, stopped and disturbed by a test."""
 
 import http.client
 import os
@@ -28,13 +26,12 @@ _HOST = "127.0.0.1"
 
 
 class KubernetesApiServer:
-    """A Kubernetes control plane's kube-apiserver on the loopback interface, with an etcd of its own.
+    """A kube-apiserver on the loopback interface with an etcd of its own, and the interface of the small server.
 
-    It starts when entered as a context manager, or by `start()`; handled as `tests.apiserver.ApiServer`. What
-    was written outlives a stop, and so do the ports, until `close()`, after which nothing is left. There is
-    no controller, scheduler or kubelet. `feature_gates` switches features by name
-    (https://kubernetes.io/docs/reference/command-line-tools-reference/feature-gates/); `arguments` are
-    further flags of kube-apiserver, e.g. `--watch-cache=false`, which lets etcd's compaction count at once.
+    It starts when entered as a context manager, or with ``start()``. The objects and the ports remain when it stops,
+    until ``close()`` removes everything. There is no controller, scheduler or kubelet. ``feature_gates`` sets features
+    by name (https://kubernetes.io/docs/reference/command-line-tools-reference/feature-gates/); ``arguments`` are
+    further flags of kube-apiserver: with ``--watch-cache=false``, a compaction of etcd takes effect at once.
     """
 
     def __init__(
@@ -49,7 +46,7 @@ class KubernetesApiServer:
             self._authority = Authority(self._folder)
             self.etcd = Etcd(binaries.etcd, self._folder)
             stack.callback(self.etcd.close)
-            # bound but not listening: the port stays ours while the server is stopped, and refuses connections
+            # Bound but not listening: while the server is stopped, the port stays reserved and refuses connections.
             reservation = stack.enter_context(bound_socket(_HOST, 0))
             self.port: int = reservation.getsockname()[1]
             gates = ",".join(f"{name}={str(on).lower()}" for name, on in (feature_gates or {}).items())
@@ -74,59 +71,59 @@ class KubernetesApiServer:
 
     @property
     def url(self) -> str:
-        """The address, without a slash at the end."""
+        """The base URL, without a slash at the end."""
         return f"https://{_HOST}:{self.port}"
 
     @property
     def ca_pem(self) -> bytes:
-        """The certificate of the authority that signed the server's and the clients'."""
+        """The certificate of the authority that signed those of the server and the clients."""
         return self._authority.ca_pem
 
     @property
     def log(self) -> Path:
-        """The file with all that kube-apiserver has printed."""
+        """The log file of kube-apiserver."""
         return self._component.log
 
     @property
     def pid(self) -> int | None:
-        """The process of kube-apiserver; None while there is none."""
+        """The ID of the process; None while it is stopped."""
         return self._component.pid
 
     def kubeconfig(self, token: str | None = None, *, url: str = "", user: JSON | None = None) -> str:
-        """The text of a kubeconfig for this token, for `user` (as under `users[].user`), or for the admin.
+        """The text of a kubeconfig with this token, with ``user`` (as under ``users[].user``), or for the admin.
 
-        `url` stands in for the server's own: that of a proxy.
+        ``url`` replaces the URL of the server, for a proxy.
         """
         if user is None:
             user = certificate_user(*self.client_certificate("admin", ADMINS)) if token is None else {"token": token}
         return kubeconfig(url or self.url, self.ca_pem, user)
 
     def client_certificate(self, user: str, group: str = "") -> tuple[bytes, bytes]:
-        """Certificate and key (PEM) of any user, who has no rights but those of the group and by RBAC."""
+        """Certificate and key (PEM) of a user, who has the rights of the group and those by RBAC."""
         return self._authority.client_certificate(user, group)
 
     def service_account_token(self, namespace: str, name: str, expiration_seconds: float = 600) -> str:
-        """A token of a service account, which is made if need be; see `Access.service_account_token()`."""
+        """A token of a service account, which is created if needed; see ``Access.service_account_token()``."""
         return self.access.service_account_token(namespace, name, expiration_seconds)
 
     def create(self, path: str, wanted: JSON) -> JSON:
-        """Create any object as the admin, e.g. in /apis/rbac.authorization.k8s.io/v1/clusterroles."""
+        """Create an object of any kind as the admin, e.g. in /apis/rbac.authorization.k8s.io/v1/clusterroles."""
         return self.client.call("POST", path, wanted)
 
     def compact(self) -> int:
-        """Let etcd forget the past; returns the version before which nothing is known.
+        """Compact etcd; return the oldest version that it still knows.
 
-        Something is written first, so that this version is newer than all that were handed out. It counts for
-        a watch when kube-apiserver's own cache does not reach further back: after a restart of it, or without.
+        An object is written first, so that this version is newer than every version that a client has. A watch
+        notices it if the watch cache of kube-apiserver does not reach further back: after a restart, or without it.
         """
         self.create("/api/v1/namespaces/default/configmaps", {"metadata": {"generateName": "compaction-"}})
         return self.etcd.compact()
 
     def kubectl(self, *arguments: str, stdin: str = "", kubeconfig: str | Path = "") -> str:
-        """What kubectl prints, as the admin or by another kubeconfig file. Raises RuntimeError with its error."""
+        """Run kubectl as the admin, or with another kubeconfig file; return its output. Raises RuntimeError."""
         kubectl = shutil.which("kubectl")
         if kubectl is None:
-            raise Unavailable("there is no kubectl in PATH")
+            raise Unavailable("kubectl is not in PATH")
         environ = {
             **os.environ,
             "KUBECONFIG": str(kubeconfig or self._admin_kubeconfig),
@@ -138,20 +135,17 @@ class KubernetesApiServer:
         return done.stdout
 
     def start(self) -> None:
-        """Start what does not run, and return when kube-apiserver is ready. Raises ComponentFailed."""
+        """Start etcd if it is stopped, and kube-apiserver; return when it is ready. Raises ComponentFailed."""
         if self.etcd.pid is None:
             self.etcd.start()
         self._component.start(self._is_ready)
 
     def stop(self, *, abrupt: bool = True) -> None:
-        """Stop kube-apiserver; etcd goes on.
-
-        Abruptly it is killed, and connections break; otherwise open watches end cleanly.
-        """
+        """Stop kube-apiserver, but not etcd: kill it, or else let it shut down and end its watches cleanly."""
         self._component.stop(signal.SIGKILL if abrupt else signal.SIGTERM)
 
     def close(self) -> None:
-        """Stop both for good, and remove all files."""
+        """Stop both, and remove all files."""
         self._cleanup.close()
 
     def __enter__(self) -> Self:
@@ -166,35 +160,35 @@ class KubernetesApiServer:
         self.close()
 
     def _flags(self) -> list[str]:
-        ours = self._authority
+        authority = self._authority
         return [
             f"--etcd-servers={self.etcd.url}",
             f"--bind-address={_HOST}",
             f"--advertise-address={_HOST}",
             f"--secure-port={self.port}",
-            # the kubernetes Service must not lead to loopback, so it leads nowhere
+            # The Service "kubernetes" must have no endpoint: it cannot be on loopback.
             "--endpoint-reconciler-type=none",
-            f"--tls-cert-file={ours.serving_certificate_file}",
-            f"--tls-private-key-file={ours.serving_key_file}",
-            f"--client-ca-file={ours.ca_file}",
+            f"--tls-cert-file={authority.serving_certificate_file}",
+            f"--tls-private-key-file={authority.serving_key_file}",
+            f"--client-ca-file={authority.ca_file}",
             f"--service-account-issuer={ISSUER}",
-            f"--service-account-key-file={ours.token_key_file}",
-            f"--service-account-signing-key-file={ours.token_key_file}",
+            f"--service-account-key-file={authority.token_key_file}",
+            f"--service-account-signing-key-file={authority.token_key_file}",
             "--service-cluster-ip-range=10.0.0.0/24",
             "--authorization-mode=RBAC",
-            # no controller makes the accounts that it wants every pod to have
+            # This plugin requires service accounts, which no controller creates here.
             "--disable-admission-plugins=ServiceAccount",
-            # the harness writes as fast as it can: 0 is no limit
+            # No limits on requests: the tests write as fast as they can.
             "--enable-priority-and-fairness=false",
             "--max-requests-inflight=0",
             "--max-mutating-requests-inflight=0",
-            # when stopped in order, it ends watches so long before; by default it waits 60 s for their clients
+            # A graceful shutdown gives the clients of watches this long, instead of 60 s.
             "--shutdown-watch-termination-grace-period=5s",
         ]
 
     def _is_ready(self) -> bool:
         try:
-            # the namespace comes from a controller that readiness does not wait for
+            # Readiness does not include the controller that creates the namespace.
             return all(self.client.request("GET", path)[0] == 200 for path in ("/readyz", "/api/v1/namespaces/default"))
         except (OSError, http.client.HTTPException):
             return False
