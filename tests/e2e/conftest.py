@@ -1,4 +1,4 @@
-"""Real API servers that a test may break, each behind a network that can fail, and kustomizations for them."""
+"""Real API servers that a test can break, proxies in front of them, and kustomizations for them."""
 
 import json
 import os
@@ -19,28 +19,28 @@ from tests.support.operator_process import OperatorProcess
 
 @pytest.fixture
 def cluster(control_plane: KubernetesApiServer) -> KubernetesApiServer:
-    """The run's server, without any pod at the beginning."""
+    """The server of the session, without pods at the start."""
     control_plane.pods.delete_all()
     return control_plane
 
 
 @pytest.fixture
 def breakable(binaries: Binaries) -> Iterator[KubernetesApiServer]:
-    """A server of the test's own."""
+    """A server of its own for the test."""
     with KubernetesApiServer(binaries) as server:
         yield server
 
 
 @pytest.fixture
 def network(breakable: KubernetesApiServer) -> Iterator[TcpProxy]:
-    """The network between the operator and the server of the test's own."""
+    """The proxy between the operator and ``breakable``."""
     with TcpProxy(breakable.port) as network:
         yield network
 
 
 @pytest.fixture
 def operator(breakable: KubernetesApiServer, network: TcpProxy, start_operator: StartOperator) -> OperatorProcess:
-    """An operator that is ready on the server of the test's own."""
+    """An operator that is ready on ``breakable``."""
     operator = start_operator(Cluster(breakable, network))
     operator.wait_until_ready()
     return operator
@@ -48,10 +48,10 @@ def operator(breakable: KubernetesApiServer, network: TcpProxy, start_operator: 
 
 @pytest.fixture(scope="session")
 def kubectl_knows_components(control_plane: KubernetesApiServer) -> None:
-    """Kustomize has components since 3.7, and kubectl 1.21 is the first with a newer one than 2.0."""
+    """Skip without components in kustomize: it has them since 3.7, and kubectl has a newer one than 2.0 since 1.21."""
     version = json.loads(control_plane.kubectl("version", "--client", "-o", "json"))["clientVersion"]
     if (int(version["major"]), int(version["minor"].rstrip("+"))) < (1, 21):
-        reason = f"kubectl {version['gitVersion']} knows no components of kustomize; 1.21 is the first that does"
+        reason = f"kubectl {version['gitVersion']} does not support components of kustomize; 1.21 does"
         if os.environ.get("POD_INDEX_E2E") == "require":
             pytest.fail(f"POD_INDEX_E2E=require, but {reason}", pytrace=False)
         pytest.skip(reason)
@@ -59,7 +59,7 @@ def kubectl_knows_components(control_plane: KubernetesApiServer) -> None:
 
 @pytest.fixture(scope="session")
 def kinds_of_the_prometheus_operator(control_plane: KubernetesApiServer) -> None:
-    """What the component ``monitoring`` needs of the cluster."""
+    """The custom resource definitions that the component ``monitoring`` needs."""
     definitions = custom_resource_definitions()
     control_plane.kubectl("apply", "-f", "-", stdin=definitions)
     control_plane.kubectl("wait", "--for=condition=Established", "--timeout=30s", "-f", "-", stdin=definitions)
@@ -67,7 +67,7 @@ def kinds_of_the_prometheus_operator(control_plane: KubernetesApiServer) -> None
 
 @pytest.fixture(scope="module")
 def nothing_is_deployed(control_plane: KubernetesApiServer, kubectl_knows_components: None) -> None:
-    """Other modules leave rights behind."""
+    """Delete the rights that other modules have created."""
     control_plane.kubectl("delete", "-k", str(FOLDER), "--ignore-not-found")
 
 

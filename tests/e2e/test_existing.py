@@ -1,4 +1,4 @@
-"""The suite on a cluster that is there already: which ones it may touch, and what it touches there."""
+"""The tests on an existing cluster: which contexts they accept, and what they change there."""
 
 import json
 from pathlib import Path
@@ -11,7 +11,7 @@ from tests.kubernetes import ExistingCluster, KubernetesApiServer, Unavailable
 
 @pytest.fixture
 def contexts(cluster: KubernetesApiServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A kubeconfig in which the same server is a throw-away cluster and production."""
+    """A kubeconfig with two contexts for the same server: a throw-away cluster and production."""
     config = json.loads(cluster.kubeconfig())
     context = config["contexts"][0]["context"]
     config["contexts"] = [{"name": name, "context": context} for name in ("kind-tests", "production")]
@@ -21,7 +21,7 @@ def contexts(cluster: KubernetesApiServer, tmp_path: Path, monkeypatch: pytest.M
 
 
 @pytest.mark.usefixtures("contexts")
-def test_only_the_suites_own_pods_are_deleted(cluster: KubernetesApiServer) -> None:
+def test_only_pods_of_the_tests_are_deleted(cluster: KubernetesApiServer) -> None:
     theirs = cluster.pods.create(make_pod("theirs"))["metadata"]["uid"]
     with ExistingCluster("kind-tests") as existing:
         ours = existing.pods.create(make_pod("ours"))["metadata"]["uid"]
@@ -40,12 +40,12 @@ def test_the_kubeconfig_of_a_token_leads_to_the_cluster(cluster: KubernetesApiSe
 
 @pytest.mark.usefixtures("contexts")
 @pytest.mark.parametrize("context", ["production", "my-kind-cluster", "minikube2"])
-def test_no_other_context_is_touched(context: str) -> None:
+def test_other_contexts_are_refused(context: str) -> None:
     with pytest.raises(Unavailable, match=r"is not one that the tests may touch: kind-\*, k3d-\*, minikube"):
         ExistingCluster(context)
 
 
 @pytest.mark.usefixtures("contexts")
-def test_a_context_that_is_not_there_is_told() -> None:
+def test_an_unknown_context_is_an_error() -> None:
     with pytest.raises(Unavailable, match="kind-elsewhere"):
         ExistingCluster("kind-elsewhere")

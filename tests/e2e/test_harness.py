@@ -1,4 +1,4 @@
-"""The harness itself: what it starts is a real kube-apiserver, and what it breaks is broken."""
+"""The harness around kube-apiserver and etcd: versions, pods, rights, tokens and watches."""
 
 import json
 import ssl
@@ -20,7 +20,7 @@ STREAMING_LIST = {
 
 
 def client_of(server: KubernetesApiServer, *, token: str, port: int = 0) -> ApiClient:
-    """A client with a token instead of the admin's certificate; through the proxy on `port`, if there is one."""
+    """A client with a token instead of the admin's certificate; ``port`` is that of a proxy, if there is one."""
     return ApiClient(port or server.port, ssl.create_default_context(cadata=server.ca_pem.decode()), token=token)
 
 
@@ -32,7 +32,7 @@ def _status(server: KubernetesApiServer, token: str, path: str = PODS) -> int:
         client.close()
 
 
-def test_it_tells_its_version(cluster: KubernetesApiServer) -> None:
+def test_the_version_is_that_of_a_release(cluster: KubernetesApiServer) -> None:
     version = cluster.client.call("GET", "/version")
     assert version["major"] == "1"
     assert int(version["minor"].rstrip("+")) >= 34
@@ -45,12 +45,12 @@ def test_kubectl_works_with_the_admins_kubeconfig(cluster: KubernetesApiServer) 
     assert [item["metadata"]["uid"] for item in listed["items"]] == [pod["metadata"]["uid"]]
 
 
-def test_kubectl_says_what_is_wrong(cluster: KubernetesApiServer) -> None:
+def test_an_error_of_kubectl_is_raised(cluster: KubernetesApiServer) -> None:
     with pytest.raises(RuntimeError, match="NotFound"):
         cluster.kubectl("get", "pod", "nobody")
 
 
-def test_a_client_that_does_not_know_the_authority_refuses_the_server(cluster: KubernetesApiServer) -> None:
+def test_a_client_without_the_ca_refuses_the_server(cluster: KubernetesApiServer) -> None:
     stranger = ApiClient(cluster.port, ssl.create_default_context())
     with pytest.raises(ssl.SSLCertVerificationError):
         stranger.request("GET", "/version")
@@ -100,7 +100,7 @@ def test_an_ephemeral_container_can_be_added_with_its_status(cluster: Kubernetes
     assert after["metadata"]["labels"] == {"new": "label"}
 
 
-def test_a_change_that_changes_nothing_writes_nothing(cluster: KubernetesApiServer) -> None:
+def test_an_update_without_a_difference_writes_nothing(cluster: KubernetesApiServer) -> None:
     before = cluster.pods.create(make_pod("web"))
     assert cluster.pods.update("default", "web", lambda pod: None) == before
     assert cluster.pods.get("default", "web") == before
@@ -131,7 +131,7 @@ def test_many_realistic_pods_can_be_loaded(cluster: KubernetesApiServer) -> None
     assert {(pod["metadata"]["name"], pod["spec"]["nodeName"], pod["status"]["podIP"]) for pod in loaded} == expected
 
 
-def test_a_pod_that_cannot_be_created_ends_the_loading(cluster: KubernetesApiServer) -> None:
+def test_an_invalid_pod_stops_the_loading(cluster: KubernetesApiServer) -> None:
     with pytest.raises(ApiError, match="is invalid"):
         cluster.pods.load([make_pod("NOT A NAME")])
 
@@ -152,7 +152,7 @@ def test_a_service_account_has_no_rights_of_its_own(cluster: KubernetesApiServer
     )
 
 
-def test_rights_are_given_and_taken(cluster: KubernetesApiServer) -> None:
+def test_rights_can_be_granted_and_withdrawn(cluster: KubernetesApiServer) -> None:
     token = cluster.access.issue_token("reader", [Rule(["get", "list", "watch"])])
     eventually(lambda: _status(cluster, token) == 200)
     assert _status(cluster, token, "/api/v1/secrets") == 403
@@ -161,7 +161,7 @@ def test_rights_are_given_and_taken(cluster: KubernetesApiServer) -> None:
     eventually(lambda: _status(cluster, token, "/api/v1/namespaces/mine/pods") == 200)
 
 
-def test_a_revoked_token_is_refused_and_others_of_its_user_are_not(cluster: KubernetesApiServer) -> None:
+def test_a_revoked_token_is_refused_but_not_the_other_tokens_of_its_user(cluster: KubernetesApiServer) -> None:
     revoked, kept = (cluster.access.issue_token("two-tokens", [Rule(["list"])]) for _ in range(2))
     eventually(lambda: _status(cluster, revoked) == 200)
     cluster.access.revoke_token(revoked)
@@ -183,13 +183,13 @@ def test_a_client_certificate_is_its_user(cluster: KubernetesApiServer, tmp_path
     context = ssl.create_default_context(cadata=cluster.ca_pem.decode())
     context.load_cert_chain(pem)
     client = ApiClient(cluster.port, context)
-    answer = client.call("POST", "/apis/authentication.k8s.io/v1/selfsubjectreviews", {})
+    review = client.call("POST", "/apis/authentication.k8s.io/v1/selfsubjectreviews", {})
     client.close()
-    assert answer["status"]["userInfo"]["username"] == "jane"
-    assert "auditors" in answer["status"]["userInfo"]["groups"]
+    assert review["status"]["userInfo"]["username"] == "jane"
+    assert "auditors" in review["status"]["userInfo"]["groups"]
 
 
-def test_a_short_lived_token_is_good_until_it_has_expired(cluster: KubernetesApiServer) -> None:
+def test_a_short_lived_token_is_valid_until_it_expires(cluster: KubernetesApiServer) -> None:
     assert _status(cluster, cluster.service_account_token("default", "short", 300), "/version") == 200
     assert _status(cluster, cluster.service_account_token("default", "short", -300), "/version") == 401
 
@@ -209,7 +209,7 @@ def test_a_streaming_list_ends_with_its_bookmark(cluster: KubernetesApiServer) -
     assert shown == uids
 
 
-def test_a_watch_that_the_server_ends_just_ends(cluster: KubernetesApiServer) -> None:
+def test_events_end_when_the_server_ends_the_watch(cluster: KubernetesApiServer) -> None:
     query = {"resourceVersion": cluster.pods.resource_version, "timeoutSeconds": 1}
     with cluster.client.watch(PODS, query=query) as events:
         assert list(events) == []

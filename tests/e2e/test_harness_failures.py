@@ -1,4 +1,4 @@
-"""The harness around kube-apiserver and etcd: what breaks, what is left, and what is not there."""
+"""The harness around kube-apiserver and etcd: failures, restarts and cleanup."""
 
 import http.client
 import os
@@ -17,7 +17,7 @@ from tests.support.polling import eventually
 
 def _is_alive(pid: int) -> bool:
     try:
-        # a zombie is as good as gone: it waits for a parent that does not look
+        # A zombie has ended; its parent has not waited for it.
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except FileNotFoundError:
         return False
@@ -33,7 +33,7 @@ def test_a_streaming_list_is_refused_with_the_feature_off(binaries: Binaries) ->
     assert refusal.value.code == 422
 
 
-def test_a_watch_from_before_a_compaction_is_gone(binaries: Binaries) -> None:
+def test_a_watch_from_before_a_compaction_gets_a_410(binaries: Binaries) -> None:
     with KubernetesApiServer(binaries, arguments=["--watch-cache=false"]) as server:
         server.pods.create(make_pod("web"))
         before = server.pods.resource_version
@@ -44,10 +44,10 @@ def test_a_watch_from_before_a_compaction_is_gone(binaries: Binaries) -> None:
     assert (event["type"], event["object"]["code"], event["object"]["reason"]) == ("ERROR", 410, "Expired")
 
 
-# ---- what is stopped and started
+# ---- stop and start
 
 
-def test_what_was_written_outlives_a_killed_kube_apiserver_and_a_killed_etcd(breakable: KubernetesApiServer) -> None:
+def test_objects_remain_when_kube_apiserver_and_etcd_are_killed(breakable: KubernetesApiServer) -> None:
     pods = breakable.pods
     url, web = breakable.url, pods.create(make_pod("web"))
     breakable.stop()
@@ -63,7 +63,7 @@ def test_what_was_written_outlives_a_killed_kube_apiserver_and_a_killed_etcd(bre
         try:
             return bool(pods.create(make_pod("after")))
         except (OSError, ApiError):
-            return False  # kube-apiserver has not found it yet
+            return False  # kube-apiserver has not connected to etcd yet
 
     eventually(written)
     assert pods.get("default", "web") == web
@@ -74,7 +74,7 @@ def test_what_was_written_outlives_a_killed_kube_apiserver_and_a_killed_etcd(bre
     assert {pod["metadata"]["name"] for pod in pods.pods().values()} == {"web", "after"}
 
 
-def test_open_watches_break_with_a_kill_and_end_with_a_stop_in_order(breakable: KubernetesApiServer) -> None:
+def test_a_kill_breaks_open_watches_and_a_graceful_stop_ends_them(breakable: KubernetesApiServer) -> None:
     for abrupt in (True, False):
         version = {"resourceVersion": breakable.pods.resource_version}
         with breakable.client.watch(PODS, query=version) as events:
@@ -113,7 +113,7 @@ def test_nothing_is_left_running_after_close(binaries: Binaries) -> None:
     assert not folder.exists()
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a process that its parent has died")
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux signals the death of a parent")
 def test_nothing_is_left_running_when_the_tests_are_killed(binaries: Binaries) -> None:
     program = f"""
         import sys
@@ -137,7 +137,7 @@ def test_nothing_is_left_running_when_the_tests_are_killed(binaries: Binaries) -
         *pids, folder = tests.stdout.readline().split()
         tests.kill()
     eventually(lambda: not any(_is_alive(int(pid)) for pid in pids))
-    # the files go with the next one
+    # The next server removes the files.
     with KubernetesApiServer(binaries):
         assert not Path(folder).exists()
 
@@ -155,7 +155,7 @@ def test_a_watch_through_the_proxy_is_cut_stalled_and_refused(cluster: Kubernete
             proxy.resume()
             assert next(events)["object"]["metadata"]["name"] == "web"
             assert proxy.cut() == 1
-            # TLS in Python tells no reset from an end, but both from the end of a watch
+            # With TLS, Python does not distinguish RST from FIN, but both from the end of a watch.
             with pytest.raises(http.client.IncompleteRead):
                 next(events)
         proxy.refuse()

@@ -1,4 +1,4 @@
-"""Every way to log in that the README promises, on a real kube-apiserver."""
+"""Every way to log in that the documentation describes, on a real kube-apiserver."""
 
 import base64
 import json
@@ -22,19 +22,19 @@ RBAC = Path(__file__).parents[2] / "manifests" / "rbac.yaml"
 
 @pytest.fixture(autouse=True)
 def rights_and_pods(cluster: KubernetesApiServer) -> None:
-    """Deploy the rights of manifests/rbac.yaml, and some pods."""
+    """Apply manifests/rbac.yaml, and create some pods."""
     cluster.kubectl("apply", "-f", str(RBAC))
     cluster.pods.load(make_pod(f"web-{number}") for number in range(5))
 
 
 @pytest.fixture
 def token(cluster: KubernetesApiServer) -> str:
-    """A token of the service account that the manifests deploy, by the TokenRequest API."""
+    """A token of the service account in the manifests, from the TokenRequest API."""
     return cluster.service_account_token("default", "pod-index")
 
 
 class Kubeconfig:
-    """A kubeconfig with any user."""
+    """A kubeconfig with this user."""
 
     def __init__(self, cluster: KubernetesApiServer, user: dict[str, Any]) -> None:
         self._text = cluster.kubeconfig(user=user)
@@ -51,12 +51,12 @@ def test_the_deployed_service_account_may_read_pods_and_nothing_else(
 
     def rights(*arguments: str) -> dict[str, str]:
         listed = cluster.kubectl("auth", "can-i", "--list", *arguments, "--no-headers", kubeconfig=kubeconfig)
-        # resource, non-resource URLs, names, verbs; a row of URLs names no resource
+        # The columns are resource, non-resource URLs, names, verbs; a row for URLs has no resource.
         rows = (line.split("[") for line in listed.splitlines())
         return {row[0].strip(): row[-1].strip("] ") for row in rows if row[0].strip()}
 
     # https://kubernetes.io/docs/reference/access-authn-authz/rbac/#discovery-roles and system:basic-user
-    everybody = {
+    for_all_users = {
         "selfsubjectreviews.authentication.k8s.io": "create",
         "selfsubjectaccessreviews.authorization.k8s.io": "create",
         "selfsubjectrulesreviews.authorization.k8s.io": "create",
@@ -64,7 +64,7 @@ def test_the_deployed_service_account_may_read_pods_and_nothing_else(
     }
     for namespace in ("default", "kube-system"):
         found = rights("-n", namespace)
-        assert found == everybody | {"pods": "get list watch"}
+        assert found == for_all_users | {"pods": "get list watch"}
     operator = start_operator(cluster, token=token)
     assert_equal(operator, cluster.pods.pods())
 
@@ -77,9 +77,9 @@ def test_a_token_file_that_is_renewed_before_and_after_it_expires(
     def renew(seconds: float) -> None:
         token.write_text(cluster.service_account_token("default", "pod-index", seconds))
 
-    # kube-apiserver lets a token live a minute longer (the leeway of go-jose), and remembers it for ten seconds more.
+    # kube-apiserver accepts a token for a minute longer (the leeway of go-jose), and caches it for ten seconds.
     renew(-50)
-    # Idle watches are opened anew every second, so that an expired token is noticed.
+    # Idle watches restart every second, so that an expired token has an effect.
     operator = start_operator(Kubeconfig(cluster, {"tokenFile": str(token)}), WATCH_IDLE_SECONDS="1")
     assert_equal(operator, cluster.pods.pods())
     operator.wait_until_log_says("401 Unauthorized", within=60)
@@ -128,7 +128,7 @@ def test_the_files_and_variables_of_a_pod(cluster: KubernetesApiServer, token: s
     (mounted / "token").write_text(token + "\n")
     (mounted / "ca.crt").write_bytes(cluster.ca_pem)
     (mounted / "namespace").write_text("default")
-    # What a kubelet mounts, in a mount namespace that ends with the process; /run is there on every Linux.
+    # The mount of a kubelet, in a mount namespace that ends with the process; /run exists on every Linux.
     target = "/run/secrets/kubernetes.io/serviceaccount"
     script = f'mount -t tmpfs tmpfs /run && mkdir -p {target} && mount --bind {mounted} {target} && exec "$@"'
     environ = {
@@ -140,7 +140,7 @@ def test_the_files_and_variables_of_a_pod(cluster: KubernetesApiServer, token: s
         tmp_path, None, environ=environ, wrapper=("unshare", "-m", "sh", "-c", script, "sh")
     ) as operator:
         assert_equal(operator, cluster.pods.pods())
-        # The kubelet writes another token before the first expires.
+        # The kubelet replaces the token before it expires.
         renewed = cluster.service_account_token("default", "pod-index")
         (mounted / "token").write_text(renewed)
         cluster.pods.create(make_pod("new"))
@@ -149,7 +149,7 @@ def test_the_files_and_variables_of_a_pod(cluster: KubernetesApiServer, token: s
         assert operator.warnings() == []
 
 
-def test_rights_that_are_missing_are_told_as_the_server_tells_them(
+def test_missing_rights_are_logged_with_the_message_of_the_server(
     cluster: KubernetesApiServer, start_operator: StartOperator
 ) -> None:
     operator = start_operator(cluster, token=cluster.service_account_token("default", "nobody"))
@@ -160,6 +160,6 @@ def test_rights_that_are_missing_are_told_as_the_server_tells_them(
     eventually(lambda: operator.get("/ready")[0] == 503)
 
 
-def test_the_manifest_of_the_rights_names_what_the_documentation_names() -> None:
+def test_the_manifest_has_the_documented_objects() -> None:
     documents = list(yaml.safe_load_all(RBAC.read_text()))
     assert [document["kind"] for document in documents] == ["ServiceAccount", "ClusterRole", "ClusterRoleBinding"]

@@ -1,4 +1,4 @@
-"""What ``kubectl apply -k`` makes of the manifests on a real kube-apiserver, and what they let pod-index do."""
+"""The manifests, applied with ``kubectl apply -k`` to a real kube-apiserver, and the rights that they grant."""
 
 import json
 from collections.abc import Iterable
@@ -37,7 +37,7 @@ AUTOSCALED = [
 ]
 
 Question = tuple[str, str]
-"""A verb and a resource: may it?"""
+"""A verb and a resource: is it allowed?"""
 
 READ_PODS = {("get", "pods"), ("list", "pods"), ("watch", "pods")}
 REFUSED = {
@@ -54,24 +54,24 @@ REFUSED = {
 
 
 def kinds(components: Iterable[str]) -> set[str]:
-    """What the base and these components consist of."""
+    """The kinds of the base with these components."""
     found = BASE.union(*(ADDED[name] for name in components))
     return found - CLUSTER_SCOPED if "single-namespace" in components else found
 
 
 def granted(cluster: KubernetesApiServer, namespace: str, scope: str = "") -> set[Question]:
-    """What the service account of a namespace may do in the namespace `scope`; in all of them without it.
+    """The rights of the service account of a namespace, in the namespace ``scope`` or, without it, in all of them.
 
-    As `kubectl auth can-i --as`, which takes one question a call, and ends with 1 for a no as for an error.
+    ``kubectl auth can-i --as`` answers one question for each call, and has exit code 1 for "no" and for errors.
     """
     questions = sorted(READ_PODS | REFUSED)
     reviews = []
     for verb, path in questions:
         qualified, _, subresource = path.partition("/")
         resource, _, group = qualified.partition(".")
-        asked = {"verb": verb, "group": group, "resource": resource, "subresource": subresource, "namespace": scope}
+        access = {"verb": verb, "group": group, "resource": resource, "subresource": subresource, "namespace": scope}
         review = {"apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectAccessReview"}
-        reviews.append(json.dumps(review | {"spec": {"resourceAttributes": asked}}))
+        reviews.append(json.dumps(review | {"spec": {"resourceAttributes": access}}))
     answers = cluster.kubectl(
         *("create", f"--as=system:serviceaccount:{namespace}:pod-index", "--validate=false", "-f", "-"),
         *("-o", r'jsonpath={.status.allowed}{"\n"}'),
@@ -81,7 +81,7 @@ def granted(cluster: KubernetesApiServer, namespace: str, scope: str = "") -> se
     return {question for question, answer in zip(questions, answers, strict=True) if answer == "true"}
 
 
-# ---- what kustomize builds
+# ---- the output of kustomize
 
 
 @pytest.mark.parametrize("components", COMBINATIONS, ids="+".join)
@@ -100,15 +100,15 @@ def test_every_combination_is_valid_and_in_one_namespace(
             assert subject["namespace"] == (namespace or "default"), item["kind"]
 
 
-# ---- what the API server takes
+# ---- on the API server
 
 
 @pytest.mark.parametrize("components", COMBINATIONS, ids="+".join)
-def test_the_server_takes_every_combination(kustomize: Kustomize, components: tuple[str, ...]) -> None:
+def test_the_server_accepts_every_combination(kustomize: Kustomize, components: tuple[str, ...]) -> None:
     deployed = kustomize(*components)
-    taken = deployed.apply("--dry-run=server", "-o", "name")
-    assert sorted(taken) == sorted(set(taken))
-    assert {name.partition("/")[0].partition(".")[0] for name in taken} == {kind.lower() for kind in kinds(components)}
+    names = deployed.apply("--dry-run=server", "-o", "name")
+    assert sorted(names) == sorted(set(names))
+    assert {name.partition("/")[0].partition(".")[0] for name in names} == {kind.lower() for kind in kinds(components)}
     assert deployed.existing() == []
 
 
@@ -121,7 +121,9 @@ def test_the_files_can_be_applied_one_by_one(cluster: KubernetesApiServer, kusto
 
 
 @pytest.mark.parametrize("components", [(), tuple(COMPONENTS)], ids="+".join)
-def test_it_stays_as_it_was_applied_until_it_is_all_deleted(kustomize: Kustomize, components: tuple[str, ...]) -> None:
+def test_nothing_differs_after_apply_and_nothing_is_left_after_delete(
+    kustomize: Kustomize, components: tuple[str, ...]
+) -> None:
     deployed = kustomize(*components, namespace="team-a")
     assert {line.rpartition(" ")[2] for line in deployed.apply()} == {"created"}
     assert deployed.difference() == ""
@@ -131,10 +133,10 @@ def test_it_stays_as_it_was_applied_until_it_is_all_deleted(kustomize: Kustomize
 
 
 @pytest.mark.parametrize("components", COMBINATIONS, ids="+".join)
-def test_its_pods_are_let_in_where_only_restricted_ones_are(
+def test_the_pods_meet_the_restricted_pod_security_standard(
     cluster: KubernetesApiServer, kustomize: Kustomize, components: tuple[str, ...]
 ) -> None:
-    """The strictest of https://kubernetes.io/docs/concepts/security/pod-security-standards/."""
+    """https://kubernetes.io/docs/concepts/security/pod-security-standards/."""
     deployed = kustomize(*components, namespace="restricted")
     cluster.kubectl("label", "namespace", "restricted", "pod-security.kubernetes.io/enforce=restricted", "--overwrite")
     (deployment,) = (item for item in deployed.build() if item["kind"] == "Deployment")
@@ -150,11 +152,11 @@ def test_its_pods_are_let_in_where_only_restricted_ones_are(
         create()
 
 
-# ---- how many pods there are
+# ---- replicas
 
 
 @pytest.mark.parametrize(("components", "replicas"), [((), 1), (("high-availability",), 2)])
-def test_there_are_two_pods_with_high_availability_else_one(
+def test_there_are_two_replicas_with_high_availability_else_one(
     kustomize: Kustomize, components: tuple[str, ...], replicas: int
 ) -> None:
     deployed = kustomize(*components)
@@ -163,7 +165,7 @@ def test_there_are_two_pods_with_high_availability_else_one(
 
 
 @pytest.mark.parametrize("components", [(), *AUTOSCALED], ids="+".join)
-def test_what_has_been_scaled_stays_so_when_it_is_applied_again(
+def test_apply_does_not_change_the_replicas_of_a_scaled_deployment(
     cluster: KubernetesApiServer, kustomize: Kustomize, components: tuple[str, ...]
 ) -> None:
     deployed = kustomize(*components)
@@ -173,11 +175,11 @@ def test_what_has_been_scaled_stays_so_when_it_is_applied_again(
     assert deployed.deployment()["spec"]["replicas"] == 4
 
 
-# ---- what it may do
+# ---- rights
 
 
 @pytest.mark.parametrize("namespace", ["", "team-a"])
-def test_it_may_read_the_pods_of_all_namespaces_and_nothing_else(
+def test_the_service_account_can_only_read_pods_in_all_namespaces(
     cluster: KubernetesApiServer, kustomize: Kustomize, namespace: str
 ) -> None:
     deployed = kustomize(namespace=namespace)
@@ -187,7 +189,7 @@ def test_it_may_read_the_pods_of_all_namespaces_and_nothing_else(
     assert granted(cluster, "somewhere-else") == set()
 
 
-def test_with_single_namespace_it_may_read_and_knows_the_pods_of_its_own_only(
+def test_with_single_namespace_it_can_only_read_the_pods_of_its_own(
     cluster: KubernetesApiServer, kustomize: Kustomize, start_operator: StartOperator
 ) -> None:
     deployed = kustomize("single-namespace", namespace="team-a")

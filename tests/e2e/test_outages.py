@@ -1,4 +1,4 @@
-"""What only a real kube-apiserver with its etcd can do to the operator."""
+"""Outages that only a real kube-apiserver with its etcd has."""
 
 import time
 from http.client import HTTPException
@@ -16,7 +16,7 @@ def create_some(server: KubernetesApiServer, number: int = 20) -> None:
 
 
 def change_some(server: KubernetesApiServer) -> None:
-    """A pod is gone, one is another under the same name, one is new."""
+    """Delete a pod, recreate another under its name, and create a new one."""
     server.pods.delete("default", "web-0")
     server.pods.delete("default", "web-1")
     server.pods.create(make_pod("web-1"))
@@ -24,7 +24,7 @@ def change_some(server: KubernetesApiServer) -> None:
 
 
 def takes_writes(server: KubernetesApiServer) -> bool:
-    """Whether kube-apiserver has found etcd again."""
+    """Whether kube-apiserver is connected to etcd again."""
     try:
         server.pods.create(make_pod("probe"))
     except AlreadyExists:
@@ -43,7 +43,7 @@ def test_pods_deleted_in_a_gap_that_etcd_has_compacted_are_gone(
     network.cut()
     change_some(breakable)
     breakable.compact()
-    # The watch cache of kube-apiserver remembers what etcd has forgotten, until it begins anew.
+    # The watch cache of kube-apiserver still has what etcd has compacted, until a restart.
     breakable.stop()
     breakable.start()
     network.accept()
@@ -51,7 +51,7 @@ def test_pods_deleted_in_a_gap_that_etcd_has_compacted_are_gone(
     assert "410" in operator.log
 
 
-def test_a_kube_apiserver_that_is_killed_and_back_after_a_while(
+def test_a_kube_apiserver_that_is_killed_and_starts_again_later(
     breakable: KubernetesApiServer, network: TcpProxy, operator: OperatorProcess
 ) -> None:
     create_some(breakable)
@@ -70,7 +70,7 @@ def test_a_kube_apiserver_that_is_killed_and_back_after_a_while(
     assert_equal(operator, breakable.pods.pods())
 
 
-def test_an_etcd_that_is_killed_and_back(breakable: KubernetesApiServer, operator: OperatorProcess) -> None:
+def test_an_etcd_that_is_killed_and_starts_again(breakable: KubernetesApiServer, operator: OperatorProcess) -> None:
     create_some(breakable)
     before = breakable.pods.pods()
     assert_equal(operator, before)
@@ -84,7 +84,7 @@ def test_an_etcd_that_is_killed_and_back(breakable: KubernetesApiServer, operato
     assert_equal(operator, breakable.pods.pods())
 
 
-def test_a_kube_apiserver_that_ends_in_order_and_is_replaced(
+def test_a_kube_apiserver_that_shuts_down_gracefully_and_is_replaced(
     breakable: KubernetesApiServer, operator: OperatorProcess
 ) -> None:
     create_some(breakable)

@@ -1,4 +1,4 @@
-"""Ten thousand pods of realistic size, and two hundred changes a second."""
+"""Ten thousand pods of realistic size, and two hundred changes each second."""
 
 import json
 import random
@@ -20,13 +20,13 @@ WRITERS = 8
 
 
 def churn(server: KubernetesApiServer) -> int:
-    """Change pods at random for a while: mostly their state, sometimes one is replaced; return how many."""
+    """Change random pods for a while, and replace one in ten; return the number of changes."""
     names = [(pod["metadata"]["namespace"], pod["metadata"]["name"]) for pod in server.pods.pods().values()]
     begin = time.monotonic()
 
     def change(number: int) -> None:
         time.sleep(max(0.0, begin + number / CHANGES_A_SECOND - time.monotonic()))
-        # Every writer has pods of its own, as two that write the same one would have to try again.
+        # Every writer has pods of its own, since two writers of one pod would conflict.
         namespace, name = names[random.randrange(number % WRITERS, len(names), WRITERS)]
         if number % 10 == 0:
             server.pods.delete(namespace, name)
@@ -67,7 +67,7 @@ def test_ten_thousand_pods_are_synced_and_followed_through_a_churn(
     assert_equal(operator, pods, within=60)
     assert {uid: operator.lookup(uid) for uid in pods} == {uid: expected_record(pod) for uid, pod in pods.items()}
     assert operator.warnings() == []
-    print(  # noqa: T201 - the figures of the run, shown by pytest -rP
+    print(  # noqa: T201 - pytest -rP shows the figures
         f"\n{PODS} pods: ready {synced:.1f} s after the process's start, peak RSS {peak / 2**20:.0f} MiB;"
         f" {changes} changes in {lasted:.1f} s; RSS after them {operator.resident_bytes / 2**20:.0f} MiB"
     )
