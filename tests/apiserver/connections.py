@@ -57,11 +57,7 @@ class ListeningSocket(socket.socket):
         super().__init__(fileno=bound_socket(host, port).detach())
         self._connections = connections
         self.refuses = False
-        try:
-            self.listen()
-        except OSError:
-            self.close()
-            raise
+        self.listen()
 
     def accept(self) -> tuple[socket.socket, Any]:
         """Accept a connection; close it at once if ``refuses`` is set."""

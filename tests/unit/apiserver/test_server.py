@@ -8,6 +8,7 @@ import httpx
 import pytest
 
 from tests.apiserver import ApiServer, Fault, make_pod
+from tests.apiserver.connections import Connections, ListeningSocket
 from tests.support.operator_process import free_port
 from tests.support.polling import eventually
 from tests.unit.apiserver.conftest import Connect
@@ -47,6 +48,15 @@ def test_a_stop_closes_every_connection(server: ApiServer, connect: Connect) -> 
         with stalled:
             assert stalled.recv(1) == b""
     assert server.open_watches == 0
+
+
+def test_a_connection_during_a_stop_is_closed_at_once() -> None:
+    with ListeningSocket("127.0.0.1", 0, Connections()) as listening:
+        listening.refuses = True
+        with socket.create_connection(listening.getsockname()) as client:
+            with pytest.raises(ConnectionAbortedError):
+                listening.accept()
+            assert client.recv(1) == b""
 
 
 def test_a_server_can_have_a_fixed_port() -> None:
