@@ -1,9 +1,4 @@
-"""Pods as the Kubernetes API sends them, cut down to what pod-index serves, and the record that it answers.
-
-msgspec decodes only the fields that a Struct names and skips the rest without allocating it, so a pod of
-10 KB of JSON costs a few hundred bytes. ``strict=False`` lets it read resourceVersions, which are strings on
-the wire, as the integers that they are: https://kubernetes.io/docs/reference/using-api/api-concepts/#resource-versions
-"""
+"""Pods, cut down to the fields that pod-index reads, and the record that answers a lookup."""
 
 import msgspec
 from msgspec import UNSET, Struct, UnsetType, field
@@ -41,7 +36,7 @@ class TerminatedState(Struct, gc=False):
 
 
 class ContainerState(Struct, gc=False):
-    """``lastState`` of a container: how its last restart came about."""
+    """``lastState`` of a container: how its previous run ended."""
 
     terminated: TerminatedState | None = None
 
@@ -66,118 +61,15 @@ class PodStatus(Struct, rename="camel", gc=False, frozen=True):
 
 
 class Pod(Struct, gc=False):
-    """A core/v1 Pod: what is read of it."""
+    """A core/v1 Pod."""
 
     metadata: PodMetadata
     spec: PodSpec = PodSpec()
     status: PodStatus = PodStatus()
 
 
-class ListMetadata(Struct, rename={"continue_token": "continue", "resource_version": "resourceVersion"}):
-    """``metadata`` of a list: the version that all its pages show, and the token of the next page."""
-
-    resource_version: int
-    continue_token: str | None = None
-
-
-class PodList(Struct):
-    """One page of a list of pods."""
-
-    metadata: ListMetadata
-    items: list[Pod] | None = None
-
-
-class Status(Struct):
-    """What the API server says when it fails: the body of an error response and of a watch's ERROR event."""
-
-    code: int = 0
-    reason: str | None = None
-    message: str | None = None
-
-
-class Added(Struct, tag_field="type", tag="ADDED", gc=False):
-    """A watch event: the pod exists since its resourceVersion (or is part of the initial state)."""
-
-    object: Pod
-
-
-class Modified(Struct, tag_field="type", tag="MODIFIED", gc=False):
-    """A watch event: the pod changed."""
-
-    object: Pod
-
-
-class Deleted(Struct, tag_field="type", tag="DELETED", gc=False):
-    """A watch event: the pod is gone; its resourceVersion is that of the deletion."""
-
-    object: Pod
-
-
-class BookmarkMetadata(Struct, rename="camel"):
-    """``metadata`` of a bookmark."""
-
-    resource_version: int
-    annotations: dict[str, str] | None = None
-
-
-class BookmarkObject(Struct):
-    """The object of a bookmark, which has nothing but a resourceVersion."""
-
-    metadata: BookmarkMetadata
-
-
-class Bookmark(Struct, tag_field="type", tag="BOOKMARK"):
-    """A watch event: all changes up to the resourceVersion have been sent."""
-
-    object: BookmarkObject
-
-    @property
-    def ends_initial_events(self) -> bool:
-        """Whether this bookmark ends the initial state of a streaming list.
-
-        https://kubernetes.io/docs/reference/using-api/api-concepts/#streaming-lists
-        """
-        return (self.object.metadata.annotations or {}).get("k8s.io/initial-events-end") == "true"
-
-
-class Error(Struct, tag_field="type", tag="ERROR"):
-    """A watch event: the watch has failed."""
-
-    object: Status
-
-
-WatchEvent = Added | Modified | Deleted | Bookmark
-"""What a watch says; an ERROR ends it instead."""
-
-_list_decoder = msgspec.json.Decoder(PodList, strict=False)
-_event_decoder: msgspec.json.Decoder[WatchEvent | Error] = msgspec.json.Decoder(WatchEvent | Error, strict=False)
-_status_decoder = msgspec.json.Decoder(Status)
-
-
-NOT_JSON = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
-"""What decoding raises for anything but the right JSON: other JSON, other bytes, JSON nested without end."""
-
-
-def decode_list(body: bytes | bytearray | memoryview) -> PodList:
-    """Decode one page of a list of pods; raise one of NOT_JSON if it is not one."""
-    return _list_decoder.decode(body)
-
-
-def decode_events(lines: bytes | memoryview) -> list[WatchEvent | Error]:
-    """Decode lines of a watch, all in one call; raise one of NOT_JSON if one is not a watch event of pods."""
-    return _event_decoder.decode_lines(lines)
-
-
-def decode_status(body: bytes) -> Status:
-    """Decode the body of an error response; anything else than a Status gives an empty one."""
-    try:
-        return _status_decoder.decode(body)
-    except NOT_JSON:
-        return Status()
-
-
 class PodRecord(Struct, rename="camel"):
-    """The answer to a lookup; its fields are in the order of the contract."""
+    """The response to a lookup; its fields are in the order of the API's contract."""
 
     uid: str
     name: str
@@ -194,7 +86,7 @@ _record_encoder = msgspec.json.Encoder()
 
 
 def encode_record(pod: Pod) -> bytes:
-    """Encode the answer to a lookup of ``pod``: strings are "" when unset, empty maps are left out."""
+    """Encode the response to a lookup of ``pod``: unset strings are ""; empty maps are omitted."""
     metadata = pod.metadata
     return _record_encoder.encode(
         PodRecord(

@@ -24,7 +24,8 @@ from pod_index.api.app import create_app
 from pod_index.api.authentication import Authenticator
 from pod_index.api.endpoints import POD_PATH, PodEndpoint
 from pod_index.api.responses import respond
-from pod_index.pods import Pod, decode_list
+from pod_index.informer.json_wire import decode_list
+from pod_index.pods import Pod
 from pod_index.server.server import Server
 from pod_index.settings import Settings
 from pod_index.stats import Stats

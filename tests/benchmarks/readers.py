@@ -17,7 +17,7 @@ import socket
 import time
 import urllib.parse
 
-from pod_index.pods import Added, Bookmark, Deleted, Modified, decode_events, decode_list
+from pod_index.informer.json_wire import Added, Bookmark, Deleted, Modified, decode_events, decode_list, read_frames
 
 FIRST_PAGE_SIZE, PAGE_SIZE = 50, 500
 """The sizes of the operator's pages, for pods of 10 KB."""
@@ -125,8 +125,6 @@ async def read_aiohttp(port: int, streaming: bool, follow: bool, *, login: bool)
     # Here, as the other reader starts without them.
     import aiohttp
 
-    from pod_index.informer.listwatch import read_lines
-
     server, headers = f"http://127.0.0.1:{port}", {"Accept": "application/json", "Accept-Encoding": "identity"}
     connector: aiohttp.TCPConnector | None = None
     if login:
@@ -142,7 +140,7 @@ async def read_aiohttp(port: int, streaming: bool, follow: bool, *, login: bool)
     async with aiohttp.ClientSession(server, headers=headers, timeout=timeout, connector=connector) as session:
         if streaming:
             async with session.get(STREAMING) as response:
-                async for lines in read_lines(response.content):
+                async for lines in read_frames(response.content):
                     tally.lines(lines)
                     if tally.listed and not follow:
                         return

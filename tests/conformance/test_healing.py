@@ -98,7 +98,7 @@ def test_pods_that_went_in_a_gap_without_a_history_are_gone_after_the_relist(
     assert_equal(operator, after)
     for uid in before.keys() - after.keys():
         assert operator.lookup(uid) is None
-    assert "Listing the pods anew: the API server has forgotten the version to watch from (410" in operator.log
+    assert "Relisting the pods: the API server no longer has the resourceVersion to watch from (410" in operator.log
 
 
 def test_a_token_that_is_revoked_is_replaced_by_the_one_in_the_kubeconfig(

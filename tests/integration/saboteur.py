@@ -1,4 +1,4 @@
-"""A second file for ``kopf run``, which breaks from inside what no API server can break from outside."""
+"""A second file for ``kopf run``: causes failures inside the operator that no API server can cause."""
 
 import asyncio
 import logging
@@ -16,30 +16,30 @@ if os.environ["SABOTAGE"] == "warning":
 
 @kopf.on.startup(id="sabotage")
 async def sabotage(memo: kopf.Memo, **_: Any) -> None:
-    """Do what SABOTAGE says: fail once on a pod named "sabotaged", end the HTTP server, or warn."""
+    """Act on SABOTAGE: fail once on a pod named "sabotaged", end the HTTP server, or log warnings."""
     match os.environ["SABOTAGE"]:
         case "index":
-            memo.index.update = _fail_once(memo.index.update)
+            memo.service.index.update = _fail_once(memo.service.index.update)
         case "server":
-            asyncio.get_running_loop().call_later(0.5, _end, memo.server)
+            asyncio.get_running_loop().call_later(0.5, _end, memo.service.server)
         case "warning":
             warnings.warn("sabotage", stacklevel=1)
             logging.getLogger("aiohttp.client").warning("sabotage of aiohttp")
             logging.getLogger("uvicorn.error").error("sabotage of uvicorn")
 
 
-def _fail_once(apply: Any) -> Any:
+def _fail_once(update: Any) -> Any:
     failed = False
 
-    def apply_or_fail(change: Delta) -> None:
+    def update_or_fail(delta: Delta) -> None:
         nonlocal failed
-        if change.pod.metadata.name == "sabotaged" and not failed:
+        if delta.pod.metadata.name == "sabotaged" and not failed:
             failed = True
             raise RuntimeError("sabotage")
-        apply(change)
+        update(delta)
 
-    return apply_or_fail
+    return update_or_fail
 
 
 def _end(server: Any) -> None:
-    server._server.should_exit = True  # as if uvicorn had ended by itself
+    server._server.should_exit = True  # as if uvicorn ended by itself

@@ -135,7 +135,7 @@ def test_a_server_that_is_no_kubernetes_api(server: ApiServer, start_operator: S
     server.faults.add(Fault(status=404, body=b"<html>not here</html>"))
     operator = start_operator(server, RETRY_MAX_SECONDS="2")
     assert_retried_with_growing_pauses(server, operator)
-    assert_clear(operator, "is it a Kubernetes API?")
+    assert_clear(operator, "check that it is a Kubernetes API server")
 
 
 def test_a_server_that_redirects_is_not_followed(server: ApiServer, start_operator: StartOperator) -> None:
@@ -143,7 +143,7 @@ def test_a_server_that_redirects_is_not_followed(server: ApiServer, start_operat
     server.faults.add(Fault(status=307))
     operator = start_operator(server)
     operator.wait_until_log_says("307")
-    assert_clear(operator, "is it a Kubernetes API?")
+    assert_clear(operator, "check that it is a Kubernetes API server")
 
 
 def test_a_long_outage_does_not_fill_the_log(tmp_path: Path) -> None:

@@ -98,7 +98,7 @@ def test_garbage_leads_to_a_new_listing(line: bytes, server: ApiServer, operator
     server.pods.delete("default", "web-0")
     server.pods.create(make_pod("new"))
     assert_equal(operator, server.pods.pods())
-    assert "Listing the pods anew" in operator.log
+    assert "Relisting the pods" in operator.log
 
 
 def test_garbage_instead_of_a_listing_is_asked_for_again(start_operator: StartOperator) -> None:

@@ -67,7 +67,7 @@ def listing(*pods: Pod, at: int = 1_000) -> ListPage:
 
 def change(pod: Pod) -> Delta:
     """A watch event of all namespaces."""
-    return Delta("", pod)
+    return Delta(type="MODIFIED", scope="", pod=pod)
 
 
 def synced_index(*pods: Pod, **options: Any) -> PodIndex:

@@ -1,4 +1,4 @@
-"""Pauses between attempts: exponential, with jitter, up to a limit."""
+"""Exponential backoff with jitter."""
 
 import random
 
@@ -9,22 +9,22 @@ FIRST_SECONDS = 0.5
 class Backoff:
     """The pauses of one retry loop, in seconds.
 
-    They double from half a second up to ``limit``. Each is shortened at random by up to a half, so that many
-    clients of an API server that comes back do not all call it at the same moment.
+    They double from half a second up to ``limit``. Jitter shortens each by up to a half, so that the clients of
+    an API server that restarts do not all call it at the same moment.
     """
 
     def __init__(self, limit: float) -> None:
         self._limit = limit
         self.attempts = 0
-        """How many pauses there were since the last success."""
+        """The number of pauses since the last success."""
 
     def next_pause(self) -> float:
-        """Count a failed attempt and return how long to pause before the next."""
-        # The exponent is bounded because 2.0 ** 1024 overflows, and an outage can be that long.
+        """Count a failed attempt and return the pause before the next one."""
+        # 2.0 ** 1024 overflows, and a long outage has that many attempts.
         pause = min(self._limit, FIRST_SECONDS * 2.0 ** min(self.attempts, 30))
         self.attempts += 1
         return pause * random.uniform(0.5, 1.0)  # noqa: S311 - jitter, not a secret
 
     def reset(self) -> None:
-        """Note a success: the next pause is a first one."""
+        """Note a success: the next pause is the first again."""
         self.attempts = 0

@@ -1,4 +1,4 @@
-"""GET requests to the API server: logged in, timed out, and with every failure told in one line."""
+"""Authenticated GET requests to the API server. Each failure is an ``ApiError`` with one line for the log."""
 
 import asyncio
 import contextlib
@@ -7,76 +7,28 @@ import email.utils
 import os
 import ssl
 from collections.abc import AsyncIterator, Callable, Mapping
-from typing import ClassVar
 
 import aiohttp
 
 from pod_index.informer.client_sockets import open_socket
 from pod_index.informer.credentials import Credentials, CredentialsError
-from pod_index.pods import decode_status
+from pod_index.informer.errors import ApiError, Expired, IdleTimeout, Rejected, Unauthorized, Unreachable
+from pod_index.informer.json_wire import MEDIA_TYPE, decode_status
 
 CONNECT_SECONDS = 10.0
-"""How long connecting may take, TLS included."""
+"""The timeout for connecting, TLS included."""
 
 RETRY_AFTER_LIMIT = 300.0
-"""The longest Retry-After that is obeyed, in seconds: nobody shall be able to send the feed to sleep for ever."""
+"""The maximum Retry-After, in seconds; longer ones are cut, so that no proxy can stop the informer for hours."""
 
 ERROR_BODY_LIMIT = 64 * 1024
-"""How much of an error's body is read, in bytes."""
-
-
-class ApiError(Exception):
-    """A request failed; the message is one line that says what failed, where, and what to do."""
-
-    reason: ClassVar[str] = "other"
-    """What the metrics call it: one of ``stats.API_FAILURES``."""
-
-    def __init__(self, message: str, *, retry_after: float = 0.0) -> None:
-        super().__init__(message)
-        self.retry_after = retry_after
-        """How many seconds the server asked to wait before the next attempt."""
-
-
-class Unreachable(ApiError):
-    """There was no answer, or it broke off: the server may be down or another one when it is back."""
-
-    reason = "unreachable"
-
-
-class Silent(Unreachable):
-    """The server accepted the request and then sent nothing for too long."""
-
-    reason = "silent"
-
-
-class Unauthorized(ApiError):
-    """The server refused the credentials (401)."""
-
-    reason = "unauthorized"
-
-
-class Expired(ApiError):
-    """The server no longer has the resourceVersion or the continue token that was asked for (410)."""
-
-    reason = "expired"
-
-
-class Rejected(ApiError):
-    """The server refused the request as such (400 or 422): an older one knows no streaming lists."""
-
-    reason = "rejected"
-
-
-class Untrusted(ApiError):
-    """What came cannot be what happened: garbage, or a history that began anew."""
-
-    reason = "untrusted"
+"""The bytes of an error response's body that are read."""
 
 
 class ApiClient:
-    """A client of one API server, which it only ever reads.
+    """A read-only client of one API server.
 
-    ``load`` reads the credentials; it is called in a thread, at every login.
+    ``load`` reads the credentials; it runs in a thread at each login.
     """
 
     def __init__(self, load: Callable[[], Credentials], *, user_agent: str) -> None:
@@ -87,27 +39,27 @@ class ApiClient:
         self._login = asyncio.Lock()
 
     async def login(self) -> None:
-        """Read the credentials (anew); raise CredentialsError if there are none.
+        """Read the credentials; raise CredentialsError if none are usable.
 
-        Streams that are open go on: the API server checks credentials when a request starts.
+        Open streams continue: the API server checks credentials when a request starts.
         """
         self._credentials = await asyncio.to_thread(self._load)
         if self._session is None:
             self._session = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(limit=0, socket_factory=open_socket),
-                trust_env=True,  # HTTPS_PROXY and NO_PROXY, as kubectl does
+                trust_env=True,  # HTTPS_PROXY and NO_PROXY, as in kubectl
                 headers={
-                    "Accept": "application/json",
-                    # Inflating costs more CPU on both sides than a cluster's network costs time.
+                    "Accept": MEDIA_TYPE,
+                    # Compression costs both sides more CPU time than it saves in a cluster's network.
                     "Accept-Encoding": "identity",
                     "User-Agent": self._user_agent,
                 },
             )
 
     async def renew_login(self, refused: Credentials | None) -> None:
-        """Log in again unless that has happened since ``refused`` were in use.
+        """Log in again, unless another stream already replaced the ``refused`` credentials.
 
-        Raise ApiError if there are no credentials now: they may be back at the next attempt.
+        Raise ApiError if no credentials are usable now; the next attempt may find some.
         """
         async with self._login:
             if self._credentials is refused:
@@ -132,12 +84,12 @@ class ApiClient:
     ) -> AsyncIterator[aiohttp.ClientResponse]:
         """Send a GET request and yield the response, whose status is 200.
 
-        ``idle_seconds`` is how long the server may send nothing. Raises ApiError for everything that goes
-        wrong, while the body is read too.
+        ``idle_seconds`` is the maximum time between two reads. Raise ApiError for every failure, those while
+        reading the body included.
         """
         credentials, session = self._credentials, self._session
         if credentials is None or session is None:
-            raise RuntimeError("login() comes before get()")
+            raise RuntimeError("get() requires login()")
         server = credentials.server
         try:
             async with session.get(
@@ -151,7 +103,7 @@ class ApiClient:
                 timeout=aiohttp.ClientTimeout(total=None, connect=CONNECT_SECONDS, sock_read=idle_seconds),
             ) as response:
                 if response.status != 200:
-                    raise await _refusal(response, server)
+                    raise await _error_of(response, server)
                 yield response
         except (aiohttp.ClientConnectorCertificateError, aiohttp.ServerFingerprintMismatch) as error:
             raise Unreachable(
@@ -163,43 +115,43 @@ class ApiClient:
                 f"cannot connect to {server} ({_reason(error)}); check its address and that it is up"
             ) from error
         except TimeoutError as error:
-            raise Silent(f"{server} has sent nothing for {idle_seconds:g} s; check that it is up") from error
+            raise IdleTimeout(f"{server} has sent nothing for {idle_seconds:g} s; check that it is up") from error
         except aiohttp.InvalidURL as error:
             raise ApiError(f"{server} is not a usable server URL; check the kubeconfig") from error
         except (aiohttp.ClientError, OSError) as error:
-            raise Unreachable(f"the connection to {server} broke off ({_reason(error)})") from error
+            raise Unreachable(f"the connection to {server} was lost ({_reason(error)})") from error
 
 
-async def _refusal(response: aiohttp.ClientResponse, server: str) -> ApiError:
+async def _error_of(response: aiohttp.ClientResponse, server: str) -> ApiError:
     status = decode_status(await response.content.read(ERROR_BODY_LIMIT))
-    said = f"{response.status} {response.reason or ''}".strip()
+    failure = f"{response.status} {response.reason or ''}".strip()
     if status.message:
-        said += ": " + " ".join(status.message.split())[:500]
+        failure += ": " + " ".join(status.message.split())[:500]
     retry_after = _retry_after(response.headers.get("Retry-After", ""))
     match response.status:
         case 401:
-            return Unauthorized(
-                f"{server} refuses the credentials ({said}); check the token or certificate that they hold"
-            )
+            return Unauthorized(f"{server} refuses the credentials ({failure}); check the token or client certificate")
         case 403:
             return ApiError(
-                f"{server} forbids reading pods ({said});"
+                f"{server} forbids reading pods ({failure});"
                 " grant get, list and watch on pods, for example as manifests/rbac.yaml does"
             )
         case 410:
-            return Expired(f"{server} has forgotten that version ({said})")
+            return Expired(f"{server} no longer has the requested version ({failure})")
         case 400 | 422:
-            return Rejected(f"{server} rejects the request ({said})")
+            return Rejected(f"{server} rejects the request ({failure})")
         case 429:
-            return ApiError(f"{server} asks to slow down ({said})", retry_after=retry_after)
+            return ApiError(f"{server} asks to slow down ({failure})", retry_after=retry_after)
         case code if code >= 500:
-            return Unreachable(f"{server} fails ({said}); it may be starting or overloaded", retry_after=retry_after)
+            return Unreachable(f"{server} fails ({failure}); it may be starting or overloaded", retry_after=retry_after)
         case _:
-            return ApiError(f"{server} gives an answer that makes no sense ({said}); is it a Kubernetes API?")
+            return ApiError(
+                f"{server} sent an unexpected response ({failure}); check that it is a Kubernetes API server"
+            )
 
 
 def _retry_after(value: str) -> float:
-    """Read a Retry-After header, in seconds or as a date: RFC 9110, section 10.2.3."""
+    """Parse a Retry-After header, which has seconds or a date: RFC 9110, section 10.2.3."""
     if value.isascii() and value.isdigit():
         return min(float(value), RETRY_AFTER_LIMIT)
     try:
@@ -211,7 +163,7 @@ def _retry_after(value: str) -> float:
 
 
 def _reason(error: Exception) -> str:
-    """Name the cause of an aiohttp error as the operating system or OpenSSL does, without aiohttp's wrapping."""
+    """Return the cause of an aiohttp error in the words of the operating system or OpenSSL."""
     cause: BaseException = error
     if isinstance(error, aiohttp.ClientConnectorCertificateError):
         cause = error.certificate_error

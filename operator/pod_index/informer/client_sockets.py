@@ -1,7 +1,7 @@
-"""Sockets that close no descriptor but their own.
+"""Sockets that only close their own file descriptor.
 
-uvloop closes the descriptor of a socket whose TLS handshake fails, and does not tell the socket, which closes it
-again when it is garbage: by then the number may belong to a client's connection, or to the port that we listen on.
+When a TLS handshake fails, uvloop closes the descriptor without the socket object, which then closes the same number
+again when it is collected. By then the number may belong to a client's connection or to the listening port.
 https://github.com/MagicStack/uvloop/issues/738
 """
 
@@ -13,7 +13,7 @@ from aiohttp import AddrInfoType
 
 
 class OwnSocket(socket.socket):
-    """A socket that notices when its descriptor has become somebody else's."""
+    """A socket that notices when its descriptor's number was reused."""
 
     _inode = -1
 
@@ -22,7 +22,7 @@ class OwnSocket(socket.socket):
         self._inode = os.fstat(self.fileno()).st_ino
 
     def close(self) -> None:
-        """Close the descriptor if it is still this socket's, else forget it."""
+        """Close the descriptor if it still belongs to this socket; otherwise only detach it."""
         if self.fileno() == -1:
             return
         if not self._owns_descriptor():
@@ -33,19 +33,19 @@ class OwnSocket(socket.socket):
         self.close()
 
     def _owns_descriptor(self) -> bool:
-        # Every socket has an inode of its own, which its descriptor's number outlives: inode(7), proc(5) on fd.
+        # Each socket has its own inode; descriptor numbers are reused: inode(7), and proc(5) on fd.
         with contextlib.suppress(OSError):
             return os.fstat(self.fileno()).st_ino == self._inode
         return False
 
 
 KEEPALIVE = {"TCP_KEEPIDLE": 15, "TCP_KEEPINTVL": 5, "TCP_KEEPCNT": 3}
-"""Seconds, seconds and probes of tcp(7): a peer that is gone without a word is noticed after half a minute, long
-before a watch is silent for too long. Not every system has all three."""
+"""Seconds, seconds and probes of tcp(7): a peer that vanished is noticed after half a minute, long before the idle
+timeout of a watch. Not every system has all three."""
 
 
 def open_socket(address: AddrInfoType) -> socket.socket:
-    """Make a socket for an address, as aiohttp's connectors ask for it."""
+    """Make a socket for an address: the ``socket_factory`` of aiohttp's connector."""
     family, kind, protocol, *_ = address
     sock = OwnSocket(family, kind, protocol)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)

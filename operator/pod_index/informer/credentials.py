@@ -1,7 +1,6 @@
-"""Where the API server is and how to log in to it: in the cluster first, then by kubeconfig.
+"""The address of the API server and the credentials for it: from the cluster first, then from the kubeconfig.
 
-The official Kubernetes client does the reading, exec plugins included; what it finds is turned into what an
-aiohttp request takes.
+The official Kubernetes client reads them, exec plugins included; this module converts them for aiohttp.
 """
 
 import dataclasses
@@ -13,34 +12,34 @@ from kubernetes.client import Configuration
 
 
 class CredentialsError(Exception):
-    """There is no usable configuration to log in with; the message is one line that says what to do."""
+    """No usable credentials were found; the message is one line that says what to do."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Credentials:
-    """One way to reach and log in to an API server."""
+    """The address of an API server, and what authenticates both sides."""
 
     server: str
-    """The base URL, without a slash at its end."""
+    """The base URL, without a trailing slash."""
     authorization: str | None
-    """The value of the Authorization header, if there is one. A secret."""
+    """The value of the Authorization header, if any. A secret."""
     ssl_context: ssl.SSLContext | None
-    """Trusted CA and client certificate; None for a server without TLS."""
+    """The trusted CAs and the client certificate; None for a server without TLS."""
     server_hostname: str | None
-    """The name to check the server's certificate against, where it differs from the URL's."""
+    """The name to verify in the server's certificate, if it differs from the URL's."""
     proxy: str | None
-    """The URL of the HTTP proxy that the kubeconfig asks to go through."""
+    """The URL of the HTTP proxy in the kubeconfig, if any."""
 
     def __repr__(self) -> str:
         return f"Credentials({self.server!r})"
 
 
 def load_credentials() -> Credentials:
-    """Read the in-cluster configuration or the kubeconfig anew; raise CredentialsError if neither is usable.
+    """Read the in-cluster configuration, or else the kubeconfig; raise CredentialsError if neither is usable.
 
-    It blocks: an exec plugin may talk to a cloud's login service for seconds.
+    It blocks: an exec plugin may call a cloud's login service for seconds.
     """
-    # No proxy but the kubeconfig's own: aiohttp knows those of the environment, and NO_PROXY, by itself.
+    # Only the kubeconfig's proxy: aiohttp reads HTTPS_PROXY and NO_PROXY itself.
     configuration = Configuration(proxy="")
     in_cluster = "not in a cluster"
     if os.environ.get("KUBERNETES_SERVICE_HOST"):
@@ -61,7 +60,7 @@ def load_credentials() -> Credentials:
 
 
 def _credentials(configuration: Configuration) -> Credentials:
-    # A service account's token file may end with a newline, which no header may hold.
+    # A service account's token file may end with a newline, which is invalid in a header.
     token = (configuration.get_api_key_with_prefix("BearerToken") or "").strip()
     return Credentials(
         server=configuration.host.rstrip("/"),
@@ -74,7 +73,7 @@ def _credentials(configuration: Configuration) -> Credentials:
 
 def _ssl_context(configuration: Configuration) -> ssl.SSLContext:
     context = ssl.create_default_context(cafile=configuration.ssl_ca_cert)
-    # Python 3.13 refuses CAs without a key identifier, which many clusters have:
+    # Python 3.13 refuses CAs without a key identifier; many clusters have such CAs:
     # https://docs.python.org/3/library/ssl.html#ssl.create_default_context
     context.verify_flags &= ~ssl.VERIFY_X509_STRICT
     if not configuration.verify_ssl:

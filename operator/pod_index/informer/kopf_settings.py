@@ -1,4 +1,4 @@
-"""How Kopf has to be set up to feed a cache: it watches, and neither writes nor remembers."""
+"""Set Kopf up for a cache: it watches, writes nothing and stores nothing."""
 
 import logging
 from typing import Any
@@ -6,15 +6,15 @@ from typing import Any
 import kopf
 
 FOREVER = 365 * 24 * 3600.0
-"""A year, in seconds: for time limits of Kopf's that the feed has better ones for."""
+"""A year, in seconds: for timeouts of Kopf that the Reflector replaces by its own."""
 
-CHATTY = ("kopf.objects", "kopf.activities", "kopf._core.engines.activities", "aiohttp.access")
-"""Loggers that tell of every event of every pod and of every liveness probe that its handler has succeeded, and of
-what is no event in the life of pod-index: that Kopf has called its handlers at the start, at login and at the end."""
+VERBOSE_LOGGERS = ("kopf.objects", "kopf.activities", "kopf._core.engines.activities", "aiohttp.access")
+"""Loggers with a line at INFO for each pod event, each liveness probe, and each call of the handlers for startup, login
+and cleanup."""
 
 
 class NoDiffBase(kopf.DiffBaseStorage):
-    """Remembers no last state of objects: Kopf's own copies every object at every event."""
+    """Stores no last state of objects: Kopf's own storage copies the object at each event."""
 
     def build(self, *, body: kopf.Body, extra_fields: Any = None) -> kopf.BodyEssence:
         """Return an empty essence."""
@@ -29,7 +29,7 @@ class NoDiffBase(kopf.DiffBaseStorage):
 
 
 class NoProgress(kopf.ProgressStorage):
-    """Remembers no progress of handlers: an event handler is called once."""
+    """Stores no progress of handlers: an event handler is called once per event."""
 
     def fetch(self, *, key: kopf.HandlerId, body: kopf.Body) -> kopf.ProgressRecord | None:
         """Return nothing."""
@@ -45,29 +45,29 @@ class NoProgress(kopf.ProgressStorage):
         """Touch nothing."""
 
     def clear(self, *, essence: kopf.BodyEssence) -> kopf.BodyEssence:
-        """Return the essence as it is."""
+        """Return the essence unchanged."""
         return essence
 
 
 def configure(settings: kopf.OperatorSettings) -> None:
-    """Set Kopf up; to be called by the startup handler."""
-    # Nothing is written: no events, no peering objects, no annotations.
+    """Set Kopf up. Call this in the startup handler."""
+    # Write nothing: no events, no peering objects, no annotations.
     settings.posting.enabled = False
     settings.peering.standalone = True
     settings.persistence.diffbase_storage = NoDiffBase()
     settings.persistence.progress_storage = NoProgress()
-    # Nothing else is watched, which would need rights on namespaces and on CustomResourceDefinitions.
+    # Watching namespaces and CustomResourceDefinitions would need rights on them.
     settings.scanning.disabled = True
-    # One watch that begins with the state; the feed knows better when it is dead and when to begin anew.
+    # One watch that starts with the initial state. The Reflector detects dead connections and relists.
     settings.watching.initial_streaming = True
     settings.watching.inactivity_timeout = FOREVER
     settings.watching.reconnect_backoff = 0.0
 
 
 def configure_logs() -> None:
-    """Let the log say what happens to pod-index, in the format that Kopf was told; to be called before all else."""
-    # Else they go to stderr as they are, whatever the format is: https://docs.python.org/3/library/logging.html
+    """Log the events of pod-index, in the format of Kopf's options. Call this first."""
+    # Else they go to stderr as plain text, also with --log-format=json: https://docs.python.org/3/library/logging.html
     logging.captureWarnings(capture=True)
     if not logging.getLogger().isEnabledFor(logging.DEBUG):
-        for name in CHATTY:
+        for name in VERBOSE_LOGGERS:
             logging.getLogger(name).setLevel(logging.WARNING)

@@ -1,8 +1,8 @@
-"""Lists and watches the pods of one scope, and goes on whatever the API server does.
+"""Lists and watches the pods of one scope, whatever the API server does.
 
-It is to Kopf what client-go's Reflector is to an informer. A stream is one listing and the watches after it; it
-ends when a new listing is needed: the history is gone (410), or what came can no longer be trusted. All other
-trouble is retried inside, from the last resourceVersion, with pauses that grow.
+It does for Kopf what client-go's Reflector does for an informer. A stream is one listing and the watches after it. It
+ends when a new listing is needed: the history is gone (410), or a response is inconsistent. After all other failures
+the request is repeated, from the last resourceVersion, with growing pauses.
 """
 
 import asyncio
@@ -11,47 +11,45 @@ import logging
 from collections.abc import AsyncGenerator
 
 from pod_index.informer.backoff import Backoff
-from pod_index.informer.client import (
-    ApiClient,
+from pod_index.informer.client import ApiClient
+from pod_index.informer.errors import (
     ApiError,
     Expired,
+    IdleTimeout,
+    InconsistentResponse,
     Rejected,
-    Silent,
     Unauthorized,
     Unreachable,
-    Untrusted,
 )
+from pod_index.informer.json_wire import Added, Bookmark, Deleted, Modified, WatchEvent
 from pod_index.informer.listwatch import ListWatch
-from pod_index.pods import Added, Bookmark, Deleted, Modified, Pod, WatchEvent
+from pod_index.pods import Pod
 from pod_index.settings import Settings
 from pod_index.stats import Stats
 from pod_index.store.deltas import Delta, ListPage
 
-logger = logging.getLogger("pod_index.feed")
+logger = logging.getLogger("pod_index.informer")
 
 FIRST_PAGE_SIZE = 50
-"""Pods in the first page of a listing, whose size nobody knows: 100 MB at the worst, if all are as large as can be."""
+"""Pods in the first page of a listing, whose size is unknown: up to 100 MB if each is as large as etcd allows."""
 
 PAGE_SIZE = 500
-"""The most pods in a page of a listing: 5 MB of JSON at 10 KB each."""
+"""The maximum number of pods in a page of a listing: 5 MB of JSON at 10 KB each."""
 
 PAGE_BYTES = 8 * 1024 * 1024
-"""The most JSON in a page of a listing, by the size of the pods before. A page is held in memory as a whole."""
+"""The maximum JSON in a page of a listing, estimated from the page before. Memory holds a whole page."""
 
 RELIST_BACKOFF_RESET_SECONDS = 300.0
-"""Listings that are further apart than this do not slow each other down."""
+"""A listing this long after the last one starts without a pause."""
 
 HEALTHY_WATCH_SECONDS = 30.0
-"""A watch that lasted so long was none that failed, though it may have had nothing to say."""
+"""A watch this long counts as healthy, even without an event."""
 
 REJECTIONS = 5
-"""After so many failures in a row, outages aside, a watch is not resumed but begun anew with a listing."""
+"""After this many failures in a row, outages not counted, a watch is replaced by a new listing."""
 
 MODE_LABELS = {"streaming": "by a streaming list", "chunked": "in pages"}
-"""What the log calls the modes of ``stats.MODES``."""
-
-Item = tuple[str, ListPage | Delta]
-"""The type of a watch event and what it says; pages are ADDED."""
+"""The log's words for ``stats.MODES``."""
 
 
 class Reflector:
@@ -63,73 +61,74 @@ class Reflector:
         self._scope = scope
         self._api = ListWatch(client, scope, idle_seconds=settings.watch_idle_seconds)
         self._streaming_list = settings.streaming_list
-        self._retries = Backoff(settings.retry_max_seconds)
-        self._listings = Backoff(settings.retry_max_seconds)
+        self._retry_backoff = Backoff(settings.retry_max_seconds)
+        self._relist_backoff = Backoff(settings.retry_max_seconds)
         self._version: int | None = None
-        """The resourceVersion to resume from; None before the listing is complete."""
-        self._newest = 0
-        """The newest resourceVersion ever seen, to notice that the history began anew."""
-        self._rewound = False
-        self._was_away = False
-        self._distrusted: str | None = None
-        self._listed = 0
-        """How many pods the listing under way has brought."""
-        self._began = 0.0
+        """The resourceVersion to watch from; None until the listing is complete."""
+        self._newest_version = 0
+        """The newest resourceVersion ever received; an older one means that the history was reset."""
+        self._history_reset = False
+        self._was_unreachable = False
+        self._relist_request: str | None = None
+        self._pods_listed = 0
+        """The number of pods in the current listing so far."""
+        self._attempt_started = 0.0
         self._listed_at: float | None = None
-        self._reason = "start"
-        """Why the listing that is due is: one of ``stats.LISTING_REASONS``."""
-        self._trouble_since: float | None = None
+        self._listing_reason = "start"
+        """The reason of the next listing: one of ``stats.LISTING_REASONS``."""
+        self._failing_since: float | None = None
         self.confirmed_at: float | None = None
         """When the API server last confirmed the state (event, bookmark, end of a listing), by the loop's clock."""
 
     @property
     def read_at(self) -> float:
-        """When the change that is yielded was read from the connection, by the loop's clock."""
+        """When the latest delta was read from the connection, by the loop's clock."""
         return self._api.read_at
 
     def request_relist(self, reason: str) -> None:
-        """Begin anew with a listing at the next event, for a reason that the log tells."""
-        self._distrusted = reason
+        """End the stream at the next event, for a new listing; ``reason`` is for the log."""
+        self._relist_request = reason
 
-    async def stream(self) -> AsyncGenerator[Item]:
-        """Yield the pages of a listing and then every change, until a new listing is needed."""
-        await self._begin_anew()
+    async def stream(self) -> AsyncGenerator[ListPage | Delta]:
+        """Yield the pages of a listing and then each change, until a new listing is needed."""
+        await self._start_over()
         while True:
             if self._version is None:
-                yield "ADDED", ListPage(scope=self._scope, pods=[], begins=True, history_reset=self._rewound)
-                self._listed = 0
+                yield ListPage(scope=self._scope, pods=[], begins=True, history_reset=self._history_reset)
+                self._pods_listed = 0
             paged = self._version is None and not self._streaming_list
-            self._began = asyncio.get_running_loop().time()
+            self._attempt_started = asyncio.get_running_loop().time()
             try:
                 async with contextlib.aclosing(self._attempt()) as items:
                     async for item in items:
                         yield item
                 if self._version is not None and not paged:
                     self._count_end("ended")
-            except ApiError as trouble:
-                self._count_end(trouble.reason)
-                if self._version is not None and self._needs_listing(trouble):
-                    logger.warning("Listing the pods anew: %s", trouble)
-                    self._reason = trouble.reason if isinstance(trouble, Expired | Untrusted) else "failing"
+            except ApiError as failure:
+                self._count_end(failure.reason)
+                if self._version is not None and self._needs_listing(failure):
+                    logger.warning("Relisting the pods: %s", failure)
+                    known = isinstance(failure, Expired | InconsistentResponse)
+                    self._listing_reason = failure.reason if known else "failing"
                     return
-                if asyncio.get_running_loop().time() - self._began > HEALTHY_WATCH_SECONDS:
-                    self._retries.reset()
-                await self._recover(trouble)
-            except Exception as fault:
-                # Whatever we have overlooked: Kopf would end the operator for it, and with it all answers.
-                logger.exception("This is a fault of pod-index; please report it")
+                if asyncio.get_running_loop().time() - self._attempt_started > HEALTHY_WATCH_SECONDS:
+                    self._retry_backoff.reset()
+                await self._recover(failure)
+            except Exception as error:
+                # Kopf would end the operator for any exception, and the API with it.
+                logger.exception("Internal error of pod-index; please report it")
                 self._count_end("other")
-                self._reason = "fault"
-                await self._recover(ApiError(f"listing the pods anew after a fault ({fault!r})"))
+                self._listing_reason = "fault"
+                await self._recover(ApiError(f"relisting the pods after an internal error ({error!r})"))
                 return
 
-    def _attempt(self) -> AsyncGenerator[Item]:
-        """Make the request that is due: for the listing, or for the watch after it."""
+    def _attempt(self) -> AsyncGenerator[ListPage | Delta]:
+        """Make the next request: for the listing, or for the watch after it."""
         if self._version is not None:
             return self._watch(self._version)
         return self._list_streaming() if self._streaming_list else self._list_pages()
 
-    async def _list_pages(self) -> AsyncGenerator[Item]:
+    async def _list_pages(self) -> AsyncGenerator[ListPage]:
         token: str | None = None
         limit = FIRST_PAGE_SIZE
         buffer = bytearray()
@@ -138,7 +137,7 @@ class Reflector:
             token, version = page.metadata.continue_token, page.metadata.resource_version
             pods = page.items or []
             self._check_history(version)
-            self._listed += len(pods)
+            self._pods_listed += len(pods)
             if not token:
                 self._complete(version, "chunked")
                 yield self._page(pods, version)
@@ -147,146 +146,144 @@ class Reflector:
                 limit = max(1, min(PAGE_SIZE, PAGE_BYTES * len(pods) // size))
             yield self._page(pods)
 
-    async def _list_streaming(self) -> AsyncGenerator[Item]:
-        """List by a watch that sends the state first, and follow that watch."""
+    async def _list_streaming(self) -> AsyncGenerator[ListPage | Delta]:
+        """List by a watch that sends the initial state first, and continue that watch."""
         pods: list[Pod] = []
-        held = 0
+        page_bytes = 0
         try:
             async with contextlib.aclosing(self._api.watch(None)) as reads:
                 async for events, size in reads:
-                    held += size
+                    page_bytes += size
                     for event in events:
                         if self._version is not None:
-                            for item in self._follow(event):
-                                yield item
+                            if (delta := self._follow(event)) is not None:
+                                yield delta
                             continue
                         match event:
                             case Added(pod) | Modified(pod):
                                 pods.append(pod)
-                                self._listed += isinstance(event, Added)
-                            case Deleted(pod):
-                                # Changes may come between the state and its end; keep their order.
+                                self._pods_listed += isinstance(event, Added)
+                            case Deleted():
+                                # Changes can come before the end of the initial state: keep the order.
                                 yield self._page(pods)
                                 pods = []
-                                self._listed -= 1
-                                yield "DELETED", Delta(self._scope, pod)
+                                self._pods_listed -= 1
+                                yield self._delta(event)
                             case Bookmark() if event.ends_initial_events:
                                 version = event.object.metadata.resource_version
                                 self._check_history(version)
                                 self._complete(version, "streaming")
                                 yield self._page(pods, version)
                                 pods = []
-                    if self._version is None and (len(pods) >= PAGE_SIZE or held >= PAGE_BYTES):
+                    if self._version is None and (len(pods) >= PAGE_SIZE or page_bytes >= PAGE_BYTES):
                         yield self._page(pods)
-                        pods, held = [], 0
-        except (Rejected, Silent) as refusal:
+                        pods, page_bytes = [], 0
+        except (Rejected, IdleTimeout) as failure:
             if self._version is not None:
                 raise
-            # An old server rejects the request; one whose etcd cannot report progress never ends the state.
-            logger.info("Listing the pods in pages, as there are no streaming lists: %s", refusal)
+            # An old server rejects the request. If its etcd cannot report progress, the initial state never ends.
+            logger.info("Listing the pods in pages, since streaming lists are unavailable: %s", failure)
             self._streaming_list = False
-            self._stats.listing_failures[refusal.reason] += 1
+            self._stats.listing_failures[failure.reason] += 1
 
-    async def _watch(self, version: int) -> AsyncGenerator[Item]:
-        if self._was_away:
-            # A watch from a version that lies in the future of a restored etcd hangs without an error.
+    async def _watch(self, version: int) -> AsyncGenerator[Delta]:
+        if self._was_unreachable:
+            # After a restore of etcd the version can be in the future; such a watch hangs without an error.
             page, _ = await self._api.list_page(1)
             self._check_history(page.metadata.resource_version)
-            self._was_away = False
+            self._was_unreachable = False
         async with contextlib.aclosing(self._api.watch(version)) as reads:
             async for events, _ in reads:
                 for event in events:
-                    for item in self._follow(event):
-                        yield item
+                    if (delta := self._follow(event)) is not None:
+                        yield delta
 
-    def _follow(self, event: WatchEvent) -> tuple[Item, ...]:
-        """Turn an event after the listing into what it says, and remember how far the watch has come."""
-        if self._distrusted is not None:
-            raise Untrusted(self._distrusted)
+    def _follow(self, event: WatchEvent) -> Delta | None:
+        """Advance to an event after the listing; return its change, if it is not a bookmark."""
+        if self._relist_request is not None:
+            raise InconsistentResponse(self._relist_request)
         version = event.object.metadata.resource_version
         self._check_history(version)
-        self._version = self._newest = version
+        self._version = self._newest_version = version
         self._confirm()
-        match event:
-            case Added(pod):
-                return self._change("ADDED", pod)
-            case Modified(pod):
-                return self._change("MODIFIED", pod)
-            case Deleted(pod):
-                return self._change("DELETED", pod)
-        self._stats.events["bookmark"] += 1
-        return ()
-
-    def _change(self, kind: str, pod: Pod) -> tuple[Item]:
-        self._stats.events[kind.lower()] += 1
-        return ((kind, Delta(self._scope, pod)),)
+        if isinstance(event, Bookmark):
+            self._stats.events["bookmark"] += 1
+            return None
+        self._stats.events[event.type.lower()] += 1
+        return self._delta(event)
 
     def _check_history(self, version: int) -> None:
-        """Raise Untrusted if the server is at a version before one that it was at already."""
-        if version < self._newest and not self._rewound:
-            self._rewound = True
-            raise Untrusted(f"the API server's history began anew (version {version} after {self._newest})")
+        """Raise InconsistentResponse if the server's version is older than one that it sent before."""
+        if version < self._newest_version and not self._history_reset:
+            self._history_reset = True
+            raise InconsistentResponse(
+                f"the API server's history was reset (version {version} after {self._newest_version})"
+            )
 
-    def _page(self, pods: list[Pod], complete_at: int | None = None) -> Item:
-        return "ADDED", ListPage(scope=self._scope, pods=pods, complete_at=complete_at)
+    def _delta(self, event: Added | Modified | Deleted) -> Delta:
+        return Delta(type=event.type, scope=self._scope, pod=event.object)
+
+    def _page(self, pods: list[Pod], complete_at: int | None = None) -> ListPage:
+        return ListPage(scope=self._scope, pods=pods, complete_at=complete_at)
 
     def _complete(self, version: int, mode: str) -> None:
-        """Note and tell that the listing is complete; the watch goes on from ``version``."""
-        self._version = self._newest = version
-        self._rewound = self._was_away = False
+        """Record and log that the listing is complete; watch from ``version``."""
+        self._version = self._newest_version = version
+        self._history_reset = self._was_unreachable = False
         self._listed_at = asyncio.get_running_loop().time()
-        self._stats.listings[self._reason] += 1
-        self._stats.listing_durations[mode].observe(self._listed_at - self._began)
-        self._reason = "reopened"
+        seconds = self._listed_at - self._attempt_started
+        self._stats.listings[self._listing_reason] += 1
+        self._stats.listing_durations[mode].observe(seconds)
+        self._listing_reason = "reopened"
         self._confirm()
         where = f" of namespace {self._scope}" if self._scope else ""
-        pods = "1 pod" if self._listed == 1 else f"{self._listed} pods"
-        logger.info("Listed %s%s in %.2f s, %s", pods, where, self._listed_at - self._began, MODE_LABELS[mode])
+        pods = "1 pod" if self._pods_listed == 1 else f"{self._pods_listed} pods"
+        logger.info("Listed %s%s in %.2f s, %s", pods, where, seconds, MODE_LABELS[mode])
 
     def _confirm(self) -> None:
-        """Note that the API server has just confirmed the state."""
+        """Record that the API server has just confirmed the state."""
         self.confirmed_at = asyncio.get_running_loop().time()
-        self._retries.reset()
-        if self._trouble_since is not None:
-            logger.info("The API server is back: recovered after %.1f s", self.confirmed_at - self._trouble_since)
-            self._trouble_since = None
+        self._retry_backoff.reset()
+        if self._failing_since is not None:
+            logger.info("The API server is back: recovered after %.1f s", self.confirmed_at - self._failing_since)
+            self._failing_since = None
 
     def _count_end(self, reason: str) -> None:
-        """Count the end of a watch, or of a listing that is not complete."""
+        """Count the end of a watch, or of an incomplete listing."""
         ends = self._stats.listing_failures if self._version is None else self._stats.watch_restarts
         ends[reason] += 1
 
-    def _needs_listing(self, trouble: ApiError) -> bool:
-        if isinstance(trouble, Expired | Untrusted):
+    def _needs_listing(self, failure: ApiError) -> bool:
+        if isinstance(failure, Expired | InconsistentResponse):
             return True
-        # Errors that are no outage and do not pass are about this very resourceVersion.
-        passing = isinstance(trouble, Unreachable | Unauthorized)
-        return not passing and self._retries.attempts >= REJECTIONS
+        # If an error that is not an outage persists, the cause is this resourceVersion.
+        temporary = isinstance(failure, Unreachable | Unauthorized)
+        return not temporary and self._retry_backoff.attempts >= REJECTIONS
 
-    async def _begin_anew(self) -> None:
-        """Forget the last stream; pause if its listing was not long ago, the longer the more there were."""
-        self._version = self._distrusted = None
+    async def _start_over(self) -> None:
+        """Reset the state of the last stream; pause if its listing was recent."""
+        self._version = self._relist_request = None
         if self._listed_at is None:
             return
         if asyncio.get_running_loop().time() - self._listed_at > RELIST_BACKOFF_RESET_SECONDS:
-            self._listings.reset()
-        await asyncio.sleep(self._listings.next_pause())
+            self._relist_backoff.reset()
+        await asyncio.sleep(self._relist_backoff.next_pause())
 
-    async def _recover(self, trouble: ApiError) -> None:
-        """Tell the trouble, pause, and do what makes the next attempt better than the last."""
-        self._trouble_since = self._trouble_since or asyncio.get_running_loop().time()
-        self._was_away = self._was_away or isinstance(trouble, Unreachable)
-        pause = max(self._retries.next_pause(), trouble.retry_after)
-        attempt = self._retries.attempts
-        # The first, second, fourth, ... attempt: visible, but a long outage does not fill the log.
-        is_told = attempt & (attempt - 1) == 0
-        if is_told:
-            logger.warning("%s; attempt %d failed, the next is in %.1f s", trouble, attempt, pause)
+    async def _recover(self, failure: ApiError) -> None:
+        """Log the failure, pause, and renew the login if the credentials were refused."""
+        self._failing_since = self._failing_since or asyncio.get_running_loop().time()
+        self._was_unreachable = self._was_unreachable or isinstance(failure, Unreachable)
+        pause = max(self._retry_backoff.next_pause(), failure.retry_after)
+        attempt = self._retry_backoff.attempts
+        # Log attempts 1, 2, 4, 8, ...: an outage is visible but does not fill the log.
+        is_logged = attempt & (attempt - 1) == 0
+        if is_logged:
+            logger.warning("%s; attempt %d failed, the next is in %.1f s", failure, attempt, pause)
         refused = self._client.credentials
         await asyncio.sleep(pause)
-        if isinstance(trouble, Unauthorized):
+        if isinstance(failure, Unauthorized):
             try:
                 await self._client.renew_login(refused)
             except ApiError as error:
-                if is_told:
+                if is_logged:
                     logger.warning("%s", error)

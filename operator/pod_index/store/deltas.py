@@ -1,31 +1,36 @@
-"""What a stream of pods says about its scope: pages of a listing, then single changes.
+"""The items of a stream: the pages of a listing, then single changes.
 
-A scope is what one stream covers: a namespace, or "" for all of them.
+A stream covers one scope: the name of a namespace, or "" for all namespaces.
 """
 
 import dataclasses
+from typing import Literal
 
 from pod_index.pods import Pod
+
+DeltaType = Literal["ADDED", "MODIFIED", "DELETED"]
+"""The types of watch events that carry a pod."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class ListPage:
-    """A part of a listing."""
+    """A page of a listing."""
 
     scope: str
     pods: list[Pod]
     begins: bool = False
-    """Whether a new listing begins with this page; what an unfinished one before it has shown stats no more."""
+    """Whether this page begins a new listing. An incomplete listing before it is void."""
     history_reset: bool = False
-    """With ``begins``: the API server's history began anew (etcd restored from a backup, another cluster behind
-    the same address), so no resourceVersion or deletion known so far means anything."""
+    """With ``begins``: whether the resourceVersions and deletions recorded so far are void. etcd was restored from a
+    backup, or another cluster took over the address."""
     complete_at: int | None = None
-    """On the last page, the resourceVersion whose state the listing has shown."""
+    """On the last page: the resourceVersion of the listing."""
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Delta:
-    """A pod that was created, changed or deleted."""
+    """The creation, change or deletion of a pod."""
 
+    type: DeltaType
     scope: str
     pod: Pod

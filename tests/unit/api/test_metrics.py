@@ -15,8 +15,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 import pod_index
 from pod_index.api.authentication import Authenticator, Login
-from pod_index.informer import client as api_client
-from pod_index.pods import Added, Bookmark, Deleted, Modified
+from pod_index.informer import errors
+from pod_index.informer.json_wire import Added, Bookmark, Deleted, Modified
 from pod_index.stats import API_FAILURES, EVENTS, REQUEST_SECONDS, RESULTS, SELECTORS, Histogram, Stats
 from pod_index.store.index import PodIndex
 from tests.support.served import CONTAINER_ID, UID, change, example_pod, served, simple_pod, synced_index
@@ -337,8 +337,8 @@ async def test_buckets_are_cumulative(client: httpx.AsyncClient) -> None:
 
 
 def test_every_error_and_event_has_a_label_value() -> None:
-    classes = [found for found in vars(api_client).values() if isinstance(found, type)]
-    assert {error.reason for error in classes if issubclass(error, api_client.ApiError)} == set(API_FAILURES)
+    classes = [found for found in vars(errors).values() if isinstance(found, type)]
+    assert {error.reason for error in classes if issubclass(error, errors.ApiError)} == set(API_FAILURES)
     assert {kind.__name__.lower() for kind in (Added, Modified, Deleted, Bookmark)} == set(EVENTS)
     assert {"uid", "id", "containerID", "ip"} < set(SELECTORS)
 

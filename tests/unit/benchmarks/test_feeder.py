@@ -9,7 +9,8 @@ from typing import Any
 import httpx
 import pytest
 
-from pod_index.pods import Bookmark, Error, Modified, WatchEvent, decode_events, encode_record
+from pod_index.informer.json_wire import Bookmark, Error, Modified, WatchEvent, decode_events
+from pod_index.pods import encode_record
 from tests.apiserver import ApiServer, realistic_pod
 from tests.benchmarks.feeder import Feeder
 from tests.benchmarks.podbytes import PodBytes, marker_of

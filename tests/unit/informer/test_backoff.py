@@ -1,4 +1,4 @@
-"""Pauses between attempts."""
+"""The pauses between attempts."""
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -20,7 +20,7 @@ def test_an_outage_of_years_does_not_overflow() -> None:
     assert 15 <= backoff.next_pause() <= 30
 
 
-def test_a_success_begins_anew() -> None:
+def test_after_a_success_the_first_pause_is_short_again() -> None:
     backoff = Backoff(30)
     for _ in range(5):
         backoff.next_pause()

@@ -1,4 +1,4 @@
-"""Requests to the API server, and how their failures are told."""
+"""Requests to the API server, and the messages of their failures."""
 
 import asyncio
 import datetime
@@ -6,8 +6,9 @@ import email.utils
 
 import pytest
 
-from pod_index.informer.client import ApiClient, ApiError, Expired, Rejected, Silent, Unauthorized, Unreachable
+from pod_index.informer.client import ApiClient
 from pod_index.informer.credentials import Credentials, CredentialsError
+from pod_index.informer.errors import ApiError, Expired, IdleTimeout, Rejected, Unauthorized, Unreachable
 from tests.apiserver import ApiServer, Fault
 from tests.support.operator_process import free_port
 from tests.unit.conftest import credentials
@@ -22,7 +23,7 @@ async def fail(client: ApiClient) -> ApiError:
 
 
 @pytest.mark.parametrize(
-    ("status", "kind"),
+    ("status", "expected"),
     [
         (400, Rejected),
         (401, Unauthorized),
@@ -35,12 +36,12 @@ async def fail(client: ApiClient) -> ApiError:
         (503, Unreachable),
     ],
 )
-async def test_a_refusal_tells_status_and_message(
-    status: int, kind: type[ApiError], server: ApiServer, client: ApiClient
+async def test_an_error_response_gives_its_status_and_message(
+    status: int, expected: type[ApiError], server: ApiServer, client: ApiClient
 ) -> None:
     server.faults.add(Fault(status=status, message="because\nof this"))
     error = await fail(client)
-    assert type(error) is kind
+    assert type(error) is expected
     assert str(status) in str(error)
     assert "because of this" in str(error)
     assert server.url in str(error)
@@ -63,23 +64,23 @@ async def test_retry_after_is_read_as_a_date(
     assert low <= (await fail(client)).retry_after <= high
 
 
-async def test_silence_is_told(server: ApiServer, client: ApiClient) -> None:
+async def test_a_server_that_sends_nothing_is_reported(server: ApiServer, client: ApiClient) -> None:
     server.faults.add(Fault(stall=True))
     error = await fail(client)
-    assert isinstance(error, Silent)
+    assert isinstance(error, IdleTimeout)
     assert str(error) == f"{server.url} has sent nothing for 0.3 s; check that it is up"
 
 
 @pytest.mark.parametrize("fault", [Fault(drop=True), Fault(truncate=True)])
-async def test_a_connection_that_breaks_off_is_told(fault: Fault, server: ApiServer, client: ApiClient) -> None:
+async def test_a_lost_connection_is_reported(fault: Fault, server: ApiServer, client: ApiClient) -> None:
     server.faults.add(fault)
     error = await fail(client)
     assert isinstance(error, Unreachable)
-    assert f"the connection to {server.url} broke off (" in str(error)
-    assert "<" not in str(error), "no Python object shows through"
+    assert f"the connection to {server.url} was lost (" in str(error)
+    assert "<" not in str(error), "the message shows no Python object"
 
 
-async def test_a_server_that_is_not_there_is_told() -> None:
+async def test_a_server_that_does_not_listen_is_reported() -> None:
     url = f"http://127.0.0.1:{free_port()}"
     client = ApiClient(lambda: credentials(url), user_agent="test")
     await client.login()
@@ -87,14 +88,14 @@ async def test_a_server_that_is_not_there_is_told() -> None:
     await client.close()
 
 
-async def test_a_url_that_is_none_is_told() -> None:
+async def test_an_invalid_url_is_reported() -> None:
     client = ApiClient(lambda: credentials("http://[::bad"), user_agent="test")
     await client.login()
     assert "is not a usable server URL; check the kubeconfig" in str(await fail(client))
     await client.close()
 
 
-async def test_two_streams_that_are_refused_log_in_once(server: ApiServer) -> None:
+async def test_two_streams_with_refused_credentials_log_in_once(server: ApiServer) -> None:
     loads: list[Credentials] = []
 
     def load() -> Credentials:
@@ -110,7 +111,7 @@ async def test_two_streams_that_are_refused_log_in_once(server: ApiServer) -> No
     await client.close()
 
 
-async def test_credentials_that_are_gone_leave_those_in_use_for_the_next_attempt(server: ApiServer) -> None:
+async def test_without_new_credentials_the_old_ones_stay_for_the_next_attempt(server: ApiServer) -> None:
     loads = iter([credentials(server.url)])
 
     def load() -> Credentials:
@@ -127,7 +128,7 @@ async def test_credentials_that_are_gone_leave_those_in_use_for_the_next_attempt
     await client.close()
 
 
-async def test_a_request_before_the_login_is_our_own_fault() -> None:
+async def test_a_request_before_the_login_is_an_internal_error() -> None:
     client = ApiClient(lambda: credentials("http://x"), user_agent="test")
     with pytest.raises(RuntimeError, match="login"):
         async with client.get("/", {}, idle_seconds=1):

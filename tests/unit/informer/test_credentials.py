@@ -1,4 +1,4 @@
-"""Where the credentials come from."""
+"""Credentials from the service account or the kubeconfig."""
 
 import base64
 import ssl
@@ -26,7 +26,7 @@ def authority() -> trustme.CA:
 
 
 class Kubeconfig:
-    """A kubeconfig that KUBECONFIG points at."""
+    """The file that ``KUBECONFIG`` names."""
 
     def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch, authority: trustme.CA) -> None:
         self.folder = folder
@@ -93,20 +93,20 @@ def test_a_client_certificate(kubeconfig: Kubeconfig, authority: trustme.CA) -> 
     assert found.ssl_context is not None
 
 
-def test_a_server_that_need_not_be_verified(kubeconfig: Kubeconfig) -> None:
+def test_a_server_without_verification(kubeconfig: Kubeconfig) -> None:
     kubeconfig.write({"token": "abc"}, **{"insecure-skip-tls-verify": True})
     found = load_credentials()
     assert found.ssl_context is not None
     assert found.ssl_context.verify_mode is ssl.CERT_NONE
 
 
-def test_the_name_and_the_proxy_of_the_kubeconfig(kubeconfig: Kubeconfig) -> None:
+def test_the_server_name_and_the_proxy_of_the_kubeconfig(kubeconfig: Kubeconfig) -> None:
     kubeconfig.write({"token": "abc"}, **{"tls-server-name": "kubernetes", "proxy-url": "http://proxy:3128"})
     found = load_credentials()
     assert (found.server_hostname, found.proxy) == ("kubernetes", "http://proxy:3128")
 
 
-def test_a_proxy_of_the_environment_is_left_to_the_http_client(
+def test_the_http_client_reads_the_proxy_of_the_environment(
     kubeconfig: Kubeconfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HTTPS_PROXY", "http://proxy:3128")
@@ -158,7 +158,7 @@ def test_a_rotated_service_account_token_is_read(service_account: ServiceAccount
     assert load_credentials().authorization == "bearer rotated"
 
 
-def test_without_a_service_account_token_the_kubeconfig_is_taken(
+def test_without_a_service_account_token_the_kubeconfig_is_used(
     service_account: ServiceAccount, kubeconfig: Kubeconfig
 ) -> None:
     service_account.token.unlink()

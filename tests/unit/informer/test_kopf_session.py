@@ -1,21 +1,29 @@
-"""What the feed answers Kopf, without Kopf; and that Kopf behaves as the feed relies on, with Kopf."""
+"""The session's responses without Kopf, and the behaviour of Kopf that the session relies on."""
 
 import asyncio
 import contextlib
+import functools
+import inspect
 import json
 import re
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, cast
 
-import aiohttp
 import kopf
 import pytest
 
 from pod_index.informer import kopf_settings
 from pod_index.informer.client import ApiClient
-from pod_index.informer.kopf_session import BACKLOG, KopfSession
+from pod_index.informer.kopf_session import (
+    BACKLOG,
+    ContentUsedByKopf,
+    KopfResponse,
+    KopfSession,
+    ResponseUsedByKopf,
+    SessionUsedByKopf,
+)
 from pod_index.settings import Settings
 from pod_index.stats import Stats
 from pod_index.store.deltas import Delta, ListPage
@@ -25,29 +33,29 @@ WATCH = "https://x/api/v1/pods?watch=true&allowWatchBookmarks=true&sendInitialEv
 
 
 @pytest.fixture
-async def feed(client: ApiClient) -> AsyncIterator[KopfSession]:
-    feed = KopfSession(client, Settings(retry_max_seconds=0.05), Stats())
-    yield feed
-    await feed.close()
-    assert feed.closed
+async def session(client: ApiClient) -> AsyncIterator[KopfSession]:
+    session = KopfSession(client, Settings(retry_max_seconds=0.05), Stats())
+    yield session
+    await session.close()
+    assert session.closed
 
 
-async def events(feed: KopfSession, path: str = WATCH) -> AsyncGenerator[dict[str, Any]]:
-    async with await feed.request("get", path) as answer:
-        async for line in answer.content.iter_chunked(1024):
+async def events(session: KopfSession, path: str = WATCH) -> AsyncGenerator[dict[str, Any]]:
+    async with await session.request("get", path) as response:
+        async for line in response.content.iter_chunked(1024):
             assert line.endswith(b"\n")
             yield json.loads(line)
 
 
-def take(feed: KopfSession, event: dict[str, Any]) -> ListPage | Delta:
-    with feed.ticket(event) as said:
-        return said
+def take(session: KopfSession, event: dict[str, Any]) -> ListPage | Delta:
+    with session.ticket(event) as item:
+        return item
 
 
-async def test_discovery_tells_pods_without_asking_anybody(feed: KopfSession, server: ApiServer) -> None:
+async def test_discovery_needs_no_request_to_the_api_server(session: KopfSession, server: ApiServer) -> None:
     for path in ("/api", "/apis", "/api/v1"):
-        answer = await feed.request("GET", f"https://x{path}")
-        assert isinstance(await answer.json(), dict)
+        response = await session.request("GET", f"https://x{path}")
+        assert isinstance(await response.json(), dict)
     assert server.requests == []
 
 
@@ -62,44 +70,45 @@ async def test_discovery_tells_pods_without_asking_anybody(feed: KopfSession, se
         ("GET", "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"),
     ],
 )
-async def test_nothing_else_can_be_asked(method: str, path: str, feed: KopfSession, server: ApiServer) -> None:
-    with pytest.raises(RuntimeError, match=re.escape(f"pod-index only watches pods, and Kopf asks for {method}")):
-        await feed.request(method, f"https://x{path}")
+async def test_no_other_request_is_supported(method: str, path: str, session: KopfSession, server: ApiServer) -> None:
+    with pytest.raises(RuntimeError, match=re.escape(f"pod-index only watches pods, but Kopf requested {method}")):
+        await session.request(method, f"https://x{path}")
     assert server.requests == []
 
 
-async def test_a_stream_begins_with_pages_then_a_bookmark_then_changes(feed: KopfSession, server: ApiServer) -> None:
+async def test_a_stream_has_pages_then_a_bookmark_then_deltas(session: KopfSession, server: ApiServer) -> None:
     server.pods.create(make_pod("web"))
-    async with contextlib.aclosing(events(feed)) as stream:
-        begin = take(feed, await anext(stream))
+    async with contextlib.aclosing(events(session)) as stream:
+        begin = take(session, await anext(stream))
         assert isinstance(begin, ListPage)
         assert (begin.begins, begin.pods) == (True, [])
-        page = take(feed, await anext(stream))
+        page = take(session, await anext(stream))
         assert isinstance(page, ListPage)
         assert [pod.metadata.name for pod in page.pods] == ["web"]
         assert page.complete_at == server.pods.resource_version
         assert (await anext(stream))["type"] == "BOOKMARK"
         server.pods.create(make_pod("new"))
         event = await anext(stream)
-        change = take(feed, event)
-        assert (event["type"], change.pod.metadata.name if isinstance(change, Delta) else None) == ("ADDED", "new")
+        delta = take(session, event)
+        assert isinstance(delta, Delta)
+        assert (event["type"], delta.type, delta.pod.metadata.name) == ("ADDED", "ADDED", "new")
 
 
-async def test_a_page_waits_until_the_one_before_it_is_handled(feed: KopfSession, server: ApiServer) -> None:
-    async with contextlib.aclosing(events(feed)) as stream:
+async def test_a_page_waits_until_the_page_before_it_is_handled(session: KopfSession, server: ApiServer) -> None:
+    async with contextlib.aclosing(events(session)) as stream:
         first = await anext(stream)
         second = asyncio.ensure_future(anext(stream))
         done, _ = await asyncio.wait([second], timeout=0.2)
         assert not done
-        assert server.requests == [], "nothing is read before the beginning is handled"
-        take(feed, first)
-        take(feed, await second)
+        assert server.requests == [], "nothing is read before the first page is handled"
+        take(session, first)
+        take(session, await second)
 
 
-async def test_changes_wait_when_too_many_are_unhandled(feed: KopfSession, server: ApiServer) -> None:
-    async with contextlib.aclosing(events(feed)) as stream:
-        take(feed, await anext(stream))
-        take(feed, await anext(stream))
+async def test_deltas_wait_when_too_many_are_unhandled(session: KopfSession, server: ApiServer) -> None:
+    async with contextlib.aclosing(events(session)) as stream:
+        take(session, await anext(stream))
+        take(session, await anext(stream))
         await anext(stream)
         server.pods.load(make_pod(f"web-{number}") for number in range(BACKLOG + 1))
         unhandled = [await anext(stream) for _ in range(BACKLOG)]
@@ -107,76 +116,73 @@ async def test_changes_wait_when_too_many_are_unhandled(feed: KopfSession, serve
         done, _ = await asyncio.wait([following], timeout=0.2)
         assert not done
         for event in unhandled:
-            take(feed, event)
+            take(session, event)
         await following
 
 
-async def test_a_handler_that_fails_makes_the_stream_end_with_410(feed: KopfSession, server: ApiServer) -> None:
-    async with contextlib.aclosing(events(feed)) as stream:
-        take(feed, await anext(stream))
-        take(feed, await anext(stream))
+async def test_a_failed_handler_ends_the_stream_with_410(session: KopfSession, server: ApiServer) -> None:
+    async with contextlib.aclosing(events(session)) as stream:
+        take(session, await anext(stream))
+        take(session, await anext(stream))
         await anext(stream)
         server.pods.create(make_pod("lost"))
         event = await anext(stream)
-        with pytest.raises(ZeroDivisionError), feed.ticket(event):
+        with pytest.raises(ZeroDivisionError), session.ticket(event):
             raise ZeroDivisionError
         last = await anext(stream)
         while last["type"] != "ERROR":
-            take(feed, last)
+            take(session, last)
             last = await anext(stream)
         assert last["object"]["code"] == 410
 
 
-async def test_the_lag_of_a_change_is_counted_when_it_has_been_handled(client: ApiClient, server: ApiServer) -> None:
+async def test_the_lag_of_a_delta_is_counted_when_it_has_been_handled(client: ApiClient, server: ApiServer) -> None:
     stats = Stats()
-    feed = KopfSession(client, Settings(), stats)
-    async with contextlib.aclosing(events(feed)) as stream:
+    session = KopfSession(client, Settings(), stats)
+    async with contextlib.aclosing(events(session)) as stream:
         for _ in range(2):
-            take(feed, await anext(stream))
+            take(session, await anext(stream))
         await anext(stream)
-        assert stats.event_lags.seconds == sum(stats.event_lags.buckets) == 0, "pages have none"
+        assert stats.event_lags.seconds == sum(stats.event_lags.buckets) == 0, "pages have no lag"
         server.pods.create(make_pod("web"))
         created = await anext(stream)
         await asyncio.sleep(0.05)
-        take(feed, created)
+        take(session, created)
     assert sum(stats.event_lags.buckets) == 1
     assert 0.04 < stats.event_lags.seconds < 5
 
 
-async def test_the_age_is_that_of_the_stalest_stream(feed: KopfSession) -> None:
-    assert feed.age() is None
-    one = events(feed, "https://x/api/v1/namespaces/one/pods?watch=true")
-    two = events(feed, "https://x/api/v1/namespaces/two/pods?watch=true")
+async def test_the_age_is_that_of_the_stalest_stream(session: KopfSession) -> None:
+    assert session.age() is None
+    one = events(session, "https://x/api/v1/namespaces/one/pods?watch=true")
+    two = events(session, "https://x/api/v1/namespaces/two/pods?watch=true")
     async with contextlib.aclosing(one), contextlib.aclosing(two):
-        take(feed, await anext(one))
-        take(feed, await anext(two))
-        take(feed, await anext(one))
+        take(session, await anext(one))
+        take(session, await anext(two))
+        take(session, await anext(one))
         await anext(one)
-        assert feed.age() is None
-        take(feed, await anext(two))
+        assert session.age() is None
+        take(session, await anext(two))
         await anext(two)
-        age = feed.age()
+        age = session.age()
         assert age is not None
         assert age >= 0
 
 
 class Script:
-    """A session in the feed's place, which records what Kopf asks and sends it scripted events."""
+    """A session that records Kopf's requests and sends it scripted events."""
 
     def __init__(self, *streams: list[dict[str, Any]]) -> None:
         self.headers: dict[str, str] = {}
         self.closed = False
-        self.asked: list[str] = []
+        self.requests: list[str] = []
         self._streams = list(streams)
 
     async def request(self, method: str, url: str, **_: object) -> Any:
-        self.asked.append(f"{method.upper()} {url}")
-        feed = KopfSession(cast(ApiClient, None), Settings(), Stats())
-        if "watch=true" not in url:
-            return await feed.request(method, url)
-        answer = await feed.request("get", "https://x/api")
-        answer._lines = self._lines()
-        return answer
+        self.requests.append(f"{method.upper()} {url}")
+        if "watch=true" in url:
+            return KopfResponse(lines=self._lines())
+        return await KopfSession(cast(ApiClient, None), Settings(), Stats()).request(method, url)
 
     async def _lines(self) -> AsyncGenerator[bytes]:
         for event in self._streams.pop(0) if self._streams else []:
@@ -188,63 +194,79 @@ class Script:
         self.closed = True
 
 
-def scripted(kind: str, number: int = 0, **fields: Any) -> dict[str, Any]:
-    metadata = {} if kind in ("BOOKMARK", "ERROR") else {"uid": "pods/", "name": "pods"}
-    return {"type": kind, "object": {"kind": "Pod", "metadata": metadata, "number": number, **fields}}
+def scripted(event_type: str, number: int = 0, **fields: Any) -> dict[str, Any]:
+    metadata = {} if event_type in ("BOOKMARK", "ERROR") else {"uid": "pods/", "name": "pods"}
+    return {"type": event_type, "object": {"kind": "Pod", "metadata": metadata, "number": number, **fields}}
 
 
-async def run_kopf(session: Script, expected: int) -> list[tuple[Any, int]]:
-    """Run Kopf on the session until it has handled so many events; return them."""
-    handled: list[tuple[Any, int]] = []
-    stop = asyncio.Event()
+async def run_kopf(
+    session: Any, handler: Callable[..., Awaitable[None]], stop: asyncio.Event, *, scanning: bool = False
+) -> None:
+    """Run Kopf on the session until ``stop``; ``handler`` gets the events. With ``scanning`` Kopf lists namespaces."""
     registry, settings = kopf.OperatorRegistry(), kopf.OperatorSettings()
     kopf_settings.configure(settings)
+    settings.scanning.disabled = not scanning
 
     @kopf.on.login(registry=registry)
     async def login(**_: Any) -> kopf.AiohttpSession:
-        return kopf.AiohttpSession(server="https://x", aiohttp_session=cast(aiohttp.ClientSession, session))
+        return kopf.AiohttpSession(server="https://x", aiohttp_session=session)
 
-    @kopf.on.event("", "v1", "pods", registry=registry)
-    async def pod(event: kopf.RawEvent, **_: Any) -> None:
+    @kopf.on.cleanup(registry=registry)
+    async def cleanup(**_: Any) -> None:
+        stop.set()  # If Kopf fails, it waits 5 s for its task that waits for this.
+
+    kopf.on.event("", "v1", "pods", registry=registry)(handler)
+    namespaces = ["team-*"] if scanning else []
+    async with asyncio.timeout(30):
+        await kopf.operator(
+            registry=registry, settings=settings, stop_flag=stop, clusterwide=not scanning, namespaces=namespaces
+        )
+
+
+async def handled_events(session: Script, expected: int) -> list[tuple[Any, int]]:
+    """Run Kopf on the session until it has handled the expected number of events; return them."""
+    handled: list[tuple[Any, int]] = []
+    stop = asyncio.Event()
+
+    async def handle(event: kopf.RawEvent, **_: Any) -> None:
         number = cast(dict[str, Any], event["object"])["number"]
-        await asyncio.sleep(0.001 * (expected - number))  # a later event would overtake an earlier one if it could
+        await asyncio.sleep(0.001 * (expected - number))  # so that a later event would overtake an earlier one
         handled.append((event["type"], number))
         if len(handled) == expected:
             stop.set()
 
-    async with asyncio.timeout(30):
-        await kopf.operator(registry=registry, settings=settings, stop_flag=stop, clusterwide=True)
+    await run_kopf(session, handle, stop)
     return handled
 
 
-async def test_kopf_shows_the_initial_events_without_a_type_and_later_ones_with_it() -> None:
+async def test_kopf_gives_initial_events_without_a_type_and_later_ones_with_it() -> None:
     stream = [scripted("ADDED", 0), scripted("ADDED", 1), scripted("BOOKMARK"), scripted("ADDED", 2)]
     session = Script([*stream, scripted("MODIFIED", 3), scripted("DELETED", 4)])
-    handled = await run_kopf(session, 5)
+    handled = await handled_events(session, 5)
     assert handled == [(None, 0), (None, 1), ("ADDED", 2), ("MODIFIED", 3), ("DELETED", 4)]
     assert session.closed
 
 
-async def test_kopf_handles_the_events_of_one_uid_in_order_one_by_one() -> None:
+async def test_kopf_handles_the_events_of_one_uid_one_by_one_in_order() -> None:
     session = Script([scripted("MODIFIED", number) for number in range(50)])
-    assert [number for _, number in await run_kopf(session, 50)] == list(range(50))
+    assert [number for _, number in await handled_events(session, 50)] == list(range(50))
 
 
-async def test_kopf_asks_for_the_initial_state_again_after_a_410() -> None:
+async def test_kopf_requests_the_initial_state_again_after_a_410() -> None:
     session = Script(
         [scripted("ADDED", 0), scripted("BOOKMARK"), scripted("ADDED", 1), scripted("ERROR", code=410)],
         [scripted("ADDED", 2), scripted("BOOKMARK")],
     )
-    assert await run_kopf(session, 3) == [(None, 0), ("ADDED", 1), (None, 2)]
-    watches = [asked for asked in session.asked if "watch=true" in asked]
+    assert await handled_events(session, 3) == [(None, 0), ("ADDED", 1), (None, 2)]
+    watches = [request for request in session.requests if "watch=true" in request]
     assert len(watches) == 2
-    assert all("sendInitialEvents=true" in asked and "resourceVersion=" not in asked for asked in watches)
+    assert all("sendInitialEvents=true" in request and "resourceVersion=" not in request for request in watches)
 
 
-async def test_kopf_asks_for_nothing_but_discovery_and_the_watch() -> None:
+async def test_kopf_only_requests_discovery_and_the_watch() -> None:
     session = Script([scripted("ADDED", 0), scripted("BOOKMARK"), scripted("MODIFIED", 1), scripted("DELETED", 2)])
-    await run_kopf(session, 3)
-    assert {asked.partition("?")[0] for asked in session.asked} == {
+    await handled_events(session, 3)
+    assert {request.partition("?")[0] for request in session.requests} == {
         "GET https://x/api",
         "GET https://x/apis",
         "GET https://x/api/v1",
@@ -252,7 +274,69 @@ async def test_kopf_asks_for_nothing_but_discovery_and_the_watch() -> None:
     }
 
 
-def test_kopf_is_pinned_to_the_minor_version_that_this_was_written_for() -> None:
+class Recording:
+    """Gives Kopf only the members of a Protocol, and records which of them Kopf uses."""
+
+    def __init__(self, target: Any, protocol: type, used: set[str]) -> None:
+        self._target = target
+        self._protocol = protocol
+        self._used = used
+
+    def __getattr__(self, name: str) -> Any:
+        if name not in members(self._protocol):
+            raise AttributeError(f"{self._protocol.__name__} has no {name}")
+        self._used.add(f"{self._protocol.__name__}.{name}")
+        member = getattr(self._target, name)
+        match name:
+            case "request":
+                return functools.partial(self._request, member)
+            case "content":
+                return Recording(member, ContentUsedByKopf, self._used)
+        return member
+
+    async def _request(self, member: Any, **options: Any) -> "Recording":
+        return Recording(await member(**options), ResponseUsedByKopf, self._used)
+
+    async def __aenter__(self) -> "Recording":
+        await self.__getattr__("__aenter__")()
+        return self
+
+    async def __aexit__(self, *exception: object) -> None:
+        await self.__getattr__("__aexit__")(*exception)
+
+
+def members(protocol: type) -> set[str]:
+    names = {*vars(protocol), *inspect.get_annotations(protocol)}
+    return {name for name in names if not name.startswith("_") or name in ("__aenter__", "__aexit__")}
+
+
+async def test_kopf_uses_all_members_of_the_protocols_and_no_others(
+    session: KopfSession, client: ApiClient, server: ApiServer
+) -> None:
+    used: set[str] = set()
+    stop = asyncio.Event()
+    listings = 0
+
+    async def handle(event: kopf.RawEvent, **_: Any) -> None:
+        nonlocal listings
+        with session.ticket(cast(dict[str, Any], event)) as item:
+            if isinstance(item, Delta):
+                raise ZeroDivisionError  # so that the stream ends with 410
+        if item.complete_at is not None:
+            listings += 1
+            if listings == 2:
+                stop.set()
+            server.pods.load([make_pod(f"a-{listings}"), make_pod(f"b-{listings}")])
+
+    await run_kopf(Recording(session, SessionUsedByKopf, used), handle, stop)
+    refusing = Recording(KopfSession(client, Settings(), Stats()), SessionUsedByKopf, used)
+    with pytest.raises(RuntimeError, match="Kopf requested GET /api/v1/namespaces"):
+        await run_kopf(refusing, handle, asyncio.Event(), scanning=True)
+    protocols = (SessionUsedByKopf, ResponseUsedByKopf, ContentUsedByKopf)
+    assert used == {f"{protocol.__name__}.{name}" for protocol in protocols for name in members(protocol)}
+
+
+def test_kopf_is_pinned_to_the_minor_version_that_these_tests_describe() -> None:
     setup = Path(__file__).parents[3].joinpath("setup.cfg").read_text()
     assert "kopf~=1.45.2" in setup
     assert version("kopf").startswith("1.45.")

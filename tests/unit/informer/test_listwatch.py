@@ -1,52 +1,73 @@
-"""The stream of a watch, however it is cut on its way."""
+"""The requests for a page and for a watch, and how their failures are classified."""
 
-from collections.abc import AsyncIterator
-from itertools import pairwise
+import json
+from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from pod_index.informer.client import Unreachable
-from pod_index.informer.listwatch import read_lines
-
-
-class Content:
-    """The body of a response, by the parts in which it is received."""
-
-    def __init__(self, parts: list[bytes]) -> None:
-        self._parts = parts
-
-    async def iter_any(self) -> AsyncIterator[bytes]:
-        for part in self._parts:
-            yield part
+from pod_index.informer.client import ApiClient
+from pod_index.informer.errors import ApiError, Expired, InconsistentResponse
+from pod_index.informer.json_wire import Added
+from pod_index.informer.listwatch import ListWatch
+from tests.apiserver import ApiServer, Fault, make_pod
 
 
-@st.composite
-def cut_streams(draw: st.DrawFn) -> tuple[bytes, list[bytes]]:
-    """A stream of lines, and the same in parts."""
-    lines = draw(st.lists(st.binary(min_size=1, max_size=6).map(lambda line: line.replace(b"\n", b" ") + b"\n")))
-    stream = b"".join(lines)
-    cuts = sorted(draw(st.sets(st.integers(1, max(1, len(stream) - 1)))))
-    parts = [stream[begin:end] for begin, end in pairwise([0, *cuts, len(stream)])]
-    return stream, [part for part in parts if part]
+@pytest.fixture
+def pods(client: ApiClient) -> ListWatch:
+    return ListWatch(client, "", idle_seconds=5)
 
 
-@given(cut=cut_streams())
-async def test_lines_come_whole_and_in_order_wherever_the_stream_is_cut(cut: tuple[bytes, list[bytes]]) -> None:
-    stream, parts = cut
-    reads = [bytes(lines) async for lines in read_lines(Content(parts))]
-    assert b"".join(reads) == stream
-    assert all(read.endswith(b"\n") for read in reads)
+async def test_the_pages_of_a_listing_have_the_pods_of_the_scope(client: ApiClient, server: ApiServer) -> None:
+    server.pods.load(make_pod(f"web-{number}", "team-a") for number in range(3))
+    server.pods.create(make_pod("other", "team-b"))
+    team = ListWatch(client, "team-a", idle_seconds=5)
+    first, _ = await team.list_page(2)
+    last, size = await team.list_page(2, first.metadata.continue_token)
+    assert [pod.metadata.name for page in (first, last) for pod in page.items or []] == ["web-0", "web-1", "web-2"]
+    assert last.metadata.continue_token is None
+    assert size > 100
 
 
-@given(cut=cut_streams(), rest=st.binary(min_size=1, max_size=6).map(lambda rest: rest.replace(b"\n", b" ")))
-async def test_a_line_without_its_end_is_an_outage_and_not_used(cut: tuple[bytes, list[bytes]], rest: bytes) -> None:
-    stream, parts = cut
-    lines = read_lines(Content([*parts, rest]))
-    read = b""
-    while len(read) < len(stream):
-        read += await anext(lines)
-    assert read == stream
-    with pytest.raises(Unreachable, match="in the middle of a line"):
-        await anext(lines)
+async def test_the_events_of_a_watch_are_those_after_its_resource_version(pods: ListWatch, server: ApiServer) -> None:
+    server.pods.create(make_pod("before"))
+    version = server.pods.resource_version
+    server.pods.create(make_pod("after"))
+    events, size = await anext(pods.watch(version))
+    (event,) = events
+    assert isinstance(event, Added)
+    assert event.object.metadata.name == "after"
+    assert size > 100
+    assert pods.read_at > 0
+
+
+@pytest.mark.parametrize(
+    ("status", "expected", "message"),
+    [
+        ({"code": 410, "reason": "Expired", "message": "too old"}, Expired, "(410 Expired: too old)"),
+        ({"code": 500, "reason": "Gone"}, Expired, "(500 Gone)"),
+        ({"code": 500, "reason": "InternalError"}, ApiError, "ended the watch with an error (500 InternalError)"),
+        ({}, ApiError, "ended the watch with an error (0)"),
+    ],
+)
+async def test_an_error_event_raises_the_failure_that_it_reports(
+    status: dict[str, Any], expected: type[ApiError], message: str, pods: ListWatch, server: ApiServer
+) -> None:
+    server.faults.add(Fault(kind="watch", body=json.dumps({"type": "ERROR", "object": status}).encode() + b"\n"))
+    with pytest.raises(ApiError) as caught:
+        await anext(pods.watch(1))
+    assert type(caught.value) is expected
+    assert message in str(caught.value)
+
+
+async def test_a_body_that_is_not_a_list_or_an_event_is_inconsistent(pods: ListWatch, server: ApiServer) -> None:
+    server.faults.add(Fault(body=b"<html>\n"))
+    with pytest.raises(InconsistentResponse, match="an invalid list of pods"):
+        await pods.list_page(10)
+    with pytest.raises(InconsistentResponse, match="an invalid watch event"):
+        await anext(pods.watch(1))
+
+
+async def test_a_watch_that_ends_at_once_is_a_failure(pods: ListWatch, server: ApiServer) -> None:
+    server.faults.add(Fault(kind="watch", body=b""))
+    with pytest.raises(ApiError, match="ended the watch at once, without an event"):
+        await anext(pods.watch(1))

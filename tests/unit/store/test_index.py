@@ -41,7 +41,7 @@ def pod(
 
 
 def delta(uid: str, version: int, *, scope: str = "", **fields: Any) -> Delta:
-    return Delta(scope, pod(uid, version, **fields))
+    return Delta(type="MODIFIED", scope=scope, pod=pod(uid, version, **fields))
 
 
 def listing(*pods: Pod, at: int, scope: str = "", history_reset: bool = False) -> ListPage:
@@ -188,7 +188,7 @@ def test_the_next_listing_ignores_the_pages_of_an_unfinished_one(index: PodIndex
 def test_an_older_event_never_overwrites_a_newer_one(index: PodIndex) -> None:
     index.update(delta("a", 10))
     newer = index.lookup("a")
-    index.update(Delta("", pod("a", 9, "older")))
+    index.update(Delta(type="MODIFIED", scope="", pod=pod("a", 9, "older")))
     assert index.lookup("a") == newer
 
 
@@ -208,13 +208,13 @@ def test_a_relist_does_not_encode_an_unchanged_pod_again(index: PodIndex) -> Non
 
 def test_the_newest_of_three_events_wins_in_any_order(index: PodIndex) -> None:
     for version in (5, 10, 7):
-        index.update(Delta("", pod("a", version, f"v{version}")))
+        index.update(Delta(type="MODIFIED", scope="", pod=pod("a", version, f"v{version}")))
     assert b'"name":"v10"' in (index.lookup("a") or b"")
 
 
 def test_resource_versions_compare_as_integers(index: PodIndex) -> None:
-    index.update(Delta("", pod("a", 9, "nine")))
-    index.update(Delta("", pod("a", 10, "ten")))
+    index.update(Delta(type="MODIFIED", scope="", pod=pod("a", 9, "nine")))
+    index.update(Delta(type="MODIFIED", scope="", pod=pod("a", 10, "ten")))
     assert b'"name":"ten"' in (index.lookup("a") or b"")
 
 
@@ -264,9 +264,9 @@ def test_a_history_reset_of_one_stream_keeps_the_tombstones_of_others(index: Pod
 
 
 def test_a_history_reset_of_one_stream_keeps_the_versions_of_others(index: PodIndex) -> None:
-    index.update(Delta("one", pod("a", 9, "newer")))
+    index.update(Delta(type="MODIFIED", scope="one", pod=pod("a", 9, "newer")))
     index.replace_page(listing(at=1, scope="two", history_reset=True))
-    index.update(Delta("one", pod("a", 5, "older")))
+    index.update(Delta(type="MODIFIED", scope="one", pod=pod("a", 5, "older")))
     assert b'"name":"newer"' in (index.lookup("a") or b"")
 
 

@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec import Struct
 
-from pod_index.pods import Pod, decode_list
+from pod_index.informer.json_wire import decode_list
+from pod_index.pods import Pod
 from pod_index.store.identifiers import parse, parse_container_id
 from pod_index.store.indexers import (
     INDEX_NAMES,

@@ -1,0 +1,51 @@
+"""The failures of requests to the API server."""
+
+from typing import ClassVar
+
+
+class ApiError(Exception):
+    """A request failed; the message is one line that says what failed, where, and what to do."""
+
+    reason: ClassVar[str] = "other"
+    """The label of this failure in the metrics: one of ``stats.API_FAILURES``."""
+
+    def __init__(self, message: str, *, retry_after: float = 0.0) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+        """The server's Retry-After, in seconds."""
+
+
+class Unreachable(ApiError):
+    """The server did not respond, or the connection was lost; afterwards it may be another server."""
+
+    reason = "unreachable"
+
+
+class IdleTimeout(Unreachable):
+    """The server accepted the request and then sent nothing for too long."""
+
+    reason = "silent"
+
+
+class Unauthorized(ApiError):
+    """The server refused the credentials (401)."""
+
+    reason = "unauthorized"
+
+
+class Expired(ApiError):
+    """The server no longer has the requested resourceVersion or continue token (410)."""
+
+    reason = "expired"
+
+
+class Rejected(ApiError):
+    """The server rejected the request as invalid (400 or 422), as old servers do with streaming lists."""
+
+    reason = "rejected"
+
+
+class InconsistentResponse(ApiError):
+    """The response is malformed, or contradicts earlier ones."""
+
+    reason = "untrusted"
