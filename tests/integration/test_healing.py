@@ -237,7 +237,7 @@ def test_a_handler_that_fails_by_our_fault_loses_nothing(server: ApiServer, star
     operator = start_operator(server, "-A", "tests/integration/saboteur.py", SABOTAGE="index")
     operator.wait_until_ready()
     uid = server.pods.create(make_pod("sabotaged"))["metadata"]["uid"]
-    eventually(lambda: "a fault of ours" in operator.log)
+    eventually(lambda: "an internal error" in operator.log)
     eventually(lambda: operator.lookup(uid))
     assert_equal(operator, server.pods.pods())
 
