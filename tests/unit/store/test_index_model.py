@@ -79,7 +79,9 @@ class Cluster:
     def _emit(self, kind: EventKind, uid: str, choice: int) -> None:
         self.version += 1
         self.pods[uid] = self.states[str(self.version)] = state(uid, self.version, choice)
-        self.events.append((kind, Delta(type="DELETED" if kind == "delete" else "MODIFIED", scope="", pod=self.pods[uid])))
+        self.events.append(
+            (kind, Delta(type="DELETED" if kind == "delete" else "MODIFIED", scope="", pod=self.pods[uid]))
+        )
 
     def create(self, choice: int) -> None:
         self.created += 1
