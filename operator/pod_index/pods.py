@@ -82,12 +82,19 @@ class PodRecord(Struct, rename="camel"):
     created_at: str
 
 
+LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
+"""The annotation in which ``kubectl apply`` stores the whole manifest: of a bare pod, its environment with passwords too.
+https://kubernetes.io/docs/reference/labels-annotations-taints/#kubectl-kubernetes-io-last-applied-configuration"""
+
 _record_encoder = msgspec.json.Encoder()
 
 
 def encode_record(pod: Pod) -> bytes:
-    """Encode the response to a lookup of ``pod``: unset strings are ""; empty maps are omitted."""
+    """Encode the response to a lookup of ``pod``: unset strings are ""; empty maps and LAST_APPLIED are omitted."""
     metadata = pod.metadata
+    annotations = metadata.annotations
+    if annotations and LAST_APPLIED in annotations:
+        annotations = {key: value for key, value in annotations.items() if key != LAST_APPLIED}
     return _record_encoder.encode(
         PodRecord(
             uid=metadata.uid,
@@ -97,7 +104,7 @@ def encode_record(pod: Pod) -> bytes:
             phase=pod.status.phase or "",
             pod_ip=pod.status.pod_ip or "",
             labels=metadata.labels or UNSET,
-            annotations=metadata.annotations or UNSET,
+            annotations=annotations or UNSET,
             created_at=metadata.creation_timestamp or "",
         )
     )

@@ -8,6 +8,7 @@ import yaml
 from kubernetes.client import CoreV1Api
 from kubernetes.config import new_client_from_config_dict
 
+from pod_index.pods import LAST_APPLIED
 from tests.apiserver import make_pod
 from tests.conformance.cluster import Cluster
 from tests.conftest import StartOperator
@@ -76,6 +77,17 @@ def test_a_pod_that_is_scheduled_started_and_finished_is_served_as_it_is(
         pod = cluster.pods.update("default", "web", change)
         eventually(lambda pod=pod: operator.lookup(uid) == expected_record(pod))  # type: ignore[misc]
     assert_equal(operator, cluster.pods.pods())
+
+
+def test_the_manifest_of_a_pod_is_not_served(cluster: Cluster, operator: OperatorProcess) -> None:
+    pod = make_pod("web")
+    pod["metadata"]["annotations"] = {"note": "x", LAST_APPLIED: '{"env": [{"name": "PASSWORD", "value": "s3cret"}]}'}
+    uid = cluster.pods.create(pod)["metadata"]["uid"]
+    eventually(lambda: operator.lookup(uid))
+    served = operator.lookup(uid)
+    assert served is not None
+    assert served["annotations"] == {"note": "x"}
+    assert b"s3cret" not in operator.get("/api/v1/pods?namespace=default")[2]
 
 
 def test_a_pod_that_is_recreated_under_its_name_is_another_pod(cluster: Cluster, operator: OperatorProcess) -> None:

@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
+from pod_index.pods import LAST_APPLIED
 from tests.support.polling import eventually
 
 MAIN = Path(__file__).parents[2] / "operator" / "main.py"
@@ -219,9 +220,10 @@ def expected_record(pod: Mapping[str, Any]) -> dict[str, Any]:
         "podIP": status.get("podIP", ""),
         "createdAt": metadata["creationTimestamp"],
     }
-    for name in ("labels", "annotations"):
-        if metadata.get(name):
-            record[name] = metadata[name]
+    annotations = {key: value for key, value in metadata.get("annotations", {}).items() if key != LAST_APPLIED}
+    for name, values in (("labels", metadata.get("labels")), ("annotations", annotations)):
+        if values:
+            record[name] = values
     return record
 
 

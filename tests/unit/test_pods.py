@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from pod_index.pods import Pod, encode_record
+from pod_index.pods import LAST_APPLIED, Pod, encode_record
 
 
 def pod_json(**metadata: Any) -> dict[str, Any]:
@@ -69,3 +69,12 @@ def test_an_annotation_of_256_kib_is_served_whole() -> None:
 
 def test_a_pod_that_is_being_deleted_is_still_there() -> None:
     assert json.loads(record(pod_json(deletionTimestamp="2024-01-02T00:00:00Z")))["name"] == "web-0"
+
+
+@pytest.mark.parametrize("others", [{}, {"note": "x"}])
+def test_the_manifest_that_kubectl_apply_stores_is_not_served(others: dict[str, str]) -> None:
+    manifest = json.dumps({"spec": {"containers": [{"env": [{"name": "PASSWORD", "value": "s3cret"}]}]}})
+    without = record(pod_json(annotations=others))
+    assert record(pod_json(annotations={LAST_APPLIED: manifest, **others})) == without
+    assert record(pod_json(annotations={**others, LAST_APPLIED: manifest})) == without
+    assert b"s3cret" not in without
