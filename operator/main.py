@@ -33,8 +33,19 @@ from pod_index.store.index import PodIndex
 
 logger = logging.getLogger("pod_index")
 
+
+def give_up(reason: str) -> NoReturn:
+    """End the operator with one line and exit code 1: SystemExit passes through Kopf."""
+    logger.critical(reason)
+    raise SystemExit(1)
+
+
 # At import: Kopf sets its logs up before it loads this file, and logs warnings before it calls the first handler.
 kopf_settings.configure_logs()
+try:
+    kopf_settings.check_options()
+except kopf_settings.OptionsError as error:
+    give_up(str(error))
 
 
 @dataclasses.dataclass(kw_only=True)
@@ -90,9 +101,13 @@ class Service:
         await self.client.login()
 
     async def stop(self) -> None:
-        """Turn ``/ready`` to 503, answer until load balancers have noticed, and close all that ``start`` opened."""
+        """Turn ``/ready`` to 503, answer until load balancers have noticed, and close."""
         begin_shutdown(self.app)
         await asyncio.sleep(self.settings.shutdown_drain_seconds)
+        await self.close()
+
+    async def close(self) -> None:
+        """Close all that ``start`` opened, even if it failed half way."""
         await self.server.stop()
         if self.certificate_watch is not None:
             self.certificate_watch.cancel()
@@ -118,9 +133,17 @@ async def start(settings: kopf.OperatorSettings, memo: kopf.Memo, **_: Any) -> N
     await asyncio.sleep(0)  # Kopf's other tasks must begin first: cancelled before that, they cause warnings.
     try:
         service = memo.service = Service.from_environ(os.environ)
-        await service.start()
+        try:
+            await service.start()
+        except BaseException:
+            await service.close()
+            raise
     except (SettingsError, CertificateError, ListenError, CredentialsError) as error:
         give_up(str(error))
+    except Exception as error:
+        # Kopf would call this handler again after a minute.
+        logger.debug("The start failed", exc_info=True)
+        give_up(f"the start failed by an internal error ({error!r}); please report it, with the log of kopf run -d")
     kopf_settings.configure(settings)
     # Imported modules stay. Without this, each full garbage collection scans them and blocks the loop for 26 ms.
     gc.freeze()
@@ -177,9 +200,3 @@ def certificate_watch_ended(watch: asyncio.Task[None]) -> None:
     """End the operator before its certificate expires unnoticed: Kubernetes restarts it with the new one."""
     if not watch.cancelled():
         give_up(f"TLS_CERT_FILE is no longer watched ({watch.exception()!r})")
-
-
-def give_up(reason: str) -> NoReturn:
-    """End the operator with one line and exit code 1: SystemExit passes through Kopf."""
-    logger.critical(reason)
-    raise SystemExit(1)

@@ -83,7 +83,7 @@ class PodRecord(Struct, rename="camel"):
 
 
 LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
-"""The annotation in which ``kubectl apply`` stores the whole manifest: of a bare pod, its environment with passwords too.
+"""The annotation in which ``kubectl apply`` stores the manifest of a bare pod, with the passwords in its environment.
 https://kubernetes.io/docs/reference/labels-annotations-taints/#kubectl-kubernetes-io-last-applied-configuration"""
 
 _record_encoder = msgspec.json.Encoder()

@@ -8,10 +8,23 @@ from typing import Any
 
 import kopf
 
+from pod_index.server.server import Server
 from pod_index.store.deltas import Delta
 
-if os.environ["SABOTAGE"] == "warning":
-    warnings.warn("sabotage before the start", stacklevel=1)
+
+def _fail_after(start: Any) -> Any:
+    async def start_and_fail(server: Server) -> None:
+        await start(server)
+        raise RuntimeError("sabotage")
+
+    return start_and_fail
+
+
+match os.environ["SABOTAGE"]:  # what has to happen before the start
+    case "warning":
+        warnings.warn("sabotage before the start", stacklevel=1)
+    case "start":
+        Server.start = _fail_after(Server.start)  # type: ignore[method-assign]
 
 
 @kopf.on.startup(id="sabotage")

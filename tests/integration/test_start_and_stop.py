@@ -48,6 +48,37 @@ def test_a_port_in_use_ends_the_process_with_one_line_that_names_it(
     assert f"PORT {port} is in use" in line
 
 
+def test_a_liveness_port_in_use_ends_the_process_with_one_line_that_names_it(
+    server: ApiServer, start_operator: StartOperator
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        option = f"--liveness=http://127.0.0.1:{taken.getsockname()[1]}/healthz"
+        operator = start_operator(server, "-A", option)
+        assert operator.wait_for_exit() == 1
+    (line,) = operator.log.splitlines()
+    assert f"{option} cannot be opened (Address already in use)" in line
+
+
+def test_a_pattern_of_namespaces_ends_the_process_with_one_line(
+    server: ApiServer, start_operator: StartOperator
+) -> None:
+    operator = start_operator(server, "-n", "team-*")
+    assert operator.wait_for_exit() == 1
+    (line,) = operator.log.splitlines()
+    assert "-n team-* is not the name of a namespace: patterns are not supported" in line
+
+
+def test_an_internal_error_at_the_start_ends_the_process_with_one_line(
+    server: ApiServer, start_operator: StartOperator
+) -> None:
+    operator = start_operator(server, "-A", "tests/integration/saboteur.py", SABOTAGE="start")
+    assert operator.wait_for_exit() == 1
+    (line,) = operator.log.splitlines()
+    assert "the start failed by an internal error (RuntimeError('sabotage'))" in line
+    with socket.create_server(("127.0.0.1", operator.port)):
+        pass
+
+
 def test_a_server_that_dies_ends_the_operator_non_zero(server: ApiServer, start_operator: StartOperator) -> None:
     operator = start_operator(server, "-A", "tests/integration/saboteur.py", SABOTAGE="server")
     assert operator.wait_for_exit() == 1

@@ -66,6 +66,8 @@ class OperatorProcess:
         self._log = folder / "operator.log"
         self._arguments = arguments or ("-A",)
         self._wrapper = wrapper
+        has_liveness = any(argument.startswith("--liveness=") for argument in self._arguments)
+        self._liveness = [] if has_liveness else [f"--liveness=http://127.0.0.1:{self.liveness_port}/healthz"]
         self._main = main
         self._environ = {
             **{name: value for name, value in os.environ.items() if not name.startswith("KUBERNETES_")},
@@ -83,7 +85,7 @@ class OperatorProcess:
             self._process = subprocess.Popen(
                 [
                     *(*self._wrapper, sys.executable, "-m", "kopf", "run", str(self._main), *self._arguments),
-                    f"--liveness=http://127.0.0.1:{self.liveness_port}/healthz",
+                    *self._liveness,
                 ],
                 env=self._environ,
                 stdout=log,
@@ -221,10 +223,8 @@ def expected_record(pod: Mapping[str, Any]) -> dict[str, Any]:
         "createdAt": metadata["creationTimestamp"],
     }
     annotations = {key: value for key, value in metadata.get("annotations", {}).items() if key != LAST_APPLIED}
-    for name, values in (("labels", metadata.get("labels")), ("annotations", annotations)):
-        if values:
-            record[name] = values
-    return record
+    maps = {"labels": metadata.get("labels"), "annotations": annotations}
+    return record | {name: values for name, values in maps.items() if values}
 
 
 def assert_equal(operator: OperatorProcess, pods: Mapping[str, Mapping[str, Any]], within: float = 30.0) -> None:

@@ -1,8 +1,14 @@
 """Set Kopf up for a cache: it watches, writes nothing and stores nothing."""
 
+import contextlib
 import logging
+import os
+import re
+import socket
+import urllib.parse
 from typing import Any
 
+import click
 import kopf
 
 FOREVER = 365 * 24 * 3600.0
@@ -11,6 +17,14 @@ FOREVER = 365 * 24 * 3600.0
 VERBOSE_LOGGERS = ("kopf.objects", "kopf.activities", "kopf._core.engines.activities", "aiohttp.access")
 """Loggers with a line at INFO for each pod event, each liveness probe, and each call of the handlers for startup, login
 and cleanup."""
+
+
+_NAMESPACE = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
+"""https://kubernetes.io/docs/concepts/overview/working-with-objects/names/#dns-label-names"""
+
+
+class OptionsError(ValueError):
+    """An option of ``kopf run`` is unusable; the message is one line that names it and says what to do."""
 
 
 class NoDiffBase(kopf.DiffBaseStorage):
@@ -71,3 +85,45 @@ def configure_logs() -> None:
     if not logging.getLogger().isEnabledFor(logging.DEBUG):
         for name in VERBOSE_LOGGERS:
             logging.getLogger(name).setLevel(logging.WARNING)
+
+
+def check_options() -> None:
+    """Check the options of the ``kopf run`` that loads the operator; raise OptionsError.
+
+    Kopf waits for ever for a namespace that matches a pattern, since listing namespaces needs rights that pod-index
+    does not have, and shows a long traceback if it cannot open the liveness endpoint.
+    """
+    context = click.get_current_context(silent=True)
+    if context is None or context.info_name != "run":
+        return
+    # Kopf reads the variable too: kopf.cli.run.
+    for namespace in (*context.params["namespaces"], os.environ.get("KOPF_RUN_NAMESPACE") or None):
+        if namespace is not None and not _NAMESPACE.fullmatch(namespace):
+            raise OptionsError(
+                f"-n {namespace} is not the name of a namespace: patterns are not supported;"
+                " repeat -n for each namespace, or use -A for all"
+            )
+    if context.params["liveness_endpoint"]:
+        _check_liveness(context.params["liveness_endpoint"])
+
+
+def _check_liveness(endpoint: str) -> None:
+    try:
+        url = urllib.parse.urlsplit(endpoint)
+        host, port = url.hostname or "localhost", url.port or 80
+    except ValueError as error:
+        raise OptionsError(f"--liveness={endpoint} is not a URL ({error})") from error
+    if url.scheme != "http":
+        raise OptionsError(f"--liveness={endpoint} must be a URL such as http://0.0.0.0:8081/healthz")
+    try:
+        # Of "localhost", only the IPv4 address: the machine may have no IPv6.
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        *_, address = socket.getaddrinfo(host, port, family)[0]
+        with contextlib.closing(socket.socket(family)) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+    except OSError as error:
+        raise OptionsError(
+            f"--liveness={endpoint} cannot be opened ({error.strerror}); stop the program that uses the port,"
+            " or choose another one"
+        ) from error
