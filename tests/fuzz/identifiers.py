@@ -44,10 +44,12 @@ def check(data: bytes) -> None:
     _require(len(set(found)) == len(found), "a result has no duplicates")
     for identifier in found:
         _check_identifier(text, identifier)
+        for container in identifier.container_ids:
+            _require(Identifier("containerID", container) in found, "a container of a pod is a candidate itself")
 
 
 def _check_identifier(text: str, identifier: Identifier) -> None:
-    kind, value = identifier
+    kind, value, container_ids, pod_name = identifier
     # The canonical form of RFC 5952 can be longer: it does not shorten a single zero to ::.
     _require(0 < len(value) <= len(text) + (kind == "ip"), "a value is not longer than the text")
     canonical = CANONICAL.get(kind)
@@ -55,7 +57,11 @@ def _check_identifier(text: str, identifier: Identifier) -> None:
     _require(kind != "uid" or UID.fullmatch(value) is not None, "a UID is a UUID in lower case with dashes, or a hash")
     # A container ID of a virtual kubelet is recognised by its scheme only.
     if kind != "containerID" or re.fullmatch("[0-9a-f]{64}", value):
-        _require(parse(value) == (identifier,), "a value is parsed to itself")
+        _require(parse(value) == (Identifier(kind, value),), "a value is parsed to itself")
+    _require(kind == "uid" or not (container_ids or pod_name), "only a UID has containers and a name")
+    for container in container_ids:
+        _require(parse(container) == (Identifier("containerID", container),), "a container ID is canonical")
+    _require(not pod_name or parse(pod_name) == (Identifier("name", pod_name),), "a name is valid")
 
 
 def _require(holds: bool, rule: str) -> None:

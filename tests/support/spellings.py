@@ -29,6 +29,10 @@ def _version_1(controllers: str, path: str) -> str:
     )
 
 
+LONG_NAME = "web." * 44 + "web-1"
+CUT_LINK = f"{LONG_NAME}_default_main-9bca8d63d5fa610783847915bcff0ecac1273e5b4bed3f6fa1b07350e0135961"[:251] + ".log"
+"""A link in /var/log/containers that the kubelet cut to 255 characters."""
+
 SPELLINGS = (
     # The form of kubectl get pod -o yaml.
     _spelling(
@@ -729,6 +733,324 @@ SPELLINGS = (
         "file:///var/lib/kubelet/pods/cf0a0b5b-106e-4793-a74a-28bfae21be1a/volumes",
         Identifier("uid", "cf0a0b5b-106e-4793-a74a-28bfae21be1a"),
     ),
+    # kubernetes/kubernetes#139239, a message of the kubelet on Windows, with JSON's backslashes.
+    _spelling(
+        (
+            r"\\var\\log\\pods\\build-agents_repo-update-hq15wkubbamp04-29644200-ldg5d_c1d12e90-f0e4-4bda-a89e-1b5eb5b27404"
+            r"\\repo-update\\0.log"
+        ),
+        Identifier("uid", "c1d12e90-f0e4-4bda-a89e-1b5eb5b27404"),
+    ),
+    # The form of a log of a pod on Windows, with a drive.
+    _spelling(
+        r"C:\var\log\pods\default_web-1_c1d12e90-f0e4-4bda-a89e-1b5eb5b27404\main\0.log",
+        Identifier("uid", "c1d12e90-f0e4-4bda-a89e-1b5eb5b27404"),
+    ),
+    # The same, rotated, in upper case, as programs print it that compare paths without case.
+    _spelling(
+        r"C:\VAR\LOG\PODS\DEFAULT_WEB-1_C1D12E90-F0E4-4BDA-A89E-1B5EB5B27404\MAIN\0.LOG.20240131-102305",
+        Identifier("uid", "c1d12e90-f0e4-4bda-a89e-1b5eb5b27404"),
+    ),
+    # The same, from another host: learn.microsoft.com, file path formats, UNC.
+    _spelling(
+        r"\\node-1.example.com\c$\var\log\pods\default_web-1_c1d12e90-f0e4-4bda-a89e-1b5eb5b27404\main\0.log",
+        Identifier("uid", "c1d12e90-f0e4-4bda-a89e-1b5eb5b27404"),
+    ),
+    # The same, a device path. The namespace looks like an escape of systemd.
+    _spelling(
+        r"\\?\UNC\node-1\c$\var\log\pods\xfce_web-1_c1d12e90-f0e4-4bda-a89e-1b5eb5b27404\init-db\0.log",
+        Identifier("uid", "c1d12e90-f0e4-4bda-a89e-1b5eb5b27404"),
+    ),
+    # The same, mixed separators, as Go's filepath and path write them together.
+    _spelling(
+        r"c:\var\log/pods\default_web-1_c1d12e90-f0e4-4bda-a89e-1b5eb5b27404/main\0.log",
+        Identifier("uid", "c1d12e90-f0e4-4bda-a89e-1b5eb5b27404"),
+    ),
+    # kubernetes-sigs/sig-windows-tools#91, a bind of docker inspect.
+    _spelling(
+        (
+            r'"c:\\var\\lib\\kubelet\\pods\\040dde66-5c63-4453-9388-845ea450a2d3\\volumes\\kubernetes.io~configmap'
+            r'\\flannel-windows-cfg:c:/etc/kube-flannel-windows/:ro",'
+        ),
+        Identifier("uid", "040dde66-5c63-4453-9388-845ea450a2d3"),
+    ),
+    # The form of the kubelet's directory of a static pod on Windows.
+    _spelling(
+        r"C:\var\lib\kubelet\Pods\C26521395DBC1DA7D5EF74ACA0694D11\etc-hosts",
+        Identifier("uid", "c26521395dbc1da7d5ef74aca0694d11"),
+    ),
+    # The form of a link to a log on Windows: fluent/fluent-bit#2226.
+    _spelling(
+        (
+            r"c:\var\log\containers\web-1_default_main-"
+            "fbf49e23e198ebb6dfcdd5789db0bb9a26ae738e1f87f7d288f86a7a41bc17ff.log"
+        ),
+        Identifier("containerID", "fbf49e23e198ebb6dfcdd5789db0bb9a26ae738e1f87f7d288f86a7a41bc17ff"),
+    ),
+    # rancher/windows#46, docker's directory on Windows, and the log in it.
+    _spelling(
+        (
+            r"C:\ProgramData\docker\containers\fbf49e23e198ebb6dfcdd5789db0bb9a26ae738e1f87f7d288f86a7a41bc17ff"
+            r"\fbf49e23e198ebb6dfcdd5789db0bb9a26ae738e1f87f7d288f86a7a41bc17ff-json.log"
+        ),
+        Identifier("containerID", "fbf49e23e198ebb6dfcdd5789db0bb9a26ae738e1f87f7d288f86a7a41bc17ff"),
+    ),
+    # The form of containerd's directory of a container on Windows.
+    _spelling(
+        (
+            r"C:\ProgramData\containerd\state\io.containerd.runtime.v2.task\k8s.io"
+            r"\fbf49e23e198ebb6dfcdd5789db0bb9a26ae738e1f87f7d288f86a7a41bc17ff\config.json"
+        ),
+        Identifier("containerID", "fbf49e23e198ebb6dfcdd5789db0bb9a26ae738e1f87f7d288f86a7a41bc17ff"),
+    ),
+    # The form of the job object of a container on Windows.
+    _spelling(
+        r"\Container_fbf49e23e198ebb6dfcdd5789db0bb9a26ae738e1f87f7d288f86a7a41bc17ff",
+        Identifier("containerID", "fbf49e23e198ebb6dfcdd5789db0bb9a26ae738e1f87f7d288f86a7a41bc17ff"),
+    ),
+    # netdata/netdata#3369, docker ps.
+    _spelling(
+        "k8s_dns-controller_dns-controller-5cbcd846f9-86plx_kube-system_d4a9f69c-0660-11e8-a2d7-02e2502c086a_0",
+        Identifier("uid", "d4a9f69c-0660-11e8-a2d7-02e2502c086a"),
+    ),
+    # netdata/netdata#3369, docker ps, a sandbox.
+    _spelling(
+        "k8s_POD_k8s-ec2-srcdst-78f785ff98-c4bzs_kube-system_d5161bd4-0660-11e8-a2d7-02e2502c086a_0",
+        Identifier("uid", "d5161bd4-0660-11e8-a2d7-02e2502c086a"),
+    ),
+    # kubernetes/minikube#11965, a conflict of names, as docker's API has them.
+    _spelling(
+        "/k8s_POD_kubernetes-dashboard-95564f4f-562bb_kube-system_5d961d4e-7772-484b-8a78-2fa02f04369f_5",
+        Identifier("uid", "5d961d4e-7772-484b-8a78-2fa02f04369f"),
+    ),
+    # The same after the conflict: the kubelet adds a random number (pkg/kubelet/dockershim/naming.go).
+    _spelling(
+        "/k8s_POD_kubernetes-dashboard-95564f4f-562bb_kube-system_5d961d4e-7772-484b-8a78-2fa02f04369f_5_9be2a14c",
+        Identifier("uid", "5d961d4e-7772-484b-8a78-2fa02f04369f"),
+    ),
+    # The form of kubelets before 1.6, with the hash of the container.
+    _spelling(
+        "/k8s_POD.6d00e006_web-1_default_0d33f94b-ab1a-11e6-9e1a-68f7281d8004_1f0a2b3c",
+        Identifier("uid", "0d33f94b-ab1a-11e6-9e1a-68f7281d8004"),
+    ),
+    # The form of the sandbox of a static pod with dots in its name.
+    _spelling(
+        "k8s_POD_kube-proxy-kub-as4.priv.cerit-sc.cz_kube-system_1deb8a305af8d4ad2b48c304a181ea0c_12",
+        Identifier("uid", "1deb8a305af8d4ad2b48c304a181ea0c"),
+    ),
+    # cri-o/cri-o#3571, a sandbox of CRI-O, a static pod.
+    _spelling(
+        "k8s_kube-apiserver-master1_kube-system_2abe36c990c315f116840d96b89eb8a2_0",
+        Identifier("uid", "2abe36c990c315f116840d96b89eb8a2"),
+    ),
+    # cri-o/cri-o#8884, an init container of CRI-O.
+    _spelling(
+        "k8s_install-cni-binaries_cilium-hpfzl_kube-system_69560d92-4c82-4739-bc31-1b223a394c21_0",
+        Identifier("uid", "69560d92-4c82-4739-bc31-1b223a394c21"),
+    ),
+    # The form of a sandbox of containerd: containerd/containerd#9947.
+    _spelling(
+        "podx-b181ca13-z7d7p_default_f4fc0242-4fb4-4015-a7eb-3e4a9cd73293_0",
+        Identifier("uid", "f4fc0242-4fb4-4015-a7eb-3e4a9cd73293"),
+    ),
+    # The form of a container of containerd, with dots in the pod's name.
+    _spelling(
+        "main_web.example.com_default_f4fc0242-4fb4-4015-a7eb-3e4a9cd73293_1",
+        Identifier("uid", "f4fc0242-4fb4-4015-a7eb-3e4a9cd73293"),
+    ),
+    # fluent/fluent-bit#1600, the tag of docker's driver with docker.{{.Name}}.{{.FullID}}.
+    _spelling(
+        (
+            "docker.k8s_fluent-bit_fluent-bit-7bggh_logging_0963b24c-c8fe-4dc4-9730-2ffa9f95236d_0."
+            "fbf49e23e198ebb6dfcdd5789db0bb9a26ae738e1f87f7d288f86a7a41bc17ff"
+        ),
+        Identifier("uid", "0963b24c-c8fe-4dc4-9730-2ffa9f95236d"),
+        Identifier("containerID", "fbf49e23e198ebb6dfcdd5789db0bb9a26ae738e1f87f7d288f86a7a41bc17ff"),
+    ),
+    # fluent/fluent-bit#4896, a tag.
+    _spelling(
+        "pod.var.log.pods.logging_fluent-bit-4zj9w_e922a1f9-187e-4409-af72-a4ed696c1ca1.fluent-bit.0.log",
+        Identifier("uid", "e922a1f9-187e-4409-af72-a4ed696c1ca1"),
+    ),
+    # The form of the tag of a rotated log of a static pod, with dots in the pod's name and an underscore in the prefix.
+    _spelling(
+        (
+            "kube_system.var.log.pods.kube-system_kube-proxy-kub-as4.priv.cerit-sc.cz_"
+            "1deb8a305af8d4ad2b48c304a181ea0c.kube-proxy.0.log.20240131-102305.gz"
+        ),
+        Identifier("uid", "1deb8a305af8d4ad2b48c304a181ea0c"),
+    ),
+    # fluent/fluent-bit#1535, a tag of a kubelet before 1.14.
+    _spelling(
+        "kube.var.log.pods.ad7566ef-c35d-11e9-936a-ee2ce51991c9.couchdb.0.log",
+        Identifier("uid", "ad7566ef-c35d-11e9-936a-ee2ce51991c9"),
+    ),
+    # The form of the tag of a file in a volume.
+    _spelling(
+        "app.var.lib.kubelet.pods.cf0a0b5b-106e-4793-a74a-28bfae21be1a.volumes.kubernetes.io~empty-dir.logs.app.log",
+        Identifier("uid", "cf0a0b5b-106e-4793-a74a-28bfae21be1a"),
+    ),
+    # fluent/fluent-bit-docs#165, a tag.
+    _spelling(
+        (
+            "kube.var.log.containers.fluentd-64d9cbc9cc-s4gkl_monitoring_fluentd-"
+            "c55ffe43b2842eb4079c4033ab51bb712bec16b2d40b12a630658765b949c0af.log"
+        ),
+        Identifier("containerID", "c55ffe43b2842eb4079c4033ab51bb712bec16b2d40b12a630658765b949c0af"),
+    ),
+    # The form of such a tag on Windows (fluent/fluent-bit#2226), with an underscore in the prefix.
+    _spelling(
+        (
+            "kube_apps.C.var.log.containers.web.example.com_default_main-"
+            "c55ffe43b2842eb4079c4033ab51bb712bec16b2d40b12a630658765b949c0af.log"
+        ),
+        Identifier("containerID", "c55ffe43b2842eb4079c4033ab51bb712bec16b2d40b12a630658765b949c0af"),
+    ),
+    # The form of the tag of docker's log: fluent/fluent-bit#2087.
+    _spelling(
+        (
+            "kube.C.ProgramData.Docker.containers.fbf49e23e198ebb6dfcdd5789db0bb9a26ae738e1f87f7d288f86a7a41bc17ff."
+            "fbf49e23e198ebb6dfcdd5789db0bb9a26ae738e1f87f7d288f86a7a41bc17ff-json.log"
+        ),
+        Identifier("containerID", "fbf49e23e198ebb6dfcdd5789db0bb9a26ae738e1f87f7d288f86a7a41bc17ff"),
+    ),
+    # kontena/pharos-cluster#440, a line of systemd-cgls, a slice.
+    _spelling(
+        "│ │ ├─kubepods-besteffort-pod9692aa0e_748e_11e8_8dfa_76d458035df6.slice",
+        Identifier("uid", "9692aa0e-748e-11e8-8dfa-76d458035df6"),
+    ),
+    # kontena/pharos-cluster#440, a line of systemd-cgls, a scope.
+    _spelling(
+        "│ │ │ ├─docker-abddff03dfd7710c79a750ce3e730365cbb2c8247a974170c1062683bc3e9152.scope",
+        Identifier("containerID", "abddff03dfd7710c79a750ce3e730365cbb2c8247a974170c1062683bc3e9152"),
+    ),
+    # The form of the same without UTF-8.
+    _spelling(
+        "| | | `-docker-abddff03dfd7710c79a750ce3e730365cbb2c8247a974170c1062683bc3e9152.scope",
+        Identifier("containerID", "abddff03dfd7710c79a750ce3e730365cbb2c8247a974170c1062683bc3e9152"),
+    ),
+    # netdata/netdata#4868, a line of tree, with its no-break spaces.
+    _spelling(
+        "│\xa0\xa0 │\xa0\xa0 └── kubepods-besteffort-pode1465238_4518_4c21_832f_fd9f87033dad.slice",
+        Identifier("uid", "e1465238-4518-4c21-832f-fd9f87033dad"),
+    ),
+    # netdata/netdata#4868, a line of tree -F, a scope.
+    _spelling(
+        "    │   │       ├── cri-containerd-66be9b2efdf4d85288c319b8c1a2f50d2439b5617e36f45d9d0d0be1381113be.scope/",
+        Identifier("containerID", "66be9b2efdf4d85288c319b8c1a2f50d2439b5617e36f45d9d0d0be1381113be"),
+    ),
+    # The form of a line of tree on Windows.
+    _spelling(
+        "│   ├───default_web-1_c1d12e90-f0e4-4bda-a89e-1b5eb5b27404",
+        Identifier("uid", "c1d12e90-f0e4-4bda-a89e-1b5eb5b27404"),
+    ),
+    # The same, tree /a, without Unicode.
+    _spelling(
+        r"|   \---default_web-1_c1d12e90-f0e4-4bda-a89e-1b5eb5b27404",
+        Identifier("uid", "c1d12e90-f0e4-4bda-a89e-1b5eb5b27404"),
+    ),
+    # nestybox/sysbox#767, a line of findmnt.
+    _spelling(
+        "├─/var/lib/kubelet/pods/58e11f9a-20fd-4840-a1ab-1eedfdae9d77/volumes/kubernetes.io~projected/token     tmpfs",
+        Identifier("uid", "58e11f9a-20fd-4840-a1ab-1eedfdae9d77"),
+    ),
+    # nestybox/sysbox#618, a line of findmnt without UTF-8.
+    _spelling(
+        (
+            "| | |-/mnt/host/var/lib/kubelet/pods/7341f00f-23b3-4739-93f7-868327fd08fc/volumes/kubernetes.io~csi/"
+            "pvc-773ec1d8-c0c2-4590-8ff3-0ca5718dfb9b/mount   /dev/sdh   ext4   rw,relatime"
+        ),
+        Identifier("uid", "7341f00f-23b3-4739-93f7-868327fd08fc"),
+    ),
+    # fluent/fluentd#2348, a line of ls -l, a static pod before 1.14.
+    _spelling(
+        (
+            "lrwxrwxrwx 1 root root 63 Dec  3 08:44 kube-proxy-gke-riro-cluster-control-pool-v3-432ba7fc-j44j_"
+            "kube-system_kube-proxy-68bd3d94274b6a239c31be50c4bf7148d60ed2642ff58e17f950a8eb21c2b517.log -> "
+            "/var/log/pods/fb28d7d42bfae6ea34eaf0e51127fdde/kube-proxy/0.log"
+        ),
+        Identifier("uid", "fb28d7d42bfae6ea34eaf0e51127fdde"),
+        Identifier("containerID", "68bd3d94274b6a239c31be50c4bf7148d60ed2642ff58e17f950a8eb21c2b517"),
+    ),
+    # netdata/netdata#4868, a mount unit in a line of tree.
+    _spelling(
+        (
+            r"│   │   ├── var-lib-kubelet-pods-55c6c714\x2db240\x2d4dec\x2d9a45\x2d57b61696ab6e-volume\x2dsubpaths"
+            r"-config-fluent\x2dbit-1.mount"
+        ),
+        Identifier("uid", "55c6c714-b240-4dec-9a45-57b61696ab6e"),
+    ),
+    # The same, the cgroup of a mount unit in a metric of cAdvisor, with PromQL's backslashes.
+    _spelling(
+        (
+            r"/system.slice/var-lib-kubelet-pods-91f5b561\\x2d369f\\x2d4103\\x2d8015\\x2d66391059996a-volumes"
+            r"-kubernetes.io\\x7eprojected-kube\\x2dapi\\x2daccess\\x2ds5l5r.mount"
+        ),
+        Identifier("uid", "91f5b561-369f-4103-8015-66391059996a"),
+    ),
+    # The form of a mount unit whose path has a colon, which systemd does not escape.
+    _spelling(
+        (
+            r"var-lib-kubelet-pods-91f5b561\x2d369f\x2d4103\x2d8015\x2d66391059996a-volumes-kubernetes.io\x7enfs"
+            r"-10.0.0.1:\x2fdata.automount"
+        ),
+        Identifier("uid", "91f5b561-369f-4103-8015-66391059996a"),
+    ),
+    # The form of a mount unit whose name systemd has cut, with a hash at its end.
+    _spelling(
+        (
+            r"var-lib-kubelet-pods-91f5b561\x2d369f\x2d4103\x2d8015\x2d66391059996a-volumes-kubernetes.io\x7ecsi-pvc"
+            r"_9e107d9d372bb682.mount"
+        ),
+        Identifier("uid", "91f5b561-369f-4103-8015-66391059996a"),
+    ),
+    # The form of a mount unit of a static pod: the UID has no dashes.
+    _spelling(
+        r"var-lib-kubelet-pods-c26521395dbc1da7d5ef74aca0694d11-volumes-kubernetes.io\x7eempty\x2ddir-tmp.mount",
+        Identifier("uid", "c26521395dbc1da7d5ef74aca0694d11"),
+    ),
+    # The form of a slice and a scope whose names a tool has escaped.
+    _spelling(
+        (
+            r"kubepods-burstable-pod91f5b561\x2d369f\x2d4103\x2d8015\x2d66391059996a.slice/"
+            r"cri\x2dcontainerd-24c53b774a586f06abc058619b47f71d9d869ac50c92898adbd199106fd0aaeb.scope"
+        ),
+        Identifier("uid", "91f5b561-369f-4103-8015-66391059996a"),
+        Identifier("containerID", "24c53b774a586f06abc058619b47f71d9d869ac50c92898adbd199106fd0aaeb"),
+    ),
+    # k3s-io/k3s#3574, a mount unit of containerd.
+    _spelling(
+        (
+            "run-k3s-containerd-io.containerd.runtime.v2.task-k8s.io-"
+            "6ebbd28459368680767dd0a519affa8f9dc21aa1b73cc88c6f3d80140f950771-rootfs.mount"
+        ),
+        Identifier("containerID", "6ebbd28459368680767dd0a519affa8f9dc21aa1b73cc88c6f3d80140f950771"),
+    ),
+    # The form of a mount unit of docker.
+    _spelling(
+        ("var-lib-docker-containers-a3c6c718df1e4f5ec595ea13894d5446ff5c504b0d4b346288926f2bb32dd329-mounts-shm.mount"),
+        Identifier("containerID", "a3c6c718df1e4f5ec595ea13894d5446ff5c504b0d4b346288926f2bb32dd329"),
+    ),
+    # pkg/kubelet/kuberuntime/legacy.go: a link that is cut in the container ID.
+    _spelling(
+        f"/var/log/containers/{CUT_LINK}",
+        Identifier("name", f"default/{LONG_NAME}"),
+    ),
+    # The same, in a tag.
+    _spelling(
+        f"kube.var.log.containers.{CUT_LINK}",
+        Identifier("name", f"default/{LONG_NAME}"),
+    ),
+    # The same, cut after the namespace.
+    _spelling(
+        f"{'web-' * 60}x1_team-ab_.log",
+        Identifier("name", f"team-ab/{'web-' * 60}x1"),
+    ),
+    # The same, cut after a namespace of the greatest length, so that it must be whole.
+    _spelling(
+        rf"C:\var\log\containers\{'w' * 187}_{'n' * 63}.log",
+        Identifier("name", f"{'n' * 63}/{'w' * 187}"),
+    ),
     # status.podIP.
     _spelling(
         "10.244.1.5",
@@ -906,6 +1228,26 @@ NOT_IDENTIFIERS = (
     "containerd://",
     # A URL with a path.
     "https://kubernetes.default.svc/api/v1/pods",
+    # systemctl status without -l cuts the names of units.
+    r"var-lib-kubelet-pods-91f5b561\x2d369f\x2d4103\x2d80…",
+    # A cut UID in a mount unit.
+    r"var-lib-kubelet-pods-91f5b561\x2d369f\x2d4103\x2d8015\x2d66391059_9e107d9d372bb682.mount",
+    # A mount unit of a PersistentVolume.
+    r"var-lib-kubelet-plugins-kubernetes.io-csi-pv-pvc\x2d9ae9405c\x2d7fb3\x2d11ea\x2d80b3\x2d246e968d4b38-globalmount.mount",
+    # A mount unit of a network namespace.
+    r"run-netns-cni\x2d1e26ca99\x2dc61c\x2d4940\x2df832\x2d11886d4fe670.mount",
+    # A volume of Windows.
+    r"\\?\Volume{1234abcd-5678-90ef-aaaa-bbbbccccdddd}\data",
+    # A process in systemd-cgls.
+    "│ │ └─1234 /usr/bin/kubelet",
+    # A name of docker without Kubernetes.
+    "/app_web_1",
+    # fluent/fluent-bit#1084 and #815, tags without a container ID.
+    "kube.kube-system.fluent-bit-q2kxj.fluent-bit",
+    # The tag of docker's driver for Fluentd by default: 12 digits.
+    "docker.9bca8d63d5fa",
+    # A file whose name holds a hash, not a tag.
+    "app.9bca8d63d5fa610783847915bcff0ecac1273e5b4bed3f6fa1b07350e0135961.js",
     # A sentence.
     "which pod is this?",
 )

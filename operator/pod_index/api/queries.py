@@ -63,7 +63,7 @@ def parse_lookup(query: bytes, index_names: frozenset[IndexName]) -> LookupQuery
         not_found = f"pod {namespace}/{name} not found"
     else:
         identifiers, not_found = _identifiers(selector, parameters[selector])
-    if all(kind != "uid" and kind not in index_names for kind, _ in identifiers):
+    if all(kind != "uid" and kind not in index_names for kind, *_ in identifiers):
         raise _disabled(identifiers[0].kind)
     return LookupQuery(
         selector, identifiers, not_found, _flag(parameters, "includeDeleted"), _duration(parameters, "wait")

@@ -118,7 +118,7 @@ class PodIndex:
 
     def find(self, identifier: Identifier, *, deleted: bool = False) -> Match | None:
         """Return the pod that the identifier names, or None. With ``deleted``, falls back to deleted pods."""
-        kind, value = identifier
+        kind, value = identifier[:2]
         if kind == "uid":
             record = self.lookup(value)
             if record is not None:
@@ -254,7 +254,7 @@ _INDEX_VALUE = {"containerID": container_id_value, "ip": ip_value, "name": name_
 
 def _index_values_of(identifier: Identifier) -> tuple[bytes, ...]:
     """Return the index values that a pod with this identifier can have."""
-    kind, value = identifier
+    kind, value = identifier[:2]
     if kind == "uid":
         return (uid_value(value), config_hash_value(value))
     return (_INDEX_VALUE[kind](value),)

@@ -6,13 +6,13 @@ import re
 import string
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
-from pod_index.store import identifiers
+from pod_index.store import identifiers, paths
 from pod_index.store.identifiers import (
     MAX_LENGTH,
     Identifier,
@@ -22,10 +22,12 @@ from pod_index.store.identifiers import (
     parse_container_id,
     parse_uid,
 )
+from pod_index.store.paths import is_name
 from tests.support.spellings import NOT_IDENTIFIERS, SPELLINGS, Spelling
 
 UID = "1234abcd-5678-90ef-aaaa-bbbbccccdddd"
 HASH = "c26521395dbc1da7d5ef74aca0694d11"
+OTHER_CONTAINER = "93529524695bb00d91c1f6dba692ea8d3550c3b94fb2463af7bc9ec82f992d26"
 CONTAINER = "9bca8d63d5fa610783847915bcff0ecac1273e5b4bed3f6fa1b07350e0135961"
 
 ANY_TEXT = st.text(alphabet=st.characters(exclude_categories=()))
@@ -68,7 +70,7 @@ CONTAINER_IDS = st.text(alphabet="0123456789abcdef", min_size=64, max_size=64)
 
 
 def values(text: str) -> tuple[tuple[str, str], ...]:
-    return tuple((kind, value) for kind, value in parse(text))
+    return tuple(identifier[:2] for identifier in parse(text))
 
 
 def check_error(error: IdentifierError) -> None:
@@ -91,10 +93,11 @@ def check_anything(text: str) -> None:
     assert len(set(found)) == len(found)
     for identifier in found:
         check_canonical(identifier)
+        assert {Identifier("containerID", container) for container in identifier.container_ids} <= set(found)
 
 
 def check_canonical(identifier: Identifier) -> None:
-    kind, value = identifier
+    kind, value, container_ids, pod_name = identifier
     match kind:
         case "uid":
             assert parse_uid(value) == value
@@ -104,23 +107,26 @@ def check_canonical(identifier: Identifier) -> None:
             assert canonical_ip(value) == value
     # A container ID of a virtual kubelet is recognised by its scheme only.
     if kind != "containerID" or re.fullmatch("[0-9a-f]{64}", value):
-        assert parse(value) == (identifier,)
+        assert parse(value) == (Identifier(kind, value),)
+    assert kind == "uid" or not (container_ids or pod_name)
+    assert all(parse(container) == (Identifier("containerID", container),) for container in container_ids)
+    assert not pod_name or parse(pod_name) == (Identifier("name", pod_name),)
 
 
 @pytest.mark.parametrize("spelling", SPELLINGS, ids=lambda spelling: spelling.text[:60])
 def test_every_spelling_gives_exactly_its_candidates(spelling: Spelling) -> None:
-    assert parse(spelling.text) == spelling.candidates
+    assert values(spelling.text) == tuple(identifier[:2] for identifier in spelling.candidates)
 
 
 @pytest.mark.parametrize("spelling", SPELLINGS, ids=lambda spelling: spelling.text[:60])
 def test_every_value_is_canonical_and_is_parsed_to_itself(spelling: Spelling) -> None:
-    for identifier in spelling.candidates:
+    for identifier in parse(spelling.text):
         check_canonical(identifier)
 
 
 @pytest.mark.parametrize("spelling", SPELLINGS, ids=lambda spelling: spelling.text[:60])
 def test_whitespace_around_a_spelling_is_ignored(spelling: Spelling) -> None:
-    assert parse(f" \t{spelling.text}\r\n") == spelling.candidates
+    assert parse(f" \t{spelling.text}\r\n") == parse(spelling.text)
 
 
 @pytest.mark.parametrize("text", NOT_IDENTIFIERS)
@@ -261,7 +267,7 @@ def test_the_other_parsers_accept_any_text_too(text: str) -> None:
 def test_several_spellings_in_one_text_give_no_other_candidates(spellings: list[Spelling]) -> None:
     text = "\n".join(spelling.text for spelling in spellings)
     assume(len(text) <= MAX_LENGTH)
-    separately = {identifier for spelling in spellings for identifier in spelling.candidates}
+    separately = {identifier for spelling in spellings for identifier in parse(spelling.text)}
     try:
         assert set(parse(text)) <= separately
     except IdentifierError:
@@ -285,6 +291,16 @@ UID_FORMATS = (
     "/var/lib/kubelet/pods/{uid}/volumes/kubernetes.io~local-volume/{other}",
     "/var/log/pods/kube-system_etcd-node-1.example.com_{uid}/etcd/0.log",
     "default_nginx_{uid}",
+    "C:\\var\\lib\\kubelet\\pods\\{upper}\\volumes\\kubernetes.io~csi\\pvc-{other}\\mount",
+    "\\\\node-1\\c$\\var/log\\pods\\default_web.example.com_{uid}\\main\\0.log",
+    "/k8s_POD_web.example.com_default_{uid}_2",
+    "k8s_app_web-1_default_{uid}_0_9be2a14c",
+    "web.example.com_default_{uid}_0",
+    "kube.var.log.pods.default_web.example.com_{uid}.main.0.log",
+    "docker.k8s_app_web-1_default_{uid}_0.{container}",
+    "│   └─kubepods-burstable-pod{underscored}.slice",
+    "var-lib-kubelet-pods-{escaped}-volumes-kubernetes.io\\x7eprojected-kube\\x2dapi\\x2daccess\\x2dabcde.mount",
+    "0::/system.slice/var-lib-kubelet-pods-{escaped}-volume\\x2dsubpaths-config-main-0.mount",
 )
 
 
@@ -292,10 +308,15 @@ UID_FORMATS = (
 @given(uid=UIDS, other=UIDS, container=CONTAINER_IDS)
 def test_any_uid_is_found_in_every_spelling(spelling: str, uid: str, other: str, container: str) -> None:
     text = spelling.format(
-        uid=uid, upper=uid.upper(), underscored=uid.replace("-", "_"), other=other, container=container
+        uid=uid,
+        upper=uid.upper(),
+        underscored=uid.replace("-", "_"),
+        escaped=uid.replace("-", r"\x2d"),
+        other=other,
+        container=container,
     )
     found = parse(text)
-    assert found[0] == Identifier("uid", uid)
+    assert found[0][:2] == ("uid", uid)
     assert set(found[1:]) <= {Identifier("containerID", container)}
 
 
@@ -308,11 +329,17 @@ def test_any_uid_is_found_in_every_spelling(spelling: str, uid: str, other: str,
         "kubelet-kubepods-burstable-pod{uid}.slice:cri-containerd:{container}",
         "/var/lib/kubelet/pods/{uid}/etc-hosts",
         "/var/log/pods/kube-system_etcd-node-1_{uid}/etcd/0.log",
+        "C:\\var\\log\\pods\\kube-system_etcd-node-1_{uid}\\etcd\\0.log",
+        "k8s_POD_etcd-node-1.example.com_kube-system_{uid}_0",
+        "kube.var.log.pods.kube-system_etcd-node-1.example.com_{uid}.etcd.0.log",
+        "kube.var.log.pods.{uid}.etcd.0.log",
+        "└─kubepods-pod{uid}.slice",
+        "var-lib-kubelet-pods-{uid}-volumes-kubernetes.io\\x7eempty\\x2ddir-tmp.mount",
     ],
 )
 @given(uid=st.uuids().map(lambda uid: uid.hex), container=CONTAINER_IDS)
 def test_any_hash_of_a_static_pod_is_found_in_every_spelling(spelling: str, uid: str, container: str) -> None:
-    assert parse(spelling.format(uid=uid, container=container))[0] == Identifier("uid", uid)
+    assert parse(spelling.format(uid=uid, container=container))[0][:2] == ("uid", uid)
 
 
 @pytest.mark.parametrize(
@@ -327,6 +354,14 @@ def test_any_hash_of_a_static_pod_is_found_in_every_spelling(spelling: str, uid:
         "/run/containerd/io.containerd.runtime.v2.task/k8s.io/{id}/rootfs",
         "{id}-json.log",
         "{id}-json.log.1.gz",
+        "C:\\var\\log\\containers\\nginx.example.com-0_default_nginx-{id}.log",
+        "C:\\ProgramData\\docker\\containers\\{id}\\{id}-json.log",
+        "\\Container_{id}",
+        "│   └─cri-containerd-{id}.scope",
+        "| `-cri-containerd-{id}.scope",
+        "kube.var.log.containers.nginx.example.com-0_default_nginx-{id}.log",
+        "docker.{id}",
+        "run-containerd-io.containerd.runtime.v2.task-k8s.io-{id}-rootfs.mount",
     ],
 )
 @given(container=CONTAINER_IDS)
@@ -409,10 +444,153 @@ def test_every_valid_name_is_accepted(namespace: str, name: str) -> None:
     assert values(f"{namespace}/{name}") == (("name", f"{namespace}/{name}"),)
 
 
+@pytest.mark.parametrize(
+    ("text", "container_ids", "pod_name"),
+    [
+        (UID, (), ""),
+        (f"/kubepods/pod{UID}", (), ""),
+        (f"/kubepods/pod{UID}/{CONTAINER}", (CONTAINER,), ""),
+        (f"kubepods-pod{UID}.slice:cri-containerd:{CONTAINER.upper()}", (CONTAINER,), ""),
+        (f"/docker/{OTHER_CONTAINER}/kubepods/pod{UID}/{CONTAINER}", (CONTAINER,), ""),
+        (f"/docker/{OTHER_CONTAINER}/kubepods/pod{UID}", (), ""),
+        (f"/kubepods/pod{UID}/{CONTAINER}/docker/{OTHER_CONTAINER}", (CONTAINER, OTHER_CONTAINER), ""),
+        (f"/kubepods/pod{UID}/{CONTAINER}/{CONTAINER}.log", (CONTAINER,), ""),
+        # containerd without systemd, under a kubelet with systemd, has the slice twice.
+        (f"/kubepods-pod{UID}.slice/kubepods-pod{UID}.slice:cri-containerd:{CONTAINER}", (CONTAINER,), ""),
+        (f"/kubepods/pod{UID}/{CONTAINER}/var/log/pods/default_web_{UID}/app/0.log", (CONTAINER,), "default/web"),
+        (f"/var/log/pods/default_web-1.example.com_{UID}/app/0.log", (), "default/web-1.example.com"),
+        (f"/var/log/pods/default_web_{UID}/{CONTAINER}.log", (CONTAINER,), "default/web"),
+        (f"C:\\VAR\\LOG\\PODS\\DEFAULT_WEB_{UID}\\APP\\0.LOG", (), "default/web"),
+        (f"k8s_app_web-1_default_{UID}_0", (), "default/web-1"),
+        (f"/k8s_POD_web-1.example.com_default_{UID}_2", (), "default/web-1.example.com"),
+        (f"k8s_POD.6d00e006_web_default_{UID}_1f0a2b3c", (), "default/web"),
+        (f"k8s_web.example.com_default_{UID}_0", (), "default/web.example.com"),
+        (f"app_web.example.com_default_{UID}_0", (), "default/web.example.com"),
+        (f"web.example.com_default_{UID}_0", (), "default/web.example.com"),
+        (f"docker.k8s_app_web-1_default_{UID}_0.{CONTAINER}", (CONTAINER,), "default/web-1"),
+        (f"kube.var.log.pods.default_web.example.com_{UID}.app.0.log", (), "default/web.example.com"),
+        (f"kube_a.var.log.pods.default_web.example.com_{UID}.app.0.log", (), "default/web.example.com"),
+        (f"kube.var.log.pods.default_web_{UID}.{CONTAINER}.log", (CONTAINER,), "default/web"),
+        (f"kube.var.log.pods.{UID}.app.0.log", (), ""),
+        # A name that no pod can have says nothing about the pod.
+        (f"/var/log/pods/default_web-_{UID}/app/0.log", (), ""),
+        (f"/var/log/pods/{'n' * 64}_web_{UID}/app/0.log", (), ""),
+        # Any files can be in a volume, also those of a container runtime.
+        (f"/var/lib/kubelet/pods/{UID}/volumes/kubernetes.io~empty-dir/docker/containers/{CONTAINER}", (), ""),
+        (f"/var/lib/kubelet/pods/{UID}/volume-subpaths/host/app/0/containers/{CONTAINER}", (), ""),
+        (f"kube.var.lib.kubelet.pods.{UID}.volumes.host.containers.{CONTAINER}.log", (), ""),
+    ],
+)
+def test_a_uid_has_the_containers_and_the_name_of_its_path(
+    text: str, container_ids: tuple[str, ...], pod_name: str
+) -> None:
+    assert parse(text)[0] == Identifier("uid", UID, container_ids, pod_name)
+
+
+def test_containers_of_a_nested_pod_do_not_belong_to_the_outer_pod() -> None:
+    text = f"/kubepods/pod{UID}/{CONTAINER}/kubepods/pod{HASH}/{OTHER_CONTAINER}"
+    assert parse(text) == (
+        Identifier("uid", HASH, (OTHER_CONTAINER,)),
+        Identifier("uid", UID, (CONTAINER,)),
+        Identifier("containerID", OTHER_CONTAINER),
+        Identifier("containerID", CONTAINER),
+    )
+
+
+def test_containers_of_another_path_do_not_belong_to_a_pod() -> None:
+    assert parse(f"/kubepods/pod{UID}\n/kubepods/{CONTAINER}") == (
+        Identifier("uid", UID),
+        Identifier("containerID", CONTAINER),
+    )
+
+
+def test_each_path_with_the_same_uid_is_a_candidate_and_the_one_that_says_nothing_more_is_the_last() -> None:
+    text = f"/pod{UID}/{CONTAINER} /pod{UID}/{OTHER_CONTAINER} /pod{UID} /pod{UID}/{CONTAINER} default_web_{UID}"
+    assert parse(text) == (
+        Identifier("uid", UID, pod_name="default/web"),
+        Identifier("uid", UID, (CONTAINER,)),
+        Identifier("uid", UID, (OTHER_CONTAINER,)),
+        Identifier("uid", UID),
+        Identifier("containerID", CONTAINER),
+        Identifier("containerID", OTHER_CONTAINER),
+    )
+
+
+def test_two_names_of_a_pod_in_one_path_are_two_candidates() -> None:
+    assert parse(f"/var/log/pods/default_web_{UID}/default_api_{UID}") == (
+        Identifier("uid", UID, pod_name="default/api"),
+        Identifier("uid", UID, pod_name="default/web"),
+    )
+
+
+def cut_link(name: str, namespace: str, container: str, container_id: str) -> str:
+    """Return the file name of a link in /var/log/containers as the kubelet cuts it."""
+    return f"{name}_{namespace}_{container}-{container_id}"[:251] + ".log"
+
+
+@given(
+    name=st.from_regex(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?", fullmatch=True).filter(
+        lambda name: is_name(f"a/{name}")
+    ),
+    namespace=st.from_regex(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?", fullmatch=True),
+    container=st.from_regex(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?", fullmatch=True),
+    container_id=CONTAINER_IDS,
+    directory=st.sampled_from(["", "/var/log/containers/", "c:\\var\\log\\containers\\", "kube.var.log.containers."]),
+)
+@example("web." * 61 + "web-1", "default", "app", CONTAINER, "")
+@example("w" * 253, "default", "app", CONTAINER, "/var/log/containers/")
+@example("w" * 187, "n" * 63, "app", CONTAINER, "/var/log/containers/")
+@example("w" * 188, "n" * 62, "app", CONTAINER, "/var/log/containers/")
+@example("w" * 187, "n" * 62, "app", CONTAINER, "/var/log/containers/")
+@example("w" * 175, "default", "app", CONTAINER, "/var/log/containers/")
+@example("w" * 176, "default", "app", CONTAINER, "/var/log/containers/")
+def test_a_link_that_is_cut_gives_what_is_whole_or_an_error(
+    name: str, namespace: str, container: str, container_id: str, directory: str
+) -> None:
+    link = cut_link(name, namespace, container, container_id)
+    if container_id in link:
+        assert values(directory + link) == (("containerID", container_id),)
+    elif len(f"{name}_{namespace}_") <= 251 or (len(f"{name}_{namespace}") == 251 and len(namespace) == 63):
+        assert values(directory + link) == (("name", f"{namespace}/{name}"),)
+    else:
+        with pytest.raises(IdentifierError, match=CUT) as caught:
+            parse(directory + link)
+        check_error(caught.value)
+
+
+CUT = "is a file name that the kubelet cut at 255 characters: give the path in /var/log/pods that it links to, or a UID"
+
+
+def test_the_target_of_a_cut_link_counts_and_not_the_rest_of_its_name() -> None:
+    link = cut_link("web." * 50 + "1", "default", "app", CONTAINER)
+    assert values(f"{link} -> /var/log/pods/default_web_{UID}/app/0.log") == (("uid", UID),)
+    assert values(f"{link}\n{cut_link('w' * 253, 'default', 'app', CONTAINER)}") == (
+        ("name", f"default/{'web.' * 50}1"),
+    )
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "w" * 250 + ".log",
+        "w" * 252 + ".log",
+        "W b" * 83 + "w" + ".log",
+        "w" * 125 + "_n" * 63 + ".log",
+        "w" * 125 + "/" + "n" * 125 + ".log",
+        "w" * 251 + ".txt",
+        "\u212a" + "w" * 250 + ".log",  # The Kelvin sign, whose lower case is k.
+        "containers." + "w" * 230 + "_default_app-" + CONTAINER[:9] + ".log",
+    ],
+)
+def test_other_long_file_names_are_not_cut_links(text: str) -> None:
+    with pytest.raises(IdentifierError, match="is not an identifier of a pod: give a UID"):
+        parse(text)
+
+
 def seconds(text: str, function: Callable[[str], object]) -> float:
     """Return the time of the fastest of many runs, because noise only adds time."""
     least = float("inf")
-    for _ in range(25):
+    for _ in range(10):
         start = time.perf_counter()
         with contextlib.suppress(IdentifierError):
             function(text)
@@ -424,14 +602,28 @@ HOSTILE = (
     *("a", "0", "-", "_", ".", ":", "/", " ", "[", "pod", "a_", "a-", "a.", "aa-", "pod-", "-pod", "pods/", "a/", "::"),
     *(CONTAINER[:63] + "-", "a_" + CONTAINER[:63], UID[:-1], UID[:-1] + "-pod", f"pod{UID}/", f"{CONTAINER}/"),
     *("pod1234abcd-5678-", "x-pod", "://", "a://", "a+", "\udcff", "\0", "é"),
+    *("\\", "\\x", "\\x2d", "\\\\x2d", "|-", "`", "─", "+-", "a_b_", "a.b_c_", ".a_b", "pods.", ".pods.a_", "a_pods."),
+    *(f"a_b_{UID}_", f"a_b_{HASH}.", f"pods.{HASH}.", f"containers.{CONTAINER[:63]}.", "a_b_c-", "a.a_a-a_a-", "k8s_"),
 )
 
 
 @pytest.mark.parametrize("shape", HOSTILE)
 @pytest.mark.parametrize("beginning", ["", "a_b_", "a/", "pods/", "x://", "docker-"])
 def test_time_is_linear_in_the_length_of_a_hostile_text(shape: str, beginning: str) -> None:
-    long, short = ((beginning + shape * MAX_LENGTH)[: length - 1] + "!" for length in (MAX_LENGTH, MAX_LENGTH // 8))
-    for function in (parse, parse_uid, parse_container_id, canonical_ip):
+    check_time(shape, beginning, "!", (parse, parse_uid, parse_container_id, canonical_ip))
+
+
+@pytest.mark.parametrize("shape", HOSTILE)
+@pytest.mark.parametrize("end", [".mount", ".scope", ".slice!", ".log", f"_{UID}", f"_{HASH}_"])
+def test_time_is_linear_whatever_the_end_of_a_hostile_text(shape: str, end: str) -> None:
+    check_time(shape, "", end, (parse,))
+
+
+def check_time(shape: str, beginning: str, end: str, functions: Iterable[Callable[[str], object]]) -> None:
+    long, short = (
+        (beginning + shape * MAX_LENGTH)[: length - len(end)] + end for length in (MAX_LENGTH, MAX_LENGTH // 8)
+    )
+    for function in functions:
         # 8 times as long is linear, 64 times is quadratic. A time below the resolution of the clock is short enough.
         for _ in range(3):
             if seconds(long, function) < 40 * max(seconds(short, function), 1e-6):
@@ -441,4 +633,5 @@ def test_time_is_linear_in_the_length_of_a_hostile_text(shape: str, beginning: s
 
 
 def test_only_the_standard_library_is_imported() -> None:
-    assert {name for name, value in vars(identifiers).items() if type(value) is type(re)} == {"re", "socket"}
+    for module, imported in ((identifiers, {"re", "socket"}), (paths, {"re"})):
+        assert {name for name, value in vars(module).items() if type(value) is type(re)} == imported

@@ -84,7 +84,7 @@ def finds(pod: Pod, text: str) -> bool:
     item = Item(index_values(pod))
     indices.add(item)
     index_value = {"containerID": container_id_value, "ip": ip_value, "name": name_value, "uid": config_hash_value}
-    return any(indices.find(index_value[kind](value)) == [item] for kind, value in parse(text))
+    return any(indices.find(index_value[kind](value)) == [item] for kind, value, *_ in parse(text))
 
 
 @pytest.mark.parametrize("statuses", ["containerStatuses", "initContainerStatuses", "ephemeralContainerStatuses"])
