@@ -48,6 +48,16 @@ class Settings(Struct, frozen=True, kw_only=True):
         ),
     ] = True
 
+    streaming_list_seconds: Annotated[
+        float,
+        Meta(
+            ge=0.1,
+            le=86400,
+            description="Maximum duration of a streaming list, in seconds. Two attempts that take longer, or end"
+            " before all pods were sent, are followed by requests for pages.",
+        ),
+    ] = 300.0
+
     retry_max_seconds: Annotated[
         float,
         Meta(ge=0.01, le=3600, description="Longest pause between two attempts to reach the API server, in seconds."),

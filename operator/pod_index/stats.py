@@ -19,7 +19,18 @@ LISTING_REASONS = ("start", "expired", "untrusted", "failing", "fault", "reopene
 MODES = ("streaming", "chunked")
 """How the pods were listed: as a streaming list, or in pages."""
 
-API_FAILURES = ("unreachable", "silent", "unauthorized", "expired", "rejected", "untrusted", "other")
+API_FAILURES = (
+    "unreachable",
+    "silent",
+    "unauthorized",
+    "throttled",
+    "expired",
+    "rejected",
+    "incomplete",
+    "oversized",
+    "untrusted",
+    "other",
+)
 """Why a request to the API server failed: the ``reason`` of each ApiError."""
 
 WATCH_END_REASONS = ("ended", *API_FAILURES)

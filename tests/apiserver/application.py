@@ -1,5 +1,6 @@
 """The routes of the API, and the endpoints for pods."""
 
+import dataclasses
 from typing import Any
 
 import msgspec
@@ -13,7 +14,7 @@ from starlette.routing import Route
 from tests.apiserver import discovery
 from tests.apiserver.access import Access
 from tests.apiserver.connections import Connections
-from tests.apiserver.faults import Faults
+from tests.apiserver.faults import Fault, Faults
 from tests.apiserver.listing import list_metadata, read_page
 from tests.apiserver.middleware import RequestMiddleware
 from tests.apiserver.requests import RecordedRequest
@@ -84,7 +85,10 @@ class PodEndpoints:
             streaming_list=self._streaming_list,
             render=render_table if as_table else StoredPod.typed,
         )
-        return Watch(start, self._watches, self._bookmark_interval, request.state.fault)
+        fault: Fault | None = request.state.fault
+        if fault is not None and fault.withhold_end:
+            start = dataclasses.replace(start, end_mark=False)
+        return Watch(start, self._watches, self._bookmark_interval, fault)
 
     def _list(self, request: Request, selection: Selection, *, as_table: bool) -> Response:
         page = read_page(self._store, selection, request.query_params)

@@ -52,6 +52,7 @@ class Fault:
     - ``drop``: close the connection without a response;
     - ``stall``: send the headers of a 200, and nothing more;
     - ``truncate``: send half of the body, and close the connection;
+    - ``withhold_end``: never send the bookmark that ends the initial events; changes and other bookmarks go on;
     - ``delay``: wait this many seconds before the response;
     - ``watch``: apply this fault to the watch after ``after_events`` events, initial ones included.
     """
@@ -67,6 +68,7 @@ class Fault:
     drop: bool = False
     stall: bool = False
     truncate: bool = False
+    withhold_end: bool = False
     delay: float = 0.0
     watch: WatchFault | None = None
     after_events: int = 0

@@ -10,7 +10,8 @@ from contextlib import ExitStack
 
 import pytest
 
-from tests.apiserver import END, ApiServer, Fault, Rule, make_pod, watch_error
+from tests.apiserver import END, ApiServer, Fault, RecordedRequest, Rule, make_pod, watch_error
+from tests.apiserver.kubeconfig import kubeconfig
 from tests.conformance.cluster import Cluster
 from tests.conftest import StartOperator
 from tests.kubernetes import TcpProxy
@@ -135,6 +136,122 @@ def test_a_streaming_list_that_breaks_off_begins_anew(start_operator: StartOpera
         server.faults.add(broken)
         operator = start_operator(server)
         assert_equal(operator, server.pods.pods())
+
+
+def is_streaming_list(request: RecordedRequest) -> bool:
+    return "sendInitialEvents" in request.query
+
+
+def is_resumed_watch(request: RecordedRequest) -> bool:
+    return request.kind == "watch" and "resourceVersion" in request.query
+
+
+@pytest.mark.parametrize("ends_at_once", [True, False])
+def test_a_streaming_list_without_its_end_is_not_hammered_and_is_replaced_by_pages(
+    ends_at_once: bool, start_operator: StartOperator
+) -> None:
+    with ApiServer() as server, Churn(server.pods):
+        endless = Fault(kind="watch", when=is_streaming_list, withhold_end=True)
+        if ends_at_once:
+            endless.watch = END
+        server.faults.add(endless)
+        operator = start_operator(server, STREAMING_LIST_SECONDS="0.5")
+        operator.wait_until_ready()
+        assert endless.applied == 2
+    assert operator.log.count("Listing the pods in pages, since streaming lists are unavailable") == 1
+
+
+def test_a_second_page_that_is_always_expired_is_logged_and_not_hammered(start_operator: StartOperator) -> None:
+    with ApiServer(streaming_list=False) as server:
+        server.pods.load(make_pod(f"web-{number}") for number in range(60))
+        server.faults.add(Fault(expire_continue=True))
+        operator = start_operator(server)
+        operator.wait_until_log_says("page 2 of the list is not available")
+        operator.wait_until_log_says("attempt 8 failed")
+        lists = [request for request in server.requests if request.kind == "list" and "continue" not in request.query]
+        assert len(lists) < (lists[-1].time - lists[0].time) / 0.1 + 5
+        server.faults.clear()
+        assert_equal(operator, server.pods.pods())
+
+
+@pytest.mark.parametrize("status", [500, 502, 504])
+def test_a_watch_that_always_fails_while_lists_work_does_not_freeze_the_index(
+    status: int, server: ApiServer, operator: OperatorProcess
+) -> None:
+    wait_for_watch(server)
+    server.faults.add(Fault(kind="watch", status=status, when=is_resumed_watch))
+    for number in range(3):
+        server.faults.cut_watches()
+        server.pods.create(make_pod(f"new-{number}"))
+        server.pods.delete("default", f"web-{number}")
+        assert_equal(operator, server.pods.pods())
+
+
+def test_an_outage_that_a_load_balancer_answers_leads_to_no_new_listing(
+    server: ApiServer, operator: OperatorProcess
+) -> None:
+    wait_for_watch(server)
+    outage = server.faults.add(Fault(status=502))
+    server.faults.cut_watches()
+    eventually(lambda: outage.applied >= 12)
+    server.faults.clear()
+    server.pods.create(make_pod("new"))
+    assert_equal(operator, server.pods.pods())
+    assert operator.log.count("Listed ") == 1
+
+
+def test_a_watch_that_ends_in_good_order_after_each_event_is_not_hammered(
+    server: ApiServer, operator: OperatorProcess
+) -> None:
+    wait_for_watch(server)
+    ending = Fault(kind="watch", after_events=1)
+    ending.watch = END
+    server.faults.add(ending)
+    before = len(server.requests)
+    start = time.monotonic()
+    server.faults.end_watches()
+    with Churn(server.pods):
+        eventually(lambda: ending.applied >= 10)
+        elapsed = time.monotonic() - start
+        assert len(server.requests) - before < elapsed / 0.1 + 5
+        server.faults.clear()
+    assert_equal(operator, server.pods.pods())
+    assert operator.log.count("Listed ") == 1
+    assert operator.warnings() == []
+
+
+def test_a_replica_that_is_behind_brings_no_pod_back(start_operator: StartOperator) -> None:
+    with (
+        ApiServer(anonymous=True) as fresh,
+        ApiServer(anonymous=True, bookmark_interval=0.2) as stale,
+        TcpProxy(fresh.port, stale.port) as balancer,
+    ):
+        fresh.pods.load(make_pod(f"web-{number}") for number in range(20))
+        old = list(fresh.pods.pods().values())
+        stale.pods.replace_all(old, resource_version=fresh.pods.resource_version)
+        dead = fresh.pods.get("default", "web-0")["metadata"]["uid"]
+        fresh.pods.delete("default", "web-0")
+        operator = start_operator(Anonymous(balancer.port), WATCH_IDLE_SECONDS="0.5")
+        assert_equal(operator, fresh.pods.pods())
+        for number in range(5):
+            fresh.pods.create(make_pod(f"new-{number}"))
+            if number % 3 == 0:
+                fresh.pods.compact()
+            balancer.cut()
+            assert operator.lookup(dead) is None
+            assert_equal(operator, fresh.pods.pods())
+        assert "history was reset" not in operator.log
+        assert "a replica of the API server is behind" in operator.log
+
+
+class Anonymous:
+    """A kubeconfig without credentials."""
+
+    def __init__(self, port: int) -> None:
+        self._url = f"http://127.0.0.1:{port}"
+
+    def kubeconfig(self, token: str | None = None) -> str:
+        return kubeconfig(self._url, b"", {})
 
 
 def test_too_many_requests_are_answered_with_the_pause_that_was_asked_for(

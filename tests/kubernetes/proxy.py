@@ -1,6 +1,7 @@
 """A TCP proxy that breaks connections as networks do."""
 
 import asyncio
+import itertools
 import socket
 import struct
 from collections.abc import Callable
@@ -28,14 +29,14 @@ class _Mode(Enum):
 
 
 class TcpProxy:
-    """Forwards connections from its own port on loopback to ``port`` there. A context manager.
+    """Forwards connections from its own port on loopback to ``ports`` there, by turns. A context manager.
 
     TLS passes unchanged: the certificate of the server must be valid for 127.0.0.1. Every method may be called in any
     thread, and has taken effect when it returns.
     """
 
-    def __init__(self, port: int) -> None:
-        self._target = (_HOST, port)
+    def __init__(self, *ports: int) -> None:
+        self._targets = itertools.cycle((_HOST, port) for port in ports)
         # Bound but not listening: the port stays reserved while connections are refused.
         self._reservation = bound_socket(_HOST, 0)
         self.port: int = self._reservation.getsockname()[1]
@@ -166,7 +167,7 @@ class TcpProxy:
     async def _serve(self, connection: "_Connection") -> None:
         client, server = connection.client, connection.server
         try:
-            await self._loop.sock_connect(server, self._target)
+            await self._loop.sock_connect(server, next(self._targets))
             async with asyncio.TaskGroup() as pumps:
                 pumps.create_task(self._pump(connection, client, server))
                 pumps.create_task(self._pump(connection, server, client))

@@ -14,14 +14,14 @@ class Backoff:
     """
 
     def __init__(self, limit: float) -> None:
-        self._limit = limit
+        self.limit = limit
         self.attempts = 0
         """The number of pauses since the last success."""
 
     def next_pause(self) -> float:
         """Count a failed attempt and return the pause before the next one."""
         # 2.0 ** 1024 overflows, and a long outage has that many attempts.
-        pause = min(self._limit, FIRST_SECONDS * 2.0 ** min(self.attempts, 30))
+        pause = min(self.limit, FIRST_SECONDS * 2.0 ** min(self.attempts, 30))
         self.attempts += 1
         return pause * random.uniform(0.5, 1.0)  # noqa: S311 - jitter, not a secret
 

@@ -12,7 +12,7 @@ import aiohttp
 
 from pod_index.informer.client_sockets import open_socket
 from pod_index.informer.credentials import Credentials, CredentialsError
-from pod_index.informer.errors import ApiError, Expired, IdleTimeout, Rejected, Unauthorized, Unreachable
+from pod_index.informer.errors import ApiError, Expired, IdleTimeout, Rejected, Throttled, Unauthorized, Unreachable
 from pod_index.informer.json_wire import MEDIA_TYPE, decode_status
 
 CONNECT_SECONDS = 10.0
@@ -80,22 +80,25 @@ class ApiClient:
 
     @contextlib.asynccontextmanager
     async def get(
-        self, path: str, params: Mapping[str, str], *, idle_seconds: float
+        self, path: str, params: Mapping[str, str], *, idle_seconds: float, close_connection: bool = False
     ) -> AsyncIterator[aiohttp.ClientResponse]:
         """Send a GET request and yield the response, whose status is 200.
 
-        ``idle_seconds`` is the maximum time between two reads. Raise ApiError for every failure, those while
-        reading the body included.
+        ``idle_seconds`` is the maximum time between two reads. With ``close_connection``, no later request uses the
+        same connection. Raise ApiError for every failure, those while reading the body included.
         """
         credentials, session = self._credentials, self._session
         if credentials is None or session is None:
             raise RuntimeError("get() requires login()")
         server = credentials.server
+        headers = {"Connection": "close"} if close_connection else {}
+        if credentials.authorization:
+            headers["Authorization"] = credentials.authorization
         try:
             async with session.get(
                 server + path,
                 params=params,
-                headers={"Authorization": credentials.authorization} if credentials.authorization else None,
+                headers=headers,
                 ssl=True if credentials.ssl_context is None else credentials.ssl_context,
                 server_hostname=credentials.server_hostname,
                 proxy=credentials.proxy,
@@ -141,7 +144,7 @@ async def _error_of(response: aiohttp.ClientResponse, server: str) -> ApiError:
         case 400 | 422:
             return Rejected(f"{server} rejects the request ({failure})")
         case 429:
-            return ApiError(f"{server} asks to slow down ({failure})", retry_after=retry_after)
+            return Throttled(f"{server} asks to slow down ({failure})", retry_after=retry_after)
         case code if code >= 500:
             return Unreachable(f"{server} fails ({failure}); it may be starting or overloaded", retry_after=retry_after)
         case _:
@@ -156,7 +159,7 @@ def _retry_after(value: str) -> float:
         return min(float(value), RETRY_AFTER_LIMIT)
     try:
         date = email.utils.parsedate_to_datetime(value)
-    except ValueError:
+    except (ValueError, OverflowError):
         return 0.0
     seconds = date.timestamp() - datetime.datetime.now(datetime.UTC).timestamp()
     return min(max(seconds, 0.0), RETRY_AFTER_LIMIT)

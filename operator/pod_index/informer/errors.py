@@ -45,6 +45,34 @@ class Rejected(ApiError):
     reason = "rejected"
 
 
+class Throttled(ApiError):
+    """The server asks to slow down (429)."""
+
+    reason = "throttled"
+
+
+class PageTooLarge(ApiError):
+    """A page of a list exceeds the maximum size."""
+
+    reason = "oversized"
+
+
+class IncompleteListing(ApiError):
+    """A streaming list ended, or took too long, without the bookmark that ends the initial state."""
+
+    reason = "incomplete"
+
+
+class OlderVersion(ApiError):
+    """The response is older than an earlier one: the history was reset, or a replica is behind."""
+
+    reason = "untrusted"
+
+
+class InternalFailure(ApiError):
+    """A page or a change was lost by an internal error."""
+
+
 class InconsistentResponse(ApiError):
     """The response is malformed, or contradicts earlier ones."""
 

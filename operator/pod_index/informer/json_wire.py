@@ -6,10 +6,10 @@ the wire, as the integers that they are: https://kubernetes.io/docs/reference/us
 """
 
 from collections.abc import AsyncIterator
-from typing import ClassVar, Protocol
+from typing import Annotated, ClassVar, Protocol
 
 import msgspec
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from pod_index.informer.errors import InconsistentResponse, Unreachable
 from pod_index.pods import Pod
@@ -18,13 +18,17 @@ from pod_index.store.deltas import DeltaType
 MEDIA_TYPE = "application/json"
 
 FRAME_LIMIT = 32 * 1024 * 1024
-"""The maximum size of a watch event, in bytes. etcd accepts objects of 1.5 MB; the limit protects the memory."""
+"""The maximum size of a watch event or of a page of a list, in bytes. etcd accepts objects of 1.5 MB; the limit
+protects the memory."""
+
+Version = Annotated[int, Meta(ge=1)]
+"""The resourceVersion of a list or a bookmark. 0 is not a version: a watch from it would start at any state."""
 
 
 class ListMetadata(Struct, rename={"continue_token": "continue", "resource_version": "resourceVersion"}):
     """``metadata`` of a list: the resourceVersion of all its pages, and the token of the next page."""
 
-    resource_version: int
+    resource_version: Version
     continue_token: str | None = None
 
 
@@ -67,7 +71,7 @@ class Deleted(Struct, tag_field="type", tag="DELETED", gc=False):
 class BookmarkMetadata(Struct, rename="camel"):
     """``metadata`` of a bookmark."""
 
-    resource_version: int
+    resource_version: Version
     annotations: dict[str, str] | None = None
 
 
@@ -138,7 +142,7 @@ async def read_frames(content: Content) -> AsyncIterator[memoryview]:
 
     Raise Unreachable if the stream ends within a line, and InconsistentResponse if a line exceeds FRAME_LIMIT.
     """
-    tail = b""
+    tail = bytearray()  # bytes would be copied at each read of a long line
     async for chunk in content.iter_any():
         end = chunk.rfind(b"\n") + 1
         if not end:
@@ -151,9 +155,10 @@ async def read_frames(content: Content) -> AsyncIterator[memoryview]:
         if tail:
             # Only the line that was cut is copied: copying each line takes a third of the time of a large listing.
             begin = chunk.index(b"\n") + 1
-            yield memoryview(tail + chunk[:begin])
+            tail += lines[:begin]
+            yield memoryview(tail)
         if begin < end:
             yield lines[begin:end]
-        tail = chunk[end:]
+        tail = bytearray(lines[end:])  # a new object: the caller may still use the old one
     if tail:
         raise Unreachable("the API server's stream ended in the middle of a line")

@@ -142,7 +142,8 @@ class KopfSession(SessionUsedByKopf):
             if isinstance(ticket.item, Delta):
                 self._stats.event_lags.observe(asyncio.get_running_loop().time() - ticket.read_at)
         except BaseException:
-            ticket.reflector.request_relist("a change was lost by an internal error")
+            lost = "a change" if isinstance(ticket.item, Delta) else "a page"
+            ticket.reflector.request_relist(f"{lost} was lost by an internal error")
             raise
         finally:
             ticket.handled.set()
@@ -162,6 +163,7 @@ class KopfSession(SessionUsedByKopf):
         if reflector is None:
             reflector = self._reflectors[scope] = Reflector(self._client, scope, self._settings, self._stats)
         backlog = 0
+        complete = False
         async with contextlib.aclosing(reflector.stream()) as items:
             async for item in items:
                 number = next(self._ticket_numbers)
@@ -170,11 +172,14 @@ class KopfSession(SessionUsedByKopf):
                 event_type = item.type if isinstance(item, Delta) else "ADDED"
                 yield _line(event_type, {"uid": f"pods/{scope}", "name": "pods"}, ticket=number)
                 backlog += 1
-                # One page or BACKLOG deltas at a time, so that a fast server cannot fill the memory.
-                if isinstance(item, ListPage) or backlog >= BACKLOG:
+                if isinstance(item, ListPage):
+                    complete = item.complete_at is not None
+                # One page or BACKLOG deltas at a time, so that a fast server cannot fill the memory. During a listing
+                # one delta at a time: the listing ends at an item whose handler fails.
+                if isinstance(item, ListPage) or not complete or backlog >= BACKLOG:
                     await ticket.handled.wait()
                     backlog = 0
-                if isinstance(item, ListPage) and item.complete_at is not None:
+                if isinstance(item, ListPage) and complete:
                     yield _line("BOOKMARK", {})
         # Kopf then requests the initial state again, as from a real API server.
         yield _line("ERROR", {}, code=410)

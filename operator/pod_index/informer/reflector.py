@@ -1,8 +1,9 @@
 """Lists and watches the pods of one scope, whatever the API server does.
 
 It does for Kopf what client-go's Reflector does for an informer. A stream is one listing and the watches after it. It
-ends when a new listing is needed: the history is gone (410), or a response is inconsistent. After all other failures
-the request is repeated, from the last resourceVersion, with growing pauses.
+ends when a new listing is needed: the history is gone (410), a response is inconsistent, or watches from this version
+fail while lists work. After all other failures the request is repeated, from the last resourceVersion, with growing
+pauses.
 """
 
 import asyncio
@@ -15,38 +16,28 @@ from pod_index.informer.client import ApiClient
 from pod_index.informer.errors import (
     ApiError,
     Expired,
-    IdleTimeout,
     InconsistentResponse,
-    Rejected,
+    InternalFailure,
+    OlderVersion,
+    Throttled,
     Unauthorized,
-    Unreachable,
 )
+from pod_index.informer.history import History
 from pod_index.informer.json_wire import Added, Bookmark, Deleted, Modified, WatchEvent
+from pod_index.informer.listings import Chunk, StreamingListSupport, list_in_pages, list_streaming
 from pod_index.informer.listwatch import ListWatch
-from pod_index.pods import Pod
+from pod_index.informer.retries import Retries
 from pod_index.settings import Settings
 from pod_index.stats import Stats
 from pod_index.store.deltas import Delta, ListPage
 
 logger = logging.getLogger("pod_index.informer")
 
-FIRST_PAGE_SIZE = 50
-"""Pods in the first page of a listing, whose size is unknown: up to 100 MB if each is as large as etcd allows."""
-
-PAGE_SIZE = 500
-"""The maximum number of pods in a page of a listing: 5 MB of JSON at 10 KB each."""
-
-PAGE_BYTES = 8 * 1024 * 1024
-"""The maximum JSON in a page of a listing, estimated from the page before. Memory holds a whole page."""
-
 RELIST_BACKOFF_RESET_SECONDS = 300.0
 """A listing this long after the last one starts without a pause."""
 
-HEALTHY_WATCH_SECONDS = 30.0
-"""A watch this long counts as healthy, even without an event."""
-
-REJECTIONS = 5
-"""After this many failures in a row, outages not counted, a watch is replaced by a new listing."""
+SLOW_LISTING_SECONDS = 15.0
+"""A listing that takes longer is logged before its end."""
 
 MODE_LABELS = {"streaming": "by a streaming list", "chunked": "in pages"}
 """The log's words for ``stats.MODES``."""
@@ -60,23 +51,24 @@ class Reflector:
         self._stats = stats
         self._scope = scope
         self._api = ListWatch(client, scope, idle_seconds=settings.watch_idle_seconds)
-        self._streaming_list = settings.streaming_list
-        self._retry_backoff = Backoff(settings.retry_max_seconds)
+        self._streaming = StreamingListSupport(enabled=settings.streaming_list)
+        self._streaming_list_seconds = settings.streaming_list_seconds
+        self._history = History(self._api, settings.retry_max_seconds)
+        self._retries = Retries(settings.retry_max_seconds)
         self._relist_backoff = Backoff(settings.retry_max_seconds)
         self._version: int | None = None
         """The resourceVersion to watch from; None until the listing is complete."""
-        self._newest_version = 0
-        """The newest resourceVersion ever received; an older one means that the history was reset."""
-        self._history_reset = False
-        self._was_unreachable = False
         self._relist_request: str | None = None
         self._pods_listed = 0
         """The number of pods in the current listing so far."""
-        self._attempt_started = 0.0
+        self._list_works = False
+        """Whether a list succeeded immediately before the watch request of this attempt."""
+        self._watch_requested = False
+        """Whether this attempt came to a watch request; a streaming list is one, too."""
         self._listed_at: float | None = None
         self._listing_reason = "start"
         """The reason of the next listing: one of ``stats.LISTING_REASONS``."""
-        self._failing_since: float | None = None
+        self._slow_listing_logged = False
         self.confirmed_at: float | None = None
         """When the API server last confirmed the state (event, bookmark, end of a listing), by the loop's clock."""
 
@@ -86,33 +78,33 @@ class Reflector:
         return self._api.read_at
 
     def request_relist(self, reason: str) -> None:
-        """End the stream at the next event, for a new listing; ``reason`` is for the log."""
+        """End the stream, or begin the incomplete listing anew; ``reason`` is for the log."""
         self._relist_request = reason
+        self._api.interrupt_watch()
 
     async def stream(self) -> AsyncGenerator[ListPage | Delta]:
         """Yield the pages of a listing and then each change, until a new listing is needed."""
         await self._start_over()
         while True:
-            if self._version is None:
-                yield ListPage(scope=self._scope, pods=[], begins=True, history_reset=self._history_reset)
-                self._pods_listed = 0
-            paged = self._version is None and not self._streaming_list
-            self._attempt_started = asyncio.get_running_loop().time()
+            self._retries.begin()
+            self._list_works = self._watch_requested = False
             try:
-                async with contextlib.aclosing(self._attempt()) as items:
+                attempt = self._list() if self._version is None else self._watch(self._version)
+                async with contextlib.aclosing(attempt) as items:
                     async for item in items:
                         yield item
-                if self._version is not None and not paged:
-                    self._count_end("ended")
-            except ApiError as failure:
+                        self._check_relist_request()
+            except ApiError as error:
+                failure = error if self._relist_request is None else InternalFailure(self._relist_request)
                 self._count_end(failure.reason)
+                if self._version is None and self._gives_up_streaming_lists(failure):
+                    continue
+                if isinstance(failure, OlderVersion):
+                    failure = await self._history.check_reset(failure)
                 if self._version is not None and self._needs_listing(failure):
                     logger.warning("Relisting the pods: %s", failure)
-                    known = isinstance(failure, Expired | InconsistentResponse)
-                    self._listing_reason = failure.reason if known else "failing"
+                    self._listing_reason = _listing_reason(failure)
                     return
-                if asyncio.get_running_loop().time() - self._attempt_started > HEALTHY_WATCH_SECONDS:
-                    self._retry_backoff.reset()
                 await self._recover(failure)
             except Exception as error:
                 # Kopf would end the operator for any exception, and the API with it.
@@ -122,89 +114,60 @@ class Reflector:
                 await self._recover(ApiError(f"relisting the pods after an internal error ({error!r})"))
                 return
 
-    def _attempt(self) -> AsyncGenerator[ListPage | Delta]:
-        """Make the next request: for the listing, or for the watch after it."""
-        if self._version is not None:
-            return self._watch(self._version)
-        return self._list_streaming() if self._streaming_list else self._list_pages()
-
-    async def _list_pages(self) -> AsyncGenerator[ListPage]:
-        token: str | None = None
-        limit = FIRST_PAGE_SIZE
-        buffer = bytearray()
-        while True:
-            page, size = await self._api.list_page(limit, token, buffer=buffer)
-            token, version = page.metadata.continue_token, page.metadata.resource_version
-            pods = page.items or []
-            self._check_history(version)
-            self._pods_listed += len(pods)
-            if not token:
-                self._complete(version, "chunked")
-                yield self._page(pods, version)
-                return
-            if pods:
-                limit = max(1, min(PAGE_SIZE, PAGE_BYTES * len(pods) // size))
-            yield self._page(pods)
-
-    async def _list_streaming(self) -> AsyncGenerator[ListPage | Delta]:
-        """List by a watch that sends the initial state first, and continue that watch."""
-        pods: list[Pod] = []
-        page_bytes = 0
+    async def _list(self) -> AsyncGenerator[ListPage | Delta]:
+        """List the pods. A streaming list goes on as a watch."""
+        self._relist_request = None
+        self._pods_listed = 0
+        yield ListPage(scope=self._scope, pods=[], begins=True, history_reset=self._history.was_reset)
+        streaming = self._streaming.enabled
+        if streaming:
+            await self._prepare_watch()
+            parts: AsyncGenerator[Chunk | WatchEvent] = list_streaming(self._api, self._streaming_list_seconds)
+        else:
+            parts = list_in_pages(self._api)
+        slow = asyncio.get_running_loop().call_later(SLOW_LISTING_SECONDS, self._log_slow_listing)
         try:
-            async with contextlib.aclosing(self._api.watch(None)) as reads:
-                async for events, size in reads:
-                    page_bytes += size
-                    for event in events:
-                        if self._version is not None:
-                            if (delta := self._follow(event)) is not None:
-                                yield delta
-                            continue
-                        match event:
-                            case Added(pod) | Modified(pod):
-                                pods.append(pod)
-                                self._pods_listed += isinstance(event, Added)
-                            case Deleted():
-                                # Changes can come before the end of the initial state: keep the order.
-                                yield self._page(pods)
-                                pods = []
-                                self._pods_listed -= 1
-                                yield self._delta(event)
-                            case Bookmark() if event.ends_initial_events:
-                                version = event.object.metadata.resource_version
-                                self._check_history(version)
-                                self._complete(version, "streaming")
-                                yield self._page(pods, version)
-                                pods = []
-                    if self._version is None and (len(pods) >= PAGE_SIZE or page_bytes >= PAGE_BYTES):
-                        yield self._page(pods)
-                        pods, page_bytes = [], 0
-        except (Rejected, IdleTimeout) as failure:
-            if self._version is not None:
-                raise
-            # An old server rejects the request. If its etcd cannot report progress, the initial state never ends.
-            logger.info("Listing the pods in pages, since streaming lists are unavailable: %s", failure)
-            self._streaming_list = False
-            self._stats.listing_failures[failure.reason] += 1
+            async with contextlib.aclosing(parts):
+                async for part in parts:
+                    if isinstance(part, Chunk):
+                        yield self._page(part, "streaming" if streaming else "chunked")
+                    elif self._version is not None:
+                        if (delta := self._follow(part)) is not None:
+                            yield delta
+                    elif isinstance(part, Deleted):
+                        self._pods_listed -= 1
+                        yield self._delta(part)
+        finally:
+            slow.cancel()
+        if streaming:
+            await self._reopen()
 
     async def _watch(self, version: int) -> AsyncGenerator[Delta]:
-        if self._was_unreachable:
-            # After a restore of etcd the version can be in the future; such a watch hangs without an error.
-            page, _ = await self._api.list_page(1)
-            self._check_history(page.metadata.resource_version)
-            self._was_unreachable = False
+        await self._prepare_watch()
         async with contextlib.aclosing(self._api.watch(version)) as reads:
             async for events, _ in reads:
                 for event in events:
                     if (delta := self._follow(event)) is not None:
                         yield delta
+        await self._reopen()
+
+    async def _prepare_watch(self) -> None:
+        """After a failure, find out whether lists work, and whether the history was reset.
+
+        Only a watch that fails while lists work needs another way; in an outage, both fail. After a restore of etcd the
+        version to watch from can be in the future; such a watch hangs without an error.
+        """
+        if self._retries.failing:
+            self._history.check(await self._api.current_version())
+            self._list_works = True
+        self._watch_requested = True
 
     def _follow(self, event: WatchEvent) -> Delta | None:
         """Advance to an event after the listing; return its change, if it is not a bookmark."""
-        if self._relist_request is not None:
-            raise InconsistentResponse(self._relist_request)
+        self._check_relist_request()
         version = event.object.metadata.resource_version
-        self._check_history(version)
-        self._version = self._newest_version = version
+        self._history.advance(version)
+        self._version = version
         self._confirm()
         if isinstance(event, Bookmark):
             self._stats.events["bookmark"] += 1
@@ -212,26 +175,31 @@ class Reflector:
         self._stats.events[event.type.lower()] += 1
         return self._delta(event)
 
-    def _check_history(self, version: int) -> None:
-        """Raise InconsistentResponse if the server's version is older than one that it sent before."""
-        if version < self._newest_version and not self._history_reset:
-            self._history_reset = True
-            raise InconsistentResponse(
-                f"the API server's history was reset (version {version} after {self._newest_version})"
-            )
+    def _check_relist_request(self) -> None:
+        """Raise InternalFailure if a handler lost an item: a listing without it is not complete."""
+        if self._relist_request is not None:
+            raise InternalFailure(self._relist_request)
 
     def _delta(self, event: Added | Modified | Deleted) -> Delta:
         return Delta(type=event.type, scope=self._scope, pod=event.object)
 
-    def _page(self, pods: list[Pod], complete_at: int | None = None) -> ListPage:
-        return ListPage(scope=self._scope, pods=pods, complete_at=complete_at)
+    def _page(self, chunk: Chunk, mode: str) -> ListPage:
+        if chunk.version is not None:
+            self._history.check(chunk.version)
+        self._pods_listed += chunk.added
+        complete_at = chunk.version if chunk.complete else None
+        if complete_at is not None:
+            self._complete(complete_at, mode)
+        return ListPage(scope=self._scope, pods=chunk.pods, complete_at=complete_at)
 
     def _complete(self, version: int, mode: str) -> None:
         """Record and log that the listing is complete; watch from ``version``."""
-        self._version = self._newest_version = version
-        self._history_reset = self._was_unreachable = False
+        self._history.complete(version)
+        self._version = version
+        self._slow_listing_logged = False
+        self._streaming.completed()
         self._listed_at = asyncio.get_running_loop().time()
-        seconds = self._listed_at - self._attempt_started
+        seconds = self._retries.seconds()
         self._stats.listings[self._listing_reason] += 1
         self._stats.listing_durations[mode].observe(seconds)
         self._listing_reason = "reopened"
@@ -240,50 +208,70 @@ class Reflector:
         pods = "1 pod" if self._pods_listed == 1 else f"{self._pods_listed} pods"
         logger.info("Listed %s%s in %.2f s, %s", pods, where, seconds, MODE_LABELS[mode])
 
+    def _log_slow_listing(self) -> None:
+        if self._version is None and not self._slow_listing_logged:
+            self._slow_listing_logged = True
+            logger.warning(
+                "The listing is not complete after %g s, %d pods so far; check the API server's load and the network",
+                SLOW_LISTING_SECONDS,
+                self._pods_listed,
+            )
+
     def _confirm(self) -> None:
         """Record that the API server has just confirmed the state."""
         self.confirmed_at = asyncio.get_running_loop().time()
-        self._retry_backoff.reset()
-        if self._failing_since is not None:
-            logger.info("The API server is back: recovered after %.1f s", self.confirmed_at - self._failing_since)
-            self._failing_since = None
+        self._retries.progress()
 
     def _count_end(self, reason: str) -> None:
         """Count the end of a watch, or of an incomplete listing."""
         ends = self._stats.listing_failures if self._version is None else self._stats.watch_restarts
         ends[reason] += 1
 
+    def _gives_up_streaming_lists(self, failure: ApiError) -> bool:
+        """Return whether to list in pages after this failure of a listing."""
+        about_watches = not isinstance(failure, Unauthorized | Throttled | OlderVersion | InternalFailure)
+        if not (self._watch_requested and about_watches):
+            return False
+        watches_fail = self._list_works and self._retries.watch_keeps_failing(failure)
+        return self._streaming.failed(failure, accepted=self._api.watch_accepted, watches_fail=watches_fail)
+
     def _needs_listing(self, failure: ApiError) -> bool:
-        if isinstance(failure, Expired | InconsistentResponse):
-            return True
-        # If an error that is not an outage persists, the cause is this resourceVersion.
-        temporary = isinstance(failure, Unreachable | Unauthorized)
-        return not temporary and self._retry_backoff.attempts >= REJECTIONS
+        return isinstance(failure, Expired | InconsistentResponse | InternalFailure) or (
+            self._list_works and self._retries.watch_keeps_failing(failure)
+        )
 
     async def _start_over(self) -> None:
         """Reset the state of the last stream; pause if its listing was recent."""
-        self._version = self._relist_request = None
+        self._version = None
         if self._listed_at is None:
             return
         if asyncio.get_running_loop().time() - self._listed_at > RELIST_BACKOFF_RESET_SECONDS:
             self._relist_backoff.reset()
         await asyncio.sleep(self._relist_backoff.next_pause())
 
+    async def _reopen(self) -> None:
+        """Count a watch that ended in good order, and pause if it was short."""
+        self._count_end("ended")
+        await self._retries.pause_before_reopening()
+
     async def _recover(self, failure: ApiError) -> None:
         """Log the failure, pause, and renew the login if the credentials were refused."""
-        self._failing_since = self._failing_since or asyncio.get_running_loop().time()
-        self._was_unreachable = self._was_unreachable or isinstance(failure, Unreachable)
-        pause = max(self._retry_backoff.next_pause(), failure.retry_after)
-        attempt = self._retry_backoff.attempts
-        # Log attempts 1, 2, 4, 8, ...: an outage is visible but does not fill the log.
-        is_logged = attempt & (attempt - 1) == 0
-        if is_logged:
-            logger.warning("%s; attempt %d failed, the next is in %.1f s", failure, attempt, pause)
         refused = self._client.credentials
-        await asyncio.sleep(pause)
+        is_logged = await self._retries.pause_after(failure, watching=self._version is not None)
         if isinstance(failure, Unauthorized):
             try:
                 await self._client.renew_login(refused)
             except ApiError as error:
                 if is_logged:
                     logger.warning("%s", error)
+
+
+def _listing_reason(failure: ApiError) -> str:
+    """Return the label of a listing that a failure causes."""
+    match failure:
+        case Expired() | InconsistentResponse():
+            return failure.reason
+        case InternalFailure():
+            return "fault"
+        case _:
+            return "failing"

@@ -8,7 +8,7 @@ import pytest
 
 from pod_index.informer.client import ApiClient
 from pod_index.informer.credentials import Credentials, CredentialsError
-from pod_index.informer.errors import ApiError, Expired, IdleTimeout, Rejected, Unauthorized, Unreachable
+from pod_index.informer.errors import ApiError, Expired, IdleTimeout, Rejected, Throttled, Unauthorized, Unreachable
 from tests.apiserver import ApiServer, Fault
 from tests.support.operator_process import free_port
 from tests.unit.conftest import credentials
@@ -31,7 +31,7 @@ async def fail(client: ApiClient) -> ApiError:
         (404, ApiError),
         (410, Expired),
         (422, Rejected),
-        (429, ApiError),
+        (429, Throttled),
         (500, Unreachable),
         (503, Unreachable),
     ],
@@ -47,12 +47,20 @@ async def test_an_error_response_gives_its_status_and_message(
     assert server.url in str(error)
 
 
-@pytest.mark.parametrize(("sent", "seconds"), [(7, 7.0), ("86400", 300.0), ("soon", 0.0), ("-1", 0.0), ("", 0.0)])
+@pytest.mark.parametrize(
+    ("sent", "seconds"), [(7, 7.0), ("86400", 300.0), ("soon", 0.0), ("-1", 0.0), ("", 0.0), ("9" * 500, 300.0)]
+)
 async def test_retry_after_is_read_in_seconds_and_bounded(
     sent: int | str, seconds: float, server: ApiServer, client: ApiClient
 ) -> None:
     server.faults.add(Fault(status=429, retry_after=sent))
     assert (await fail(client)).retry_after == seconds
+
+
+@pytest.mark.parametrize("date", ["Mon, 1 Jan 2030 1:1:99999999999 GMT", "Fri, 31 Dec 99999 23:59:59 GMT"])
+async def test_an_impossible_date_in_retry_after_is_ignored(date: str, server: ApiServer, client: ApiClient) -> None:
+    server.faults.add(Fault(status=503, retry_after=date))
+    assert (await fail(client)).retry_after == 0.0
 
 
 @pytest.mark.parametrize(("offset", "low", "high"), [(60, 50, 60), (-60, 0, 0), (10**6, 300, 300)])

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import time
 from collections.abc import AsyncIterator, Callable
 from itertools import pairwise
 from typing import Any
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 from pod_index.informer.errors import InconsistentResponse, Unreachable
 from pod_index.informer.json_wire import (
     DECODE_ERRORS,
+    FRAME_LIMIT,
     Added,
     Bookmark,
     Deleted,
@@ -193,3 +195,18 @@ async def test_a_frame_without_end_is_refused(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr("pod_index.informer.json_wire.FRAME_LIMIT", 10)
     with pytest.raises(InconsistentResponse, match="a watch event of more than 10 bytes"):
         await anext(read_frames(Content([b"x" * 6, b"x" * 6])))
+
+
+async def test_a_line_without_end_is_not_copied_at_each_read() -> None:
+    part = b"x" * 1000
+    started = time.process_time()
+    with pytest.raises(InconsistentResponse):
+        await anext(read_frames(Content([part] * (FRAME_LIMIT // len(part) + 2))))
+    assert time.process_time() - started < 2, "copies would take 200 GB"
+
+
+@pytest.mark.parametrize("version", ["0", "", "-3", "x", "9" * 5000])
+def test_a_bookmark_without_a_usable_version_is_an_error(version: str) -> None:
+    line = {"type": "BOOKMARK", "object": {"kind": "Pod", "metadata": {"resourceVersion": version}}}
+    with pytest.raises(DECODE_ERRORS):
+        decode_events(json.dumps(line).encode())

@@ -27,7 +27,8 @@ from pod_index.informer.kopf_session import (
 from pod_index.settings import Settings
 from pod_index.stats import Stats
 from pod_index.store.deltas import Delta, ListPage
-from tests.apiserver import ApiServer, make_pod
+from tests.apiserver import ApiServer, Fault, make_pod
+from tests.unit.conftest import credentials
 
 WATCH = "https://x/api/v1/pods?watch=true&allowWatchBookmarks=true&sendInitialEvents=true"
 
@@ -134,6 +135,83 @@ async def test_a_failed_handler_ends_the_stream_with_410(session: KopfSession, s
             take(session, last)
             last = await anext(stream)
         assert last["object"]["code"] == 410
+
+
+def lose(session: KopfSession, event: dict[str, Any]) -> None:
+    """Handle an event with a handler that fails."""
+    with pytest.raises(ZeroDivisionError), session.ticket(event):
+        raise ZeroDivisionError
+
+
+async def begin_anew(stream: AsyncGenerator[dict[str, Any]], session: KopfSession) -> ListPage | Delta:
+    """The first item of the stream, whose listing must begin without a completed one before it."""
+    item = take(session, await anext(stream))
+    assert isinstance(item, ListPage)
+    assert item.begins
+    return item
+
+
+@pytest.mark.parametrize("streaming_list", [True, False])
+async def test_a_listing_with_a_page_whose_handler_failed_begins_anew(
+    streaming_list: bool, client: ApiClient, server: ApiServer
+) -> None:
+    session = KopfSession(client, Settings(retry_max_seconds=0.05, streaming_list=streaming_list), Stats())
+    server.pods.load(make_pod(f"web-{number:04}") for number in range(1200))
+    async with contextlib.aclosing(events(session)) as stream:
+        await begin_anew(stream, session)
+        lose(session, await anext(stream))
+        await begin_anew(stream, session)
+        names: list[str] = []
+        while (event := await anext(stream))["type"] != "BOOKMARK":
+            page = take(session, event)
+            assert isinstance(page, ListPage)
+            names += [pod.metadata.name for pod in page.pods]
+    assert len(names) == 1200
+
+
+async def test_a_listing_with_a_change_whose_handler_failed_begins_anew(
+    session: KopfSession, server: ApiServer
+) -> None:
+    pod = {"uid": "u", "name": "gone", "namespace": "default", "resourceVersion": "4"}
+    end = {"resourceVersion": "5", "annotations": {"k8s.io/initial-events-end": "true"}}
+    lines = [{"type": "DELETED", "object": {"metadata": pod}}, {"type": "BOOKMARK", "object": {"metadata": end}}]
+    body = b"".join(json.dumps(line).encode() + b"\n" for line in lines)
+    server.faults.add(Fault(kind="watch", times=1, body=body))
+    async with contextlib.aclosing(events(session)) as stream:
+        await begin_anew(stream, session)
+        assert take(session, await anext(stream)) is not None  # the page before the change
+        lose(session, await anext(stream))
+        await begin_anew(stream, session)
+
+
+async def test_the_last_page_of_a_listing_whose_handler_failed_leads_to_a_new_listing_at_once(
+    session: KopfSession, server: ApiServer
+) -> None:
+    async with contextlib.aclosing(events(session)) as stream:
+        await begin_anew(stream, session)
+        lose(session, await anext(stream))
+        assert (await anext(stream))["type"] == "BOOKMARK"
+        assert (await anext(stream))["object"]["code"] == 410
+
+
+async def test_a_change_whose_handler_failed_leads_to_a_new_listing_without_waiting_for_another_event() -> None:
+    stats = Stats()
+    with ApiServer(anonymous=True, bookmark_interval=3600) as quiet:
+        quiet_client = ApiClient(lambda: credentials(quiet.url), user_agent="test")
+        await quiet_client.login()
+        session = KopfSession(quiet_client, Settings(retry_max_seconds=0.05), stats)
+        async with asyncio.timeout(10), contextlib.aclosing(events(session)) as stream:
+            await begin_anew(stream, session)
+            take(session, await anext(stream))
+            await anext(stream)
+            quiet.pods.create(make_pod("lost"))
+            lost = await anext(stream)
+            following = asyncio.ensure_future(anext(stream))
+            await asyncio.sleep(0.1)  # the watch is being read
+            lose(session, lost)
+            assert (await following)["object"]["code"] == 410
+        await session.close()
+    assert stats.watch_restarts["other"] == 1
 
 
 async def test_the_lag_of_a_delta_is_counted_when_it_has_been_handled(client: ApiClient, server: ApiServer) -> None:

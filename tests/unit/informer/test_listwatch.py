@@ -10,6 +10,8 @@ from pod_index.informer.errors import ApiError, Expired, InconsistentResponse
 from pod_index.informer.json_wire import Added
 from pod_index.informer.listwatch import ListWatch
 from tests.apiserver import ApiServer, Fault, make_pod
+from tests.kubernetes import TcpProxy
+from tests.unit.conftest import credentials
 
 
 @pytest.fixture
@@ -71,3 +73,32 @@ async def test_a_watch_that_ends_at_once_is_a_failure(pods: ListWatch, server: A
     server.faults.add(Fault(kind="watch", body=b""))
     with pytest.raises(ApiError, match="ended the watch at once, without an event"):
         await anext(pods.watch(1))
+
+
+async def test_the_events_before_an_error_event_are_yielded_first(pods: ListWatch, server: ApiServer) -> None:
+    pod = {"metadata": {"uid": "u", "name": "web", "namespace": "default", "resourceVersion": "8"}}
+    lines = [
+        {"type": "ADDED", "object": pod},
+        {"type": "ERROR", "object": {"code": 410}},
+        {"type": "ADDED", "object": pod},
+    ]
+    server.faults.add(Fault(kind="watch", body=b"".join(json.dumps(line).encode() + b"\n" for line in lines)))
+    watch = pods.watch(1)
+    events, _ = await anext(watch)
+    assert [type(event) for event in events] == [Added]
+    with pytest.raises(Expired):
+        await anext(watch)
+
+
+async def test_the_current_version_is_that_of_one_replica_until_its_connection_is_closed(
+    pods: ListWatch, server: ApiServer
+) -> None:
+    with ApiServer(anonymous=True) as other, TcpProxy(server.port, other.port) as balancer:
+        server.pods.replace_all([], resource_version=100)
+        other.pods.replace_all([], resource_version=50)
+        client = ApiClient(lambda: credentials(f"http://127.0.0.1:{balancer.port}"), user_agent="test")
+        await client.login()
+        balanced = ListWatch(client, "", idle_seconds=5)
+        versions = [await balanced.current_version(close_connection=number == 2) for number in range(5)]
+        assert versions == [100, 100, 100, 50, 50]
+        await client.close()

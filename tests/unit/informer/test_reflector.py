@@ -1,5 +1,6 @@
 """The stream of a reflector for given responses of the API server."""
 
+import asyncio
 import contextlib
 import itertools
 import json
@@ -9,11 +10,13 @@ from typing import Any
 import pytest
 
 from pod_index.informer.client import ApiClient
-from pod_index.informer.reflector import REJECTIONS, Reflector
+from pod_index.informer.reflector import Reflector
+from pod_index.informer.retries import WATCH_FAILURES_MAX
 from pod_index.settings import Settings
 from pod_index.stats import Stats
 from pod_index.store.deltas import Delta, ListPage
-from tests.apiserver import CUT, ApiServer, Fault, make_pod
+from tests.apiserver import CUT, END, ApiServer, Fault, RecordedRequest, WatchFault, make_pod, watch_error
+from tests.support.churn import Churn
 
 
 def reflector(client: ApiClient, stats: Stats | None = None, **settings: Any) -> Reflector:
@@ -184,7 +187,7 @@ async def test_a_line_that_never_ends_is_discarded(
 async def test_a_failure_after_a_healthy_watch_counts_as_the_first(
     client: ApiClient, server: ApiServer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("pod_index.informer.reflector.HEALTHY_WATCH_SECONDS", 0.0)
+    monkeypatch.setattr("pod_index.informer.retries.HEALTHY_WATCH_SECONDS", 0.0)
     server.pods.replace_all([], resource_version=5)
     server.faults.add(sends(end_of_initial_events(3)))
     server.faults.add(Fault(status=503, times=5))
@@ -258,7 +261,7 @@ GONE = {"type": "ERROR", "object": {"kind": "Status", "code": 410, "reason": "Ex
     [
         ([[end_of_initial_events(3)], [GONE]], "expired", {"ended": 1, "expired": 1}),
         ([[end_of_initial_events(90), event("ADDED", "a", 10)]], "untrusted", {"untrusted": 1}),
-        ([[end_of_initial_events(3)]], "failing", {"ended": 1, "other": REJECTIONS + 1}),
+        ([[end_of_initial_events(3)]], "failing", {"ended": 1, "other": WATCH_FAILURES_MAX + 1}),
     ],
     ids=["expired", "untrusted", "failing"],
 )
@@ -272,7 +275,8 @@ async def test_a_listing_is_counted_by_the_reason_of_the_end_of_the_watches_befo
     for events in watches:
         server.faults.add(sends(*events))
     if reason == "failing":
-        server.faults.add(Fault(status=403, times=REJECTIONS + 1))
+        server.faults.add(Fault(kind="watch", status=403, times=WATCH_FAILURES_MAX + 1))
+        server.pods.replace_all([], resource_version=3)
     server.faults.add(sends(end_of_initial_events(100)))
     stats = Stats()
     watched = reflector(client, stats)
@@ -322,3 +326,247 @@ async def test_failed_listings_are_counted_by_the_kind_of_failure(
     mode = "streaming" if streaming_list and reason != "rejected" else "chunked"
     assert sum(stats.listing_durations[mode].buckets) == 1
     assert counted(stats.watch_restarts) == {}
+
+
+# ---- streaming lists without their end
+
+
+def is_streaming_list(request: RecordedRequest) -> bool:
+    return "sendInitialEvents" in request.query
+
+
+def is_resumed(request: RecordedRequest) -> bool:
+    return "watch" in request.query and "resourceVersion" in request.query
+
+
+def kinds(server: ApiServer) -> list[str]:
+    """The requests: ``streaming``, ``watch``, ``probe`` (a list with a limit of 1) or ``page``."""
+    result = []
+    for request in server.requests:
+        if request.kind == "watch":
+            result.append("streaming" if is_streaming_list(request) else "watch")
+        else:
+            result.append("probe" if request.query.get("limit") == "1" else "page")
+    return result
+
+
+@pytest.mark.parametrize("events", [0, 1, 2])
+@pytest.mark.parametrize("then", [END, CUT, watch_error(504, "Timeout", "Too large resource version")])
+async def test_after_two_streaming_lists_without_their_end_the_pods_come_in_pages(
+    events: int, then: WatchFault, client: ApiClient, server: ApiServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    server.pods.load([make_pod("a"), make_pod("b"), make_pod("c")])
+    server.faults.add(Fault(kind="watch", when=is_streaming_list, watch=then, after_events=events))
+    stats = Stats()
+    async with asyncio.timeout(10):
+        async with contextlib.aclosing(reflector(client, stats).stream()) as stream:
+            async for item in stream:
+                if isinstance(item, ListPage) and item.complete_at is not None:
+                    assert [pod.metadata.name for pod in item.pods] == ["a", "b", "c"]
+                    break
+    assert kinds(server) == ["streaming", "probe", "streaming", "page"]
+    assert sum(stats.listing_failures.values()) == 2
+    assert caplog.text.count("Listing the pods in pages") == 1
+
+
+async def test_streaming_lists_that_changes_keep_open_are_replaced_by_pages(
+    client: ApiClient, server: ApiServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    server.faults.add(Fault(kind="watch", when=is_streaming_list, withhold_end=True))
+    stats = Stats()
+    watched = reflector(client, stats, streaming_list_seconds=0.3)
+    with Churn(server.pods):
+        async with asyncio.timeout(10), contextlib.aclosing(watched.stream()) as stream:
+            async for item in stream:
+                if isinstance(item, ListPage) and item.complete_at is not None:
+                    break
+    assert counted(stats.listing_failures) == {"incomplete": 2}
+    assert "did not complete the streaming list within 0.3 s (STREAMING_LIST_SECONDS)" in caplog.text
+
+
+async def test_streaming_lists_that_fail_while_lists_work_are_replaced_by_pages(
+    client: ApiClient, server: ApiServer
+) -> None:
+    server.faults.add(Fault(kind="watch", when=is_streaming_list, status=502))
+    async with asyncio.timeout(10):
+        assert (await take(reflector(client), WATCH_FAILURES_MAX + 3))[-1][0] == "page"
+    assert kinds(server)[-3:] == ["probe", "streaming", "page"]
+
+
+async def test_an_outage_does_not_end_streaming_lists(client: ApiClient, server: ApiServer) -> None:
+    server.faults.add(Fault(status=502, times=10))
+    async with asyncio.timeout(10):
+        await take(reflector(client), 12)
+    assert kinds(server)[-1] == "streaming"
+
+
+async def test_a_listing_that_takes_long_is_logged_once(
+    client: ApiClient, server: ApiServer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("pod_index.informer.reflector.SLOW_LISTING_SECONDS", 0.1)
+    server.pods.create(make_pod("a"))
+    server.faults.add(Fault(kind="watch", when=is_streaming_list, withhold_end=True, times=2))
+    async with asyncio.timeout(10):
+        await take(reflector(client, streaming_list_seconds=0.3), 4)
+    assert caplog.text.count("The listing is not complete after 0.1 s, ") == 1
+
+
+# ---- pages
+
+
+async def test_a_second_page_that_is_never_available_is_logged_counted_and_requested_ever_more_slowly(
+    client: ApiClient, server: ApiServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    server.pods.load(make_pod(f"web-{number}") for number in range(60))
+    server.faults.add(Fault(expire_continue=True))
+    stats = Stats()
+    watched = reflector(client, stats, streaming_list=False, retry_max_seconds=0.2)
+    await take(watched, 2 * 6)
+    assert counted(stats.listing_failures) == {"expired": 5}
+    assert "page 2 of the list is not available" in caplog.text
+    times = [request.time for request in server.requests if not request.query.get("continue")]
+    assert all(later - earlier >= 0.1 for earlier, later in itertools.pairwise(times))
+    server.faults.clear()
+    assert (await take(watched, 3))[-1][0] == "page"
+
+
+# ---- watches that fail while lists work
+
+
+@pytest.mark.parametrize("code", [500, 502, 504, 403, 404])
+@pytest.mark.parametrize("as_event", [True, False])
+async def test_a_watch_that_keeps_failing_while_lists_work_leads_to_a_new_listing(
+    code: int, as_event: bool, client: ApiClient, server: ApiServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    fault = Fault(kind="watch", when=is_resumed, status=None if as_event else code)
+    if as_event:
+        fault.watch = watch_error(code, "InternalError", "unable to transform key")
+    server.faults.add(fault)
+    stats = Stats()
+    watched = reflector(client, stats)
+    async with contextlib.aclosing(watched.stream()) as stream:
+        async for item in stream:
+            if isinstance(item, ListPage) and item.complete_at is not None:
+                server.faults.end_watches()
+    assert fault.applied == WATCH_FAILURES_MAX + 1
+    await take(watched, 2)
+    assert counted(stats.listings) == {"start": 1, "failing": 1}
+    assert "Relisting the pods: " in caplog.text
+
+
+@pytest.mark.parametrize("code", [429, 401, 502, 503])
+async def test_an_outage_does_not_lead_to_a_new_listing(code: int, client: ApiClient, server: ApiServer) -> None:
+    server.pods.replace_all([], resource_version=3)
+    server.faults.add(sends(end_of_initial_events(3)))
+    server.faults.add(Fault(status=code, times=20))
+    server.faults.add(sends(event("ADDED", "a", 9)))
+    stats = Stats()
+    assert (await take(reflector(client, stats), 3))[-1] == ("ADDED", "a")
+    assert counted(stats.listings) == {"start": 1}
+
+
+@pytest.mark.parametrize("retry_after", [None, 0])
+async def test_too_many_requests_do_not_lead_to_a_new_listing(
+    retry_after: int | None, client: ApiClient, server: ApiServer
+) -> None:
+    server.pods.replace_all([], resource_version=3)
+    server.faults.add(sends(end_of_initial_events(3)))
+    server.faults.add(Fault(status=503, times=5))
+    server.faults.add(Fault(kind="watch", status=429, times=10, retry_after=retry_after))
+    server.faults.add(sends(event("ADDED", "a", 9)))
+    stats = Stats()
+    assert (await take(reflector(client, stats), 3))[-1] == ("ADDED", "a")
+    assert counted(stats.listings) == {"start": 1}
+    assert stats.watch_restarts["throttled"] == 10
+
+
+# ---- watches that end early
+
+
+@pytest.mark.parametrize("last", ["event", "bookmark"])
+async def test_watches_that_end_in_good_order_after_an_event_are_reopened_with_pauses_and_no_warning(
+    last: str, client: ApiClient, server: ApiServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    server.faults.add(sends(end_of_initial_events(3)))
+    for version in range(4, 12):
+        line = event("MODIFIED", "a", version)
+        if last == "bookmark":
+            line = {"type": "BOOKMARK", "object": {"kind": "Pod", "metadata": {"resourceVersion": str(version)}}}
+        server.faults.add(sends(line))
+    server.faults.add(sends(event("DELETED", "a", 12)))
+    stats = Stats()
+    async with contextlib.aclosing(reflector(client, stats, retry_max_seconds=0.1).stream()) as stream:
+        async for item in stream:
+            if isinstance(item, Delta) and item.type == "DELETED":
+                break
+    times = [request.time for request in server.requests]
+    assert len(times) == 10
+    assert times[-1] - times[0] >= 9 * 0.045
+    assert counted(stats.listings) == {"start": 1}
+    assert not [record for record in caplog.records if record.levelno >= logging.WARNING]
+
+
+async def test_watches_that_break_off_after_an_event_are_reopened_with_growing_pauses_and_few_lines(
+    client: ApiClient, server: ApiServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    server.pods.replace_all([], resource_version=20)
+    server.faults.add(sends(end_of_initial_events(3)))
+    error = {"type": "ERROR", "object": {"kind": "Status", "code": 500, "reason": "InternalError"}}
+    for version in range(4, 14):
+        server.faults.add(sends(event("MODIFIED", "a", version), error))
+    server.faults.add(sends(event("DELETED", "a", 14)))
+    async with contextlib.aclosing(reflector(client, retry_max_seconds=0.1).stream()) as stream:
+        items = [await anext(stream) for _ in range(13)]
+    assert [item.type for item in items if isinstance(item, Delta)] == [*["MODIFIED"] * 10, "DELETED"]
+    attempts = [message.partition("; attempt ")[2][:2] for message in caplog.messages if "; attempt " in message]
+    assert attempts == ["1 ", "2 ", "4 ", "8 "]
+
+
+# ---- older versions
+
+
+async def test_an_older_version_of_one_response_is_discarded_if_further_reads_are_newer(
+    client: ApiClient, server: ApiServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    server.pods.replace_all([], resource_version=95)
+    server.faults.add(sends(end_of_initial_events(90), event("ADDED", "a", 95), event("ADDED", "b", 10)))
+    server.faults.add(sends(event("ADDED", "c", 96)))
+    stats = Stats()
+    items = await take(reflector(client, stats), 4)
+    assert items == [("begin", [], None), ("page", [], 90), ("ADDED", "a"), ("ADDED", "c")]
+    assert counted(stats.listings) == {"start": 1}
+    assert "a replica of the API server is behind (version 10 after 95)" in caplog.text
+
+
+@pytest.mark.parametrize("streaming_list", [True, False])
+async def test_a_listing_of_a_replica_that_is_behind_is_discarded(
+    streaming_list: bool, client: ApiClient, server: ApiServer
+) -> None:
+    server.pods.replace_all([make_pod("a")], resource_version=100)
+    watched = reflector(client, streaming_list=streaming_list)
+    await take(watched, 2)
+    dead = event("ADDED", "dead", 40)
+    stale = {"metadata": {"resourceVersion": "50"}, "items": [dead["object"]]}
+    if streaming_list:
+        server.faults.add(sends(dead, end_of_initial_events(50)))
+    else:
+        server.faults.add(Fault(kind="list", times=2, body=json.dumps(stale).encode()))
+    async with contextlib.aclosing(watched.stream()) as stream:
+        pages: list[ListPage] = []
+        async for page in stream:
+            assert isinstance(page, ListPage)
+            pages.append(page)
+            if page.complete_at is not None:
+                break
+    assert pages[-1].complete_at == 100
+    assert not any(page.history_reset for page in pages)
+    if not streaming_list:
+        assert [pod.metadata.name for page in pages for pod in page.pods] == ["a"]
+
+
+async def test_the_same_version_for_the_event_and_its_bookmark_is_no_step_back(
+    client: ApiClient, server: ApiServer
+) -> None:
+    bookmark = {"type": "BOOKMARK", "object": {"kind": "Pod", "metadata": {"resourceVersion": "4"}}}
+    server.faults.add(sends(end_of_initial_events(3), event("ADDED", "a", 4), bookmark, event("DELETED", "a", 5)))
+    assert (await take(reflector(client), 4))[2:] == [("ADDED", "a"), ("DELETED", "a")]

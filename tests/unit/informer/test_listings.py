@@ -1,0 +1,132 @@
+"""How a listing ends, and when it goes on in another way."""
+
+import asyncio
+import itertools
+import json
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from pod_index.informer import json_wire
+from pod_index.informer.client import ApiClient
+from pod_index.informer.errors import IncompleteListing, InconsistentResponse, PageTooLarge
+from pod_index.informer.listings import Chunk, list_in_pages, list_streaming
+from pod_index.informer.listwatch import ListWatch
+from tests.apiserver import END, ApiServer, Fault, make_pod
+from tests.support.churn import Churn
+
+
+@pytest.fixture
+def pods(client: ApiClient) -> ListWatch:
+    return ListWatch(client, "", idle_seconds=5)
+
+
+@pytest.fixture(autouse=True)
+async def deadline() -> AsyncIterator[None]:
+    async with asyncio.timeout(20):
+        yield
+
+
+async def names(chunks: Any) -> list[str]:
+    """The names in all chunks of a listing."""
+    return [pod.metadata.name async for chunk in chunks if isinstance(chunk, Chunk) for pod in chunk.pods]
+
+
+def page(*pods: dict[str, Any], token: str = "", version: str = "9") -> bytes:
+    return json.dumps({"metadata": {"resourceVersion": version, "continue": token}, "items": pods}).encode()
+
+
+async def test_a_streaming_list_that_the_server_ends_is_incomplete(pods: ListWatch, server: ApiServer) -> None:
+    server.pods.load([make_pod("a"), make_pod("b"), make_pod("c")])
+    server.faults.add(Fault(kind="watch", watch=END, after_events=2))
+    with pytest.raises(IncompleteListing, match="ended the streaming list before all pods were sent"):
+        await names(list_streaming(pods, 10))
+
+
+async def test_a_streaming_list_whose_end_does_not_come_is_incomplete_in_spite_of_changes(
+    pods: ListWatch, server: ApiServer
+) -> None:
+    server.faults.add(Fault(kind="watch", withhold_end=True))
+    with Churn(server.pods), pytest.raises(IncompleteListing, match=r"within 0.5 s \(STREAMING_LIST_SECONDS\)"):
+        await names(list_streaming(pods, 0.5))
+
+
+async def test_the_bound_is_for_the_initial_state_only(pods: ListWatch, server: ApiServer) -> None:
+    server.pods.create(make_pod("a"))
+    stream = list_streaming(pods, 0.3)
+    first = await anext(stream)
+    assert isinstance(first, Chunk)
+    assert first.complete
+    await asyncio.sleep(0.5)
+    server.pods.create(make_pod("b"))
+    event = await anext(stream)
+    assert isinstance(event, json_wire.Added)
+    await stream.aclose()
+
+
+async def test_the_request_for_a_streaming_list_asks_for_more_time_than_its_bound(
+    pods: ListWatch, server: ApiServer
+) -> None:
+    stream = list_streaming(pods, 1000)
+    await anext(stream)
+    await stream.aclose()
+    assert int(server.requests[0].query["timeoutSeconds"]) >= 1300
+
+
+async def test_a_page_that_is_too_large_is_requested_with_fewer_pods(
+    pods: ListWatch, server: ApiServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wanted = [f"web-{number:02}" for number in range(40)]
+    server.pods.load(make_pod(name, annotations={"large": name * 2_000}) for name in wanted)
+    monkeypatch.setattr("pod_index.informer.json_wire.FRAME_LIMIT", 100_000)
+    assert await names(list_in_pages(pods)) == wanted
+    assert [request.query["limit"] for request in server.requests[:3]] == ["50", "12", "3"]
+
+
+@pytest.mark.parametrize("size", [100_001, 3_000_000])
+async def test_a_page_without_end_is_refused_in_little_memory(
+    size: int, pods: ListWatch, server: ApiServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pod_index.informer.json_wire.FRAME_LIMIT", 100_000)
+    server.faults.add(Fault(kind="list", body=b" " * size))
+    buffer = bytearray()
+    with pytest.raises(PageTooLarge, match="more than 100000 bytes for 10 pods"):
+        await pods.list_page(10, buffer=buffer)
+    assert len(buffer) <= 100_000
+    with pytest.raises(PageTooLarge, match="for 1 pods"):
+        await names(list_in_pages(pods))
+
+
+async def test_a_list_that_sends_the_same_page_again_is_inconsistent(pods: ListWatch, server: ApiServer) -> None:
+    server.faults.add(Fault(kind="list", body=page(token="again")))
+    with pytest.raises(InconsistentResponse, match="the same page of the list again"):
+        await names(list_in_pages(pods))
+    assert len(server.requests) == 2
+
+
+async def test_empty_pages_in_a_row_are_requested_ever_more_slowly(pods: ListWatch, server: ApiServer) -> None:
+    for number in range(3):
+        server.faults.add(Fault(kind="list", body=page(token=f"page-{number}"), times=1))
+    server.faults.add(Fault(kind="list", body=page(), times=1))
+    assert await names(list_in_pages(pods)) == []
+    times = [request.time for request in server.requests]
+    assert all(later - earlier > 0.2 for earlier, later in itertools.pairwise(times))
+
+
+@pytest.mark.parametrize("version", ["0", "", "-3", "x", "9" * 5000])
+async def test_a_list_without_a_usable_version_is_inconsistent(
+    version: str, pods: ListWatch, server: ApiServer
+) -> None:
+    server.faults.add(Fault(kind="list", body=page(version=version)))
+    with pytest.raises(InconsistentResponse, match="an invalid list of pods"):
+        await pods.list_page(10)
+
+
+async def test_a_page_that_trickles_is_given_up(
+    pods: ListWatch, server: ApiServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pod_index.informer.listwatch.PAGE_SECONDS", 0.3)
+    server.faults.add(Fault(kind="list", stall=True))
+    with pytest.raises(Exception, match=r"did not complete a page of the list within 0.3 s"):
+        await pods.list_page(10)
