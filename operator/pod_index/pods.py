@@ -86,7 +86,8 @@ LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 """The annotation in which ``kubectl apply`` stores the manifest of a bare pod, with the passwords in its environment.
 https://kubernetes.io/docs/reference/labels-annotations-taints/#kubectl-kubernetes-io-last-applied-configuration"""
 
-_record_encoder = msgspec.json.Encoder()
+_record_encoder = msgspec.json.Encoder(order="deterministic")
+"""Labels and annotations are in the order of their keys, whichever order the API server sends."""
 
 
 def encode_record(pod: Pod) -> bytes:

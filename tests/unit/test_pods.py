@@ -62,6 +62,11 @@ def test_unicode_is_served_as_it_was_sent() -> None:
     assert json.loads(record(pod_json(annotations=annotations)))["annotations"] == annotations
 
 
+def test_labels_and_annotations_are_in_the_order_of_their_keys() -> None:
+    response = json.loads(record(pod_json(labels={"b": "1", "a": "2"}, annotations={"d": "3", "c": "4"})))
+    assert (list(response["labels"]), list(response["annotations"])) == (["a", "b"], ["c", "d"])
+
+
 def test_an_annotation_of_256_kib_is_served_whole() -> None:
     annotations = {"large": "x" * 262_144}
     assert json.loads(record(pod_json(annotations=annotations)))["annotations"] == annotations
