@@ -12,7 +12,7 @@ It does not have:
 - validation, defaulting and admission; PUT, subresources, dry runs and server-side apply; every patch is a merge
   patch, in which a list replaces a list;
 - graceful termination: a pod is removed at once, unless it has finalizers;
-- protobuf, YAML, CBOR, gzip and HTTP/2; aggregated discovery; watches over WebSocket;
+- protobuf in requests; YAML, CBOR, gzip and HTTP/2; aggregated discovery; watches over WebSocket;
 - authentication other than bearer tokens; a request without one gets 401, not the 403 of ``system:anonymous``;
 - two histories: etcd and the watch cache remember the same number of changes. So a list with ``resourceVersion=0``
   is never stale, and a restart forgets nothing;

@@ -14,16 +14,15 @@ from starlette.routing import Route
 from tests.apiserver import discovery
 from tests.apiserver.access import Access
 from tests.apiserver.connections import Connections
+from tests.apiserver.encodings import Encoding, encoding_for
 from tests.apiserver.faults import Fault, Faults
 from tests.apiserver.listing import list_metadata, read_page
 from tests.apiserver.middleware import RequestMiddleware
 from tests.apiserver.requests import RecordedRequest
-from tests.apiserver.responses import encoded_response, error_response, json_response, list_response
+from tests.apiserver.responses import encoded_response, error_response, json_response
 from tests.apiserver.selection import Selection, parse_selection
 from tests.apiserver.statuses import JSON, ApiError
 from tests.apiserver.store import PodStore, now
-from tests.apiserver.stored import StoredPod
-from tests.apiserver.tables import render_table, table, wants_table
 from tests.apiserver.watching import Watch, Watches
 from tests.apiserver.watchstart import begin_watch
 
@@ -75,27 +74,18 @@ class PodEndpoints:
         namespace = request.path_params.get("namespace", "")
         self._access.check(request.state.user, "watch" if watching else "list", namespace)
         selection = parse_selection(namespace, query.get("labelSelector", ""), query.get("fieldSelector", ""))
-        as_table = wants_table(request.headers.get("accept", ""))
+        encoding = encoding_for(_accept(request))
         if not watching:
-            return self._list(request, selection, as_table=as_table)
-        start = begin_watch(
-            self._store,
-            selection,
-            query,
-            streaming_list=self._streaming_list,
-            render=render_table if as_table else StoredPod.typed,
-        )
+            return self._list(request, selection, encoding)
+        start = begin_watch(self._store, selection, query, streaming_list=self._streaming_list, encoding=encoding)
         fault: Fault | None = request.state.fault
         if fault is not None and fault.withhold_end:
             start = dataclasses.replace(start, end_mark=False)
         return Watch(start, self._watches, self._bookmark_interval, fault)
 
-    def _list(self, request: Request, selection: Selection, *, as_table: bool) -> Response:
+    def _list(self, request: Request, selection: Selection, encoding: Encoding) -> Response:
         page = read_page(self._store, selection, request.query_params)
-        if as_table:
-            return json_response(table((pod.decode() for pod in page.pods), list_metadata(page)))
-        head = {"kind": "PodList", "apiVersion": "v1", "metadata": list_metadata(page)}
-        return list_response(head, (pod.encoded for pod in page.pods))
+        return encoded_response(encoding.pods(list_metadata(page), page.pods), media_type=encoding.media_type)
 
     async def create(self, request: Request) -> Response:
         """POST .../pods."""
@@ -115,9 +105,8 @@ class PodEndpoints:
     async def get(self, request: Request) -> Response:
         """GET .../pods/NAME."""
         pod = self._store.stored(*self._authorized(request, "get"))
-        if wants_table(request.headers.get("accept", "")):
-            return json_response(table([pod.decode()]))
-        return encoded_response(pod.typed())
+        encoding = encoding_for(_accept(request))
+        return encoded_response(encoding.pod(pod), media_type=encoding.media_type)
 
     async def patch(self, request: Request) -> Response:
         """PATCH .../pods/NAME; a terminating pod without finalizers is removed."""
@@ -167,15 +156,20 @@ async def _body(request: Request) -> dict[str, Any]:
         raise ApiError(400, f"the object provided is unrecognized: {error}") from error
 
 
-async def _api_error(_request: Request, error: Exception) -> Response:
+def _accept(request: Request) -> str:
+    return request.headers.get("accept", "")
+
+
+async def _api_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, ApiError)
-    return error_response(error)
+    return error_response(error, _accept(request))
 
 
-async def _http_error(_request: Request, error: Exception) -> Response:
+async def _http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    return error_response(ApiError(error.status_code, _MESSAGES.get(error.status_code, error.detail)))
+    message = _MESSAGES.get(error.status_code, error.detail)
+    return error_response(ApiError(error.status_code, message), _accept(request))
 
 
-async def _internal_error(_request: Request, error: Exception) -> Response:
-    return error_response(ApiError(500, f"Internal error occurred: {error!r}"))
+async def _internal_error(request: Request, error: Exception) -> Response:
+    return error_response(ApiError(500, f"Internal error occurred: {error!r}"), _accept(request))

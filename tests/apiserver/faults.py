@@ -5,17 +5,24 @@ from dataclasses import dataclass, field
 from threading import Lock
 from typing import Literal
 
-import msgspec
-
+from tests.apiserver.encodings import Encoding
 from tests.apiserver.requests import Kind, RecordedRequest
 from tests.apiserver.statuses import ApiError
+from tests.apiserver.stored import StoredPod
 
-_HALF_LINE = b'{"type":"MODIFIED","object":{"kind":"Pod","apiVersion":"v1","metadata":{"name":"ha'
+
+def _nothing(_encoding: Encoding) -> bytes:
+    return b""
+
+
+def _half_event(encoding: Encoding) -> bytes:
+    event = encoding.pod_event("MODIFIED", StoredPod({"metadata": {"name": "half", "namespace": "", "uid": ""}}, 1))
+    return event[: len(event) // 2]
 
 
 @dataclass(frozen=True)
 class WatchFault:
-    """A fault of an open watch: it sends ``content``, and then:
+    """A fault of an open watch: it sends ``content``, which depends on the encoding of the watch, and then:
 
     - ``continue``: goes on;
     - ``end``: ends with the final chunk;
@@ -24,19 +31,19 @@ class WatchFault:
     """
 
     then: Literal["continue", "end", "cut", "stall"]
-    content: bytes = b""
+    content: Callable[[Encoding], bytes] = _nothing
 
 
 END = WatchFault("end")
 CUT = WatchFault("cut")
 STALL = WatchFault("stall")
-HALF_LINE = WatchFault("cut", _HALF_LINE)
+HALF_LINE = WatchFault("cut", _half_event)
 
 
 def watch_error(code: int, reason: str = "", message: str = "") -> WatchFault:
     """An ``ERROR`` event with a ``Status``, then the end of the watch, as on the real server."""
     status = ApiError(code, message or f"injected {code}", reason=reason).status()
-    return WatchFault("end", msgspec.json.encode({"type": "ERROR", "object": status}) + b"\n")
+    return WatchFault("end", lambda encoding: encoding.error(status))
 
 
 @dataclass
@@ -137,8 +144,8 @@ class Faults:
         return self._disturb(HALF_LINE)
 
     def garbage_line(self, line: bytes) -> int:
-        """Send a line on all open watches; the newline is added."""
-        return self._disturb(WatchFault("continue", line + b"\n"))
+        """Send a line on all open watches, or a frame of protobuf; the newline or the length is added."""
+        return self._disturb(WatchFault("continue", lambda encoding: encoding.garbage(line)))
 
     def watch_error(self, code: int, reason: str = "", message: str = "") -> int:
         """Send an ``ERROR`` event on all open watches, and end them."""

@@ -51,14 +51,15 @@ class RequestMiddleware:
                 recorded.status = message["status"]
             await send(message)
 
-        app = self._app if user is not None else error_response(ApiError(401, "Unauthorized"))
+        accept = request.headers.get("accept", "")
+        app = self._app if user is not None else error_response(ApiError(401, "Unauthorized"), accept)
         fault = self._faults.take(recorded)
         request.state.user, request.state.fault = user, fault
         request.state.cut = lambda: self._connections.cut(scope)
         if fault is None:
             await app(scope, receive, send_and_record)
         else:
-            await self._inject(fault, _replacement(fault, recorded) or app, scope, receive, send_and_record)
+            await self._inject(fault, _replacement(fault, recorded, accept) or app, scope, receive, send_and_record)
 
     async def _inject(self, fault: Fault, app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
         async def send_half(message: Message) -> None:
@@ -83,10 +84,10 @@ class RequestMiddleware:
             await app(scope, receive, send_half if fault.truncate else send)
 
 
-def _replacement(fault: Fault, recorded: RecordedRequest) -> ASGIApp | None:
+def _replacement(fault: Fault, recorded: RecordedRequest, accept: str) -> ASGIApp | None:
     """The response that a fault sends instead of the real one, if any."""
     if fault.expire_continue:
-        return error_response(expired_continue(recorded.query["continue"]))
+        return error_response(expired_continue(recorded.query["continue"]), accept)
     if fault.body is not None:
         response = encoded_response(fault.body, fault.status or 200)
         if fault.retry_after is not None:
@@ -94,5 +95,5 @@ def _replacement(fault: Fault, recorded: RecordedRequest) -> ASGIApp | None:
         return response
     if fault.status is not None:
         message = fault.message or f"injected {fault.status}"
-        return error_response(ApiError(fault.status, message, retry_after=fault.retry_after))
+        return error_response(ApiError(fault.status, message, retry_after=fault.retry_after), accept)
     return None

@@ -1,16 +1,15 @@
-"""Responses in JSON."""
-
-from collections.abc import Iterable
+"""Responses, in JSON or in the encoding that the client accepts."""
 
 import msgspec
 from starlette.responses import Response
 
+from tests.apiserver.encodings import encoding_for
 from tests.apiserver.statuses import JSON, ApiError
 
 
-def encoded_response(body: bytes, code: int = 200) -> Response:
+def encoded_response(body: bytes, code: int = 200, media_type: str = "application/json") -> Response:
     """A response with an object that is encoded already."""
-    return Response(body, code, media_type="application/json")
+    return Response(body, code, media_type=media_type)
 
 
 def json_response(content: JSON, code: int = 200) -> Response:
@@ -18,14 +17,10 @@ def json_response(content: JSON, code: int = 200) -> Response:
     return encoded_response(msgspec.json.encode(content), code)
 
 
-def list_response(head: JSON, items: Iterable[bytes]) -> Response:
-    """A response with a list: ``head`` is the list without its items, which are encoded already."""
-    return encoded_response(msgspec.json.encode(head)[:-1] + b',"items":[' + b",".join(items) + b"]}\n")
-
-
-def error_response(error: ApiError) -> Response:
-    """A response with the ``Status`` of an error."""
-    response = json_response(error.status(), error.code)
+def error_response(error: ApiError, accept: str = "") -> Response:
+    """A response with the ``Status`` of an error, for the ``Accept`` header of its request."""
+    encoding = encoding_for(accept)
+    response = encoded_response(encoding.status(error.status()), error.code, encoding.media_type)
     if error.retry_after is not None:
         response.headers["Retry-After"] = str(error.retry_after)
     if error.code == 401:

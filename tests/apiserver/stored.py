@@ -4,8 +4,10 @@ from typing import Any, Self, cast
 
 import msgspec
 
+from tests.apiserver import protobuf
 from tests.apiserver.statuses import JSON
 
+_MAPS = ("labels", "annotations")
 _TYPED = b'{"kind":"Pod","apiVersion":"v1",'
 
 
@@ -16,12 +18,14 @@ class StoredPod:
     form of single objects and of watch events.
     """
 
-    __slots__ = ("encoded", "fields", "key", "labels", "name", "namespace", "uid", "version")
+    __slots__ = ("_protobuf", "encoded", "fields", "key", "labels", "name", "namespace", "uid", "version")
 
     def __init__(self, pod: JSON, version: int) -> None:
         """Encode the pod with this resourceVersion, which is set in the metadata of ``pod`` too."""
         metadata: dict[str, Any] = pod["metadata"]
         metadata["resourceVersion"] = str(version)
+        # Go writes the keys of a map in their order.
+        metadata |= {part: dict(sorted(metadata[part].items())) for part in _MAPS if metadata.get(part)}
         self.version = version
         self.namespace: str = metadata["namespace"]
         self.name: str = metadata["name"]
@@ -39,10 +43,17 @@ class StoredPod:
             key: value for key, value in pod.items() if key not in ("kind", "apiVersion", "metadata")
         }
         self.encoded = msgspec.json.encode(content)
+        self._protobuf: bytes | None = None
 
     def typed(self) -> bytes:
         """The encoded object with its ``kind`` and ``apiVersion``."""
         return _TYPED + self.encoded[1:]
+
+    def protobuf(self) -> bytes:
+        """The object as a protobuf message, encoded when it is first needed."""
+        if self._protobuf is None:
+            self._protobuf = protobuf.encode_message("Pod", self.decode())
+        return self._protobuf
 
     def decode(self) -> JSON:
         """A copy of the object, with its ``kind`` and ``apiVersion``."""

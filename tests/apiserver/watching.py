@@ -46,7 +46,10 @@ class Watches:
 
 
 class Watch(StreamingResponse):
-    """The response to a watch: one line of JSON for each event. Starlette cancels it when the client disconnects."""
+    """The response to a watch: a line of JSON or a frame of protobuf for each event.
+
+    Starlette cancels it when the client disconnects.
+    """
 
     def __init__(self, start: WatchStart, watches: Watches, bookmark_interval: float, fault: Fault | None) -> None:
         """``bookmark_interval`` is in seconds; ``fault`` is the fault of the request, if any."""
@@ -56,7 +59,7 @@ class Watch(StreamingResponse):
         self._bookmark_interval = bookmark_interval
         self._fault = fault
         self._disturbances: deque[WatchFault] = deque()
-        super().__init__(self._stream(), media_type="application/json")
+        super().__init__(self._stream(), media_type=start.encoding.watch_media_type)
 
     def disturb(self, fault: WatchFault) -> None:
         """Apply a fault after the events that are being sent."""
@@ -76,58 +79,58 @@ class Watch(StreamingResponse):
 
     async def _stream(self) -> AsyncIterator[bytes]:
         sent = 0
-        async for lines in self._events():
+        async for events in self._events():
             fault = self._fault
-            if fault and fault.watch and sent + len(lines) >= fault.after_events:
-                yield b"".join(lines[: fault.after_events - sent])
-                lines = lines[fault.after_events - sent :]
+            if fault and fault.watch and sent + len(events) >= fault.after_events:
+                yield b"".join(events[: fault.after_events - sent])
+                events = events[fault.after_events - sent :]
                 self._disturbances.append(fault.watch)
                 self._fault = None
             while self._disturbances:
                 disturbance = self._disturbances.popleft()
-                yield disturbance.content
+                yield disturbance.content(self._start.encoding)
                 if disturbance.then == "end":
                     return
                 if disturbance.then == "cut":
                     self._cut()
                 if disturbance.then != "continue":
                     await asyncio.Event().wait()  # until the client disconnects
-            yield b"".join(lines)
-            sent += len(lines)
+            yield b"".join(events)
+            sent += len(events)
 
     async def _events(self) -> AsyncIterator[list[bytes]]:
         """The events in batches; a batch can be empty."""
         start, clock = self._start, asyncio.get_running_loop().time
         deadline = clock() + start.timeout if start.timeout else None
-        initial = start.initial_lines()
+        initial = start.initial_events()
         yield []
         while batch := list(islice(initial, _BATCH)):
             yield batch
-        if start.error_line:
+        if start.error:
             return
         position = start.position
         bookmark_at = clock() + self._bookmark_interval if start.bookmarks else None
         while True:
             self.wake.clear()
-            lines, position = self._changes_after(position)
-            yield lines
+            events, position = self._changes_after(position)
+            yield events
             if deadline is not None and clock() >= deadline:
                 return
             if bookmark_at is not None and clock() >= bookmark_at:
                 bookmark_at = clock() + self._bookmark_interval
                 if position.version >= start.above:
-                    yield [start.bookmark_line(position.version)]
+                    yield [start.bookmark(position.version)]
             if position.next is None:
                 await self._sleep_until(min((at for at in (deadline, bookmark_at) if at), default=None))
 
     def _changes_after(self, position: Change) -> tuple[list[bytes], Change]:
         """The events of the next changes, and the last change that was looked at."""
-        lines: list[bytes] = []
-        while position.next is not None and len(lines) < _BATCH:
+        events: list[bytes] = []
+        while position.next is not None and len(events) < _BATCH:
             position = position.next
-            if line := self._start.event_line(position):
-                lines.append(line)
-        return lines, position
+            if event := self._start.event(position):
+                events.append(event)
+        return events, position
 
     async def _sleep_until(self, at: float | None) -> None:
         """Wait for ``wake``, but not longer than until ``at`` by the clock of the event loop."""

@@ -4,11 +4,10 @@ The rules are those of https://kubernetes.io/docs/reference/using-api/api-concep
 #streaming-lists on the same page.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-import msgspec
-
+from tests.apiserver.encodings import Encoding
 from tests.apiserver.history import Change
 from tests.apiserver.listing import number
 from tests.apiserver.selection import Selection
@@ -18,8 +17,6 @@ from tests.apiserver.stored import StoredPod
 
 INITIAL_EVENTS_END = "k8s.io/initial-events-end"
 
-Render = Callable[[StoredPod], bytes]
-
 
 @dataclass(frozen=True)
 class WatchStart:
@@ -27,29 +24,29 @@ class WatchStart:
 
     The watch goes on after the change ``position``, and skips changes up to the version ``above``. ``initial`` are the
     pods of the initial events, which a bookmark ends if ``end_mark`` is set. ``timeout`` is in seconds, 0 for none. If
-    there is an ``error_line``, the watch consists of this ``ERROR`` event.
+    there is an ``error``, the watch consists of the ``ERROR`` event with its ``Status``.
     """
 
     selection: Selection
-    render: Render
+    encoding: Encoding
     position: Change
     above: int
     initial: list[StoredPod]
     end_mark: bool
     bookmarks: bool
     timeout: int
-    error_line: bytes = b""
+    error: ApiError | None = None
 
-    def initial_lines(self) -> Iterator[bytes]:
+    def initial_events(self) -> Iterator[bytes]:
         """The events before the live ones."""
-        if self.error_line:
-            yield self.error_line
+        if self.error:
+            yield self.encoding.error(self.error.status())
         for pod in self.initial:
-            yield self._line(b"ADDED", pod)
+            yield self.encoding.pod_event("ADDED", pod)
         if self.end_mark:
-            yield self.bookmark_line(self.position.version, initial_events_end=True)
+            yield self.bookmark(self.position.version, initial_events_end=True)
 
-    def event_line(self, change: Change) -> bytes:
+    def event(self, change: Change) -> bytes:
         """The event of a change; empty if the change is not in the selection.
 
         A pod that enters the selection is ``ADDED``, a pod that leaves it is ``DELETED``.
@@ -58,10 +55,10 @@ class WatchStart:
             return b""
         before, after = change.before in self.selection, change.after in self.selection
         if after and change.after is not None:
-            return self._line(b"MODIFIED" if before else b"ADDED", change.after)
-        return self._line(b"DELETED", change.deleted_state()) if before else b""
+            return self.encoding.pod_event("MODIFIED" if before else "ADDED", change.after)
+        return self.encoding.pod_event("DELETED", change.deleted_state()) if before else b""
 
-    def bookmark_line(self, version: int, *, initial_events_end: bool = False) -> bytes:
+    def bookmark(self, version: int, *, initial_events_end: bool = False) -> bytes:
         """A ``BOOKMARK``: all events up to ``version`` have been sent."""
         metadata: JSON = {"resourceVersion": str(version), "creationTimestamp": None}
         if initial_events_end:
@@ -73,14 +70,11 @@ class WatchStart:
             "spec": {"containers": None},
             "status": {},
         }
-        return msgspec.json.encode({"type": "BOOKMARK", "object": pod}) + b"\n"
-
-    def _line(self, event: bytes, pod: StoredPod) -> bytes:
-        return b'{"type":"%s","object":%s}\n' % (event, self.render(pod))
+        return self.encoding.bookmark(pod)
 
 
 def begin_watch(
-    store: PodStore, selection: Selection, query: Mapping[str, str], *, streaming_list: bool, render: Render
+    store: PodStore, selection: Selection, query: Mapping[str, str], *, streaming_list: bool, encoding: Encoding
 ) -> WatchStart:
     """The start of the watch with these query parameters. Raises ApiError if they are invalid."""
     version, timeout = number(query, "resourceVersion"), number(query, "timeoutSeconds")
@@ -90,12 +84,9 @@ def begin_watch(
     end_mark = bookmarks and query.get("sendInitialEvents") in ("true", "1")
 
     def start(position: Change, initial: list[StoredPod], error: ApiError | None = None) -> WatchStart:
-        line = b""
-        if error is not None:
-            line = msgspec.json.encode({"type": "ERROR", "object": error.status()}) + b"\n"
         return WatchStart(
             selection=selection,
-            render=render,
+            encoding=encoding,
             position=position,
             # If the version is in the future, the client has seen the changes up to it.
             above=version if version > position.version else 0,
@@ -103,7 +94,7 @@ def begin_watch(
             end_mark=end_mark and error is None,
             bookmarks=bookmarks,
             timeout=timeout,
-            error_line=line,
+            error=error,
         )
 
     if initial_events:
