@@ -1,8 +1,7 @@
 """A list of pods in protobuf, decoded as it arrives: a whole list of any size takes the memory of one pod.
 
-The body is the prefix ``k8s\\0`` and a ``runtime.Unknown``: its type first, then ``raw``, which is the PodList. The
-fields of both are walked here, and complete pods are decoded together.
-https://protobuf.dev/programming-guides/encoding/#structure
+The body is the prefix ``k8s\\0`` and a ``runtime.Unknown``: its type first, then ``raw``, which is the PodList. This
+module finds the ends of their fields, and upb decodes complete ones together.
 """
 
 from google.protobuf.message import DecodeError
@@ -22,9 +21,8 @@ from pod_index.pods import Pod
 _RUN_BYTES = 256 * 1024
 """Pods are decoded together up to this size: one call for each of them takes longer."""
 
-_LENGTH_DELIMITED = 2
-_TYPE_META_TAG = 1 << 3 | _LENGTH_DELIMITED
-_RAW_TAG = 2 << 3 | _LENGTH_DELIMITED
+_TYPE_META_TAG = 1 << 3 | 2
+_RAW_TAG = 2 << 3 | 2
 
 
 class ListDecoder:
@@ -41,8 +39,8 @@ class ListDecoder:
         """The size that ``_pending`` must have for the next step."""
         self._began = False
         self._is_pod_list = False
-        self._list_left: int | None = None
-        """The bytes of the PodList that are still to come; None outside of it."""
+        self._list_left = 0
+        """The bytes of the PodList that are still to come; 0 outside of it."""
 
     def feed(self, chunk: bytes | bytearray | memoryview) -> list[Pod]:
         """Take the next bytes; return the pods that are complete with them."""
@@ -81,7 +79,7 @@ class ListDecoder:
         """Decode all complete fields, and keep the rest for the next chunk."""
         begin = 0
         while begin < len(view):
-            end = self._read_envelope(view, begin) if self._list_left is None else self._read_list(view, begin, pods)
+            end = self._read_list(view, begin, pods) if self._list_left else self._read_envelope(view, begin)
             if end == begin:
                 self._pending = bytearray(view[begin:])
                 return
@@ -95,7 +93,7 @@ class ListDecoder:
                 if not self._is_pod_list:
                     raise DecodeError("the type of the list is missing")
                 self._list_left, content = _varint(view, content)
-                return content if self._list_left else self._leave_list(content)
+                return content
         except IndexError:
             self._needed = len(view) - begin + 1
             return begin
@@ -110,7 +108,6 @@ class ListDecoder:
 
     def _read_list(self, view: memoryview, begin: int, pods: list[Pod]) -> int:
         """Read the complete fields of the PodList from ``begin`` on; return the end of the last one."""
-        assert self._list_left is not None  # noqa: S101 - for the type checker
         list_end = begin + self._list_left
         end, limit = begin, min(list_end, len(view), begin + _RUN_BYTES)
         while end < limit:
@@ -128,10 +125,6 @@ class ListDecoder:
                 self._metadata = ListMetadata(version, token or None)
             pods.extend(map(pod_of, message.items))
             self._list_left = list_end - end
-        return self._leave_list(end) if end == list_end else end
-
-    def _leave_list(self, end: int) -> int:
-        self._list_left = None
         return end
 
     def _end_of_field(self, view: memoryview, begin: int) -> int:
@@ -164,15 +157,16 @@ def _varint(view: memoryview, begin: int) -> tuple[int, int]:
 def _end_of_field(view: memoryview, begin: int) -> int:
     """Return the end of the field at ``begin``; raise IndexError if its header was cut."""
     tag, content = _varint(view, begin)
+    # The wire types: https://protobuf.dev/programming-guides/encoding/#structure
     match tag & 7:
-        case 2:
+        case 2:  # a string, bytes or a message
             length, content = _varint(view, content)
             return content + length
-        case 0:
+        case 0:  # a varint
             return _varint(view, content)[1]
-        case 1:
+        case 1:  # 64 bits
             return content + 8
-        case 5:
+        case 5:  # 32 bits
             return content + 4
         case wire_type:
             raise DecodeError(f"invalid wire type {wire_type}")
