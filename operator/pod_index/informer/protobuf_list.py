@@ -13,8 +13,8 @@ from pod_index.informer.protobuf_messages import (
     TYPE_META,
     check_type,
     pod_of,
+    start_version_of,
     text_of,
-    version_of,
 )
 from pod_index.pods import Pod
 
@@ -121,8 +121,7 @@ class ListDecoder:
             message = POD_LIST.FromString(view[begin:end])
             if message.HasField("metadata"):
                 metadata = message.metadata
-                version, token = version_of(metadata.resource_version), text_of(metadata.continue_token)
-                self._metadata = ListMetadata(version, token or None)
+                self._metadata = ListMetadata(start_version_of(metadata), text_of(metadata.continue_token) or None)
             pods.extend(map(pod_of, message.items))
             self._list_left = list_end - end
         return end

@@ -146,6 +146,13 @@ def version_of(raw: bytes) -> int:
     return int(raw)
 
 
+def start_version_of(metadata: Any) -> int:
+    """Return the resourceVersion of a list or a bookmark; 0 is an error: a watch from it would start at any state."""
+    if (version := version_of(metadata.resource_version)) == 0:
+        raise DecodeError("a resourceVersion of 0 in a list or a bookmark")
+    return version
+
+
 def entries_of(entries: Any) -> dict[str, str] | None:
     """Return a map in the order of its entries; None if it is empty."""
     return {entry.key.decode(_UTF8, _GO): entry.value.decode(_UTF8, _GO) for entry in entries} or None

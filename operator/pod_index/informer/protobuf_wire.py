@@ -34,8 +34,8 @@ from pod_index.informer.protobuf_messages import (
     check_type,
     entries_of,
     pod_of,
+    start_version_of,
     text_of,
-    version_of,
 )
 
 MEDIA_TYPE = "application/vnd.kubernetes.protobuf"
@@ -124,8 +124,9 @@ def _decode_event(frame: bytes | memoryview) -> WatchEvent | Error:
     match event.type:
         case b"BOOKMARK":
             metadata = _object(UNKNOWN_POD, body, b"Pod").metadata
-            version, annotations = version_of(metadata.resource_version), entries_of(metadata.annotations)
-            return Bookmark(BookmarkObject(BookmarkMetadata(version, annotations)))
+            return Bookmark(
+                BookmarkObject(BookmarkMetadata(start_version_of(metadata), entries_of(metadata.annotations)))
+            )
         case b"ERROR":
             return Error(_status_of(body))
         case unknown:

@@ -102,6 +102,7 @@ def test_unknown_fields_of_every_type_are_skipped() -> None:
         (encode_object("PodList", b"\x12\x05a"), "a pod exceeds the end of its list"),
         (encode_object("PodList", b"\x12\x02\x0a\x05"), "Error parsing message"),
         (encode_list({}, []), "an object without a resourceVersion"),
+        (encode_list({"resourceVersion": "0"}, []), "a resourceVersion of 0"),
     ],
 )
 def test_anything_but_a_list_is_an_error_of_one_line(body: bytes, reason: str) -> None:

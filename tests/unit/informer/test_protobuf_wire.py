@@ -89,6 +89,10 @@ def raw_event(event: bytes, raw: bytes) -> bytes:
         (encode_event("BOOKMARK", "Status", b""), "'v1 Status' instead of 'v1 Pod'"),
         (encode_event("ERROR", "Pod", b""), "'v1 Pod' instead of 'v1 Status'"),
         (encode_event("BOOKMARK", "Pod", b""), "without a resourceVersion"),
+        (
+            encode_event("BOOKMARK", "Pod", encode_message("Pod", {"metadata": {"resourceVersion": "0"}})),
+            "resourceVersion of 0",
+        ),
         (encode_event("ADDED", "Pod", b""), "a pod without a UID or a name"),
     ],
 )
