@@ -21,8 +21,9 @@ from pod_index.api.app import begin_shutdown, create_app
 from pod_index.api.authentication import Authenticator
 from pod_index.informer import kopf_settings
 from pod_index.informer.client import ApiClient
-from pod_index.informer.credentials import CredentialsError, load_credentials
+from pod_index.informer.errors import CredentialsError
 from pod_index.informer.kopf_session import KopfSession
+from pod_index.informer.login import CredentialsLoader
 from pod_index.server.certificate import Certificate, CertificateError
 from pod_index.server.listener import ListenError
 from pod_index.server.server import Server
@@ -70,7 +71,8 @@ class Service:
             retention_seconds=settings.deleted_retention_seconds,
             retention_max=settings.deleted_retention_max,
         )
-        client = ApiClient(load_credentials, user_agent="pod-index")
+        loader = CredentialsLoader(timeout_seconds=settings.login_timeout_seconds)
+        client = ApiClient(loader.load, user_agent="pod-index")
         session = KopfSession(client, settings, stats)
         authenticator = Authenticator.from_settings(settings)
         app = create_app(index, session.age, settings, stats=stats, authenticator=authenticator)
@@ -135,7 +137,7 @@ async def start(settings: kopf.OperatorSettings, memo: kopf.Memo, **_: Any) -> N
         service = memo.service = Service.from_environ(os.environ)
         try:
             await service.start()
-        except BaseException:
+        except BaseException:  # a signal during the login, too: Kopf then calls no cleanup handler
             await service.close()
             raise
     except (SettingsError, CertificateError, ListenError, CredentialsError) as error:

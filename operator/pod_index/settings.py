@@ -63,6 +63,15 @@ class Settings(Struct, frozen=True, kw_only=True):
         Meta(ge=0.01, le=3600, description="Longest pause between two attempts to reach the API server, in seconds."),
     ] = 30.0
 
+    login_timeout_seconds: Annotated[
+        float,
+        Meta(
+            ge=1,
+            le=3600,
+            description="Seconds that a login to the API server may take: an exec plugin that runs longer is killed.",
+        ),
+    ] = 60.0
+
     watch_idle_seconds: Annotated[
         float,
         Meta(

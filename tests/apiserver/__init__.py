@@ -13,7 +13,8 @@ It does not have:
   patch, in which a list replaces a list;
 - graceful termination: a pod is removed at once, unless it has finalizers;
 - protobuf in requests; YAML, CBOR, gzip and HTTP/2; aggregated discovery; watches over WebSocket;
-- authentication other than bearer tokens; a request without one gets 401, not the 403 of ``system:anonymous``;
+- authentication other than bearer tokens; a request without one gets 401, or with ``access.allow_anonymous()`` the 403
+  of ``system:anonymous``; of impersonation only the user counts, not the groups;
 - two histories: etcd and the watch cache remember the same number of changes. So a list with ``resourceVersion=0``
   is never stale, and a restart forgets nothing;
 - a random end of a watch after 30 to 60 minutes, or for a client that does not read;

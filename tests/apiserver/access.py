@@ -8,6 +8,7 @@ from threading import Lock
 from tests.apiserver.statuses import JSON, ApiError
 
 ADMIN = "admin"
+ANONYMOUS = "system:anonymous"
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,7 @@ class Access:
         self._lock = Lock()
         self._users: dict[str, str] = {}
         self._rules: dict[str, tuple[Rule, ...]] = {}
-        self._anonymous = anonymous
+        self._anonymous_user = ADMIN if anonymous else None
         self.admin_token = self.issue_token(ADMIN, [Rule(["*"], ["*"])])
 
     def issue_token(self, user: str, rules: Iterable[Rule] | None = None) -> str:
@@ -55,6 +56,10 @@ class Access:
         with self._lock:
             del self._users[token]
 
+    def allow_anonymous(self) -> None:
+        """Accept requests without a token as kube-apiserver does by default: as a user without rights."""
+        self._anonymous_user = ANONYMOUS
+
     def set_rules(self, user: str, rules: Iterable[Rule]) -> None:
         """Replace the rules of the user."""
         with self._lock:
@@ -63,9 +68,19 @@ class Access:
     def user(self, authorization: str | None) -> str | None:
         """The user of an ``Authorization`` header; None if the header identifies no user."""
         if authorization is None:
-            return ADMIN if self._anonymous else None
+            return self._anonymous_user
         scheme, _, token = authorization.partition(" ")
         return self._users.get(token.strip()) if scheme.lower() == "bearer" else None
+
+    def check_impersonation(self, user: str, impersonated: str) -> None:
+        """Raise the 403 of the real server unless a rule lets ``user`` have the rights of the other user."""
+        if not any(rule.allows("impersonate", "users", "") for rule in self._rules.get(user, ())):
+            raise ApiError(
+                403,
+                f'users "{impersonated}" is forbidden: User "{user}" cannot impersonate resource "users" in API group'
+                ' "" at the cluster scope',
+                details={"name": impersonated, "kind": "users"},
+            )
 
     def check(self, user: str, verb: str, namespace: str, name: str = "") -> None:
         """Raise the 403 of the real server unless a rule of the user allows the request for pods."""

@@ -36,12 +36,20 @@ class RequestMiddleware:
         """Handle a request."""
         request = Request(scope)
         user = self._access.user(request.headers.get("authorization"))
+        refusal = ApiError(401, "Unauthorized") if user is None else None
+        if user is not None and (impersonated := request.headers.get("impersonate-user")):
+            try:
+                self._access.check_impersonation(user, impersonated)
+                user = impersonated
+            except ApiError as error:
+                refusal = error
         recorded = RecordedRequest(
             method=request.method,
             path=request.url.path,
             query=dict(request.query_params),
             user=user or "",
             user_agent=request.headers.get("user-agent", ""),
+            headers=request.headers.items(),
             time=time.monotonic(),
         )
         self._requests.append(recorded)
@@ -52,7 +60,7 @@ class RequestMiddleware:
             await send(message)
 
         accept = request.headers.get("accept", "")
-        app = self._app if user is not None else error_response(ApiError(401, "Unauthorized"), accept)
+        app = error_response(refusal, accept) if refusal else self._app
         fault = self._faults.take(recorded)
         request.state.user, request.state.fault = user, fault
         request.state.cut = lambda: self._connections.cut(scope)

@@ -11,7 +11,8 @@ class RecordedRequest:
     """One request, recorded on arrival.
 
     ``user`` is empty if the request has no valid token. ``status`` is None until the response begins, and stays None
-    if the connection is closed first. ``time`` is ``time.monotonic()`` in seconds.
+    if the connection is closed first. ``time`` is ``time.monotonic()`` in seconds. Names in
+    ``headers`` are in lower case.
     """
 
     method: str
@@ -20,6 +21,7 @@ class RecordedRequest:
     user: str
     user_agent: str
     time: float
+    headers: list[tuple[str, str]]
     status: int | None = None
 
     @property

@@ -128,9 +128,9 @@ async def read_aiohttp(port: int, streaming: bool, follow: bool, *, login: bool)
     server, headers = f"http://127.0.0.1:{port}", {"Accept": "application/json", "Accept-Encoding": "identity"}
     connector: aiohttp.TCPConnector | None = None
     if login:
-        from pod_index.informer.credentials import load_credentials
+        from pod_index.informer.login import CredentialsLoader
 
-        credentials = load_credentials()
+        credentials = await CredentialsLoader(timeout_seconds=60).load()
         server = credentials.server
         connector = aiohttp.TCPConnector(ssl=credentials.ssl_context or True)
         if credentials.authorization:

@@ -74,7 +74,7 @@ def test_in_cluster_variables_without_a_service_account(tmp_path: Path) -> None:
     environ = {"KUBERNETES_SERVICE_HOST": "127.0.0.1", "KUBERNETES_SERVICE_PORT": "443"}
     with OperatorProcess(tmp_path, None, environ=environ) as operator:
         assert operator.wait_for_exit() == 1
-        assert_clear(operator, "in-cluster configuration unusable: Service token file does not exist.")
+        assert_clear(operator, "in-cluster configuration unusable: cannot read the token /var/run/secrets/")
 
 
 def test_a_server_that_is_not_there(tmp_path: Path) -> None:

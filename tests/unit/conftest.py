@@ -39,9 +39,19 @@ def server() -> Iterator[ApiServer]:
         yield server
 
 
+async def logged_in(url: str) -> ApiClient:
+    """Return a client of the server at ``url``; the test closes it."""
+
+    async def load() -> Credentials:
+        return credentials(url)
+
+    client = ApiClient(load, user_agent="test")
+    await client.login()
+    return client
+
+
 @pytest.fixture
 async def client(server: ApiServer) -> AsyncIterator[ApiClient]:
-    client = ApiClient(lambda: credentials(server.url), user_agent="test")
-    await client.login()
+    client = await logged_in(server.url)
     yield client
     await client.close()

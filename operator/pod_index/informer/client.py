@@ -6,13 +6,24 @@ import datetime
 import email.utils
 import os
 import ssl
-from collections.abc import AsyncIterator, Callable, Mapping
+import urllib.parse
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 
 import aiohttp
 
 from pod_index.informer.client_sockets import open_socket
-from pod_index.informer.credentials import Credentials, CredentialsError
-from pod_index.informer.errors import ApiError, Expired, IdleTimeout, Rejected, Throttled, Unauthorized, Unreachable
+from pod_index.informer.credentials import Credentials
+from pod_index.informer.errors import (
+    ApiError,
+    CredentialsError,
+    Expired,
+    Forbidden,
+    IdleTimeout,
+    Rejected,
+    Throttled,
+    Unauthorized,
+    Unreachable,
+)
 from pod_index.informer.json_wire import MEDIA_TYPE, decode_status
 
 CONNECT_SECONDS = 10.0
@@ -28,10 +39,10 @@ ERROR_BODY_LIMIT = 64 * 1024
 class ApiClient:
     """A read-only client of one API server.
 
-    ``load`` reads the credentials; it runs in a thread at each login.
+    ``load`` loads the credentials at each login.
     """
 
-    def __init__(self, load: Callable[[], Credentials], *, user_agent: str) -> None:
+    def __init__(self, load: Callable[[], Awaitable[Credentials]], *, user_agent: str) -> None:
         self._load = load
         self._user_agent = user_agent
         self._credentials: Credentials | None = None
@@ -39,15 +50,15 @@ class ApiClient:
         self._login = asyncio.Lock()
 
     async def login(self) -> None:
-        """Read the credentials; raise CredentialsError if none are usable.
+        """Load the credentials; raise CredentialsError if none are usable.
 
         Open streams continue: the API server checks credentials when a request starts.
         """
-        self._credentials = await asyncio.to_thread(self._load)
+        self._credentials = await self._load()
         if self._session is None:
             self._session = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(limit=0, socket_factory=open_socket),
-                trust_env=True,  # HTTPS_PROXY and NO_PROXY, as in kubectl
+                trust_env=False,  # it would read ~/.netrc, and send its passwords to the API server
                 headers={
                     "Accept": MEDIA_TYPE,
                     # Compression costs both sides more CPU time than it saves in a cluster's network.
@@ -90,32 +101,35 @@ class ApiClient:
         credentials, session = self._credentials, self._session
         if credentials is None or session is None:
             raise RuntimeError("get() requires login()")
-        server = credentials.server
-        headers = {"Connection": "close"} if close_connection else {}
-        if credentials.authorization:
-            headers["Authorization"] = credentials.authorization
+        server, proxy = credentials.server, credentials.proxy
         try:
             async with session.get(
                 server + path,
                 params=params,
-                headers=headers,
+                headers=[*_headers(credentials), *([("Connection", "close")] if close_connection else [])],
                 ssl=True if credentials.ssl_context is None else credentials.ssl_context,
                 server_hostname=credentials.server_hostname,
-                proxy=credentials.proxy,
+                proxy=proxy.url if proxy else None,
+                proxy_headers=_proxy_headers(credentials),
                 allow_redirects=False,
                 timeout=aiohttp.ClientTimeout(total=None, connect=CONNECT_SECONDS, sock_read=idle_seconds),
             ) as response:
                 if response.status != 200:
                     raise await _error_of(response, server)
                 yield response
-        except (aiohttp.ClientConnectorCertificateError, aiohttp.ServerFingerprintMismatch) as error:
+        except aiohttp.ClientConnectorCertificateError as error:
             raise Unreachable(
-                f"the certificate of {server} is not trusted ({_reason(error)});"
+                f"the certificate of {_peer(error, credentials)} is not trusted ({_reason(error)});"
                 " check the CA in the kubeconfig or the service account"
+            ) from error
+        except aiohttp.ClientHttpProxyError as error:
+            raise Unreachable(
+                f"the proxy of {proxy.source if proxy else ''} refuses to connect to {server}"
+                f" ({error.status} {error.message}); check its rules, user name and password"
             ) from error
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
             raise Unreachable(
-                f"cannot connect to {server} ({_reason(error)}); check its address and that it is up"
+                f"cannot connect to {_peer(error, credentials)} ({_reason(error)}); check its address and that it is up"
             ) from error
         except TimeoutError as error:
             raise IdleTimeout(f"{server} has sent nothing for {idle_seconds:g} s; check that it is up") from error
@@ -123,6 +137,32 @@ class ApiClient:
             raise ApiError(f"{server} is not a usable server URL; check the kubeconfig") from error
         except (aiohttp.ClientError, OSError) as error:
             raise Unreachable(f"the connection to {server} was lost ({_reason(error)})") from error
+
+
+def _headers(credentials: Credentials) -> list[tuple[str, str]]:
+    headers = list(credentials.impersonation)
+    if credentials.authorization:
+        headers.append(("Authorization", credentials.authorization))
+    proxy = credentials.proxy
+    if proxy is not None and proxy.authorization and credentials.server.startswith("http:"):
+        headers.append(("Proxy-Authorization", proxy.authorization))
+    return headers
+
+
+def _proxy_headers(credentials: Credentials) -> dict[str, str] | None:
+    """Return the headers of the CONNECT request, which only servers with TLS need."""
+    proxy = credentials.proxy
+    return {"Proxy-Authorization": proxy.authorization} if proxy is not None and proxy.authorization else None
+
+
+def _peer(error: aiohttp.ClientError, credentials: Credentials) -> str:
+    """Return the server, or the proxy if the error is about the connection to that."""
+    proxy = credentials.proxy
+    if proxy is not None and isinstance(error, aiohttp.ClientConnectorError):
+        url = urllib.parse.urlsplit(proxy.url)
+        if (error.host, error.port) == (url.hostname, url.port):
+            return f"{proxy.url}, the proxy of {proxy.source}"
+    return credentials.server
 
 
 async def _error_of(response: aiohttp.ClientResponse, server: str) -> ApiError:
@@ -135,9 +175,14 @@ async def _error_of(response: aiohttp.ClientResponse, server: str) -> ApiError:
         case 401:
             return Unauthorized(f"{server} refuses the credentials ({failure}); check the token or client certificate")
         case 403:
-            return ApiError(
+            anonymous = 'User "system:anonymous"' in status.message if status.message else False
+            return Forbidden(
                 f"{server} forbids reading pods ({failure});"
-                " grant get, list and watch on pods, for example as manifests/rbac.yaml does"
+                + (
+                    " the request had no credentials: check the user in the kubeconfig"
+                    if anonymous
+                    else " grant get, list and watch on pods, for example as manifests/rbac.yaml does"
+                )
             )
         case 410:
             return Expired(f"{server} no longer has the requested version ({failure})")

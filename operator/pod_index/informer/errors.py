@@ -1,6 +1,10 @@
-"""The failures of requests to the API server."""
+"""The failures of logins and of requests to the API server."""
 
 from typing import ClassVar
+
+
+class CredentialsError(Exception):
+    """No usable credentials were found; the message is one line without secrets."""
 
 
 class ApiError(Exception):
@@ -31,6 +35,15 @@ class Unauthorized(ApiError):
     """The server refused the credentials (401)."""
 
     reason = "unauthorized"
+
+
+class Forbidden(ApiError):
+    """The server refused access (403).
+
+    The rights may be missing, or the credentials: kube-apiserver treats a request without any as one of the user
+    ``system:anonymous``. So it leads to a new login, as a 401 does.
+    https://kubernetes.io/docs/reference/access-authn-authz/authentication/#anonymous-requests
+    """
 
 
 class Expired(ApiError):

@@ -16,6 +16,7 @@ from pod_index.informer.client import ApiClient
 from pod_index.informer.errors import (
     ApiError,
     Expired,
+    Forbidden,
     InconsistentResponse,
     InternalFailure,
     OlderVersion,
@@ -258,7 +259,7 @@ class Reflector:
         """Log the failure, pause, and renew the login if the credentials were refused."""
         refused = self._client.credentials
         is_logged = await self._retries.pause_after(failure, watching=self._version is not None)
-        if isinstance(failure, Unauthorized):
+        if isinstance(failure, Unauthorized | Forbidden):
             try:
                 await self._client.renew_login(refused)
             except ApiError as error:

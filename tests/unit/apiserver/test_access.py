@@ -33,6 +33,25 @@ def test_a_server_can_allow_requests_without_a_token() -> None:
         assert httpx.get(server.url + PODS, headers={"Authorization": "Bearer wrong"}).status_code == 401
 
 
+def test_a_server_can_treat_requests_without_a_token_as_anonymous(server: ApiServer) -> None:
+    server.access.allow_anonymous()
+    assert forbidden(httpx.get(server.url + PODS)) == (
+        'pods is forbidden: User "system:anonymous" cannot list resource "pods" in API group "" at the cluster scope'
+    )
+    assert httpx.get(server.url + PODS, headers={"Authorization": "Bearer wrong"}).status_code == 401
+
+
+def test_impersonation_gives_the_rights_of_the_other_user(server: ApiServer, connect: Connect) -> None:
+    server.access.set_rules("jane", [Rule(["get"])])
+    admin, reader = connect(server), connect(server, server.access.issue_token("reader", [READ]))
+    as_jane = {"Impersonate-User": "jane"}
+    assert 'User "jane" cannot list' in forbidden(admin.get(PODS, headers=as_jane))
+    assert server.requests[-1].user == "jane"
+    refused = reader.get(PODS, headers=as_jane)
+    assert refused.status_code == 403
+    assert 'User "reader" cannot impersonate resource "users"' in refused.json()["message"]
+
+
 def test_a_rule_allows_its_verbs_everywhere(server: ApiServer, connect: Connect) -> None:
     server.pods.create(make_pod("web", "a"))
     reader = connect(server, server.access.issue_token("reader", [READ]))

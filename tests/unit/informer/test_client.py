@@ -3,15 +3,35 @@
 import asyncio
 import datetime
 import email.utils
+from collections.abc import Awaitable, Callable
 
 import pytest
 
 from pod_index.informer.client import ApiClient
-from pod_index.informer.credentials import Credentials, CredentialsError
-from pod_index.informer.errors import ApiError, Expired, IdleTimeout, Rejected, Throttled, Unauthorized, Unreachable
+from pod_index.informer.credentials import Credentials
+from pod_index.informer.errors import (
+    ApiError,
+    CredentialsError,
+    Expired,
+    Forbidden,
+    IdleTimeout,
+    Rejected,
+    Throttled,
+    Unauthorized,
+    Unreachable,
+)
 from tests.apiserver import ApiServer, Fault
 from tests.support.operator_process import free_port
 from tests.unit.conftest import credentials
+
+
+def constant(found: Credentials) -> Callable[[], Awaitable[Credentials]]:
+    """A loader that always returns the same credentials."""
+
+    async def load() -> Credentials:
+        return found
+
+    return load
 
 
 async def fail(client: ApiClient) -> ApiError:
@@ -27,7 +47,7 @@ async def fail(client: ApiClient) -> ApiError:
     [
         (400, Rejected),
         (401, Unauthorized),
-        (403, ApiError),
+        (403, Forbidden),
         (404, ApiError),
         (410, Expired),
         (422, Rejected),
@@ -90,14 +110,14 @@ async def test_a_lost_connection_is_reported(fault: Fault, server: ApiServer, cl
 
 async def test_a_server_that_does_not_listen_is_reported() -> None:
     url = f"http://127.0.0.1:{free_port()}"
-    client = ApiClient(lambda: credentials(url), user_agent="test")
+    client = ApiClient(constant(credentials(url)), user_agent="test")
     await client.login()
     assert f"cannot connect to {url} (Connection refused)" in str(await fail(client))
     await client.close()
 
 
 async def test_an_invalid_url_is_reported() -> None:
-    client = ApiClient(lambda: credentials("http://[::bad"), user_agent="test")
+    client = ApiClient(constant(credentials("http://[::bad")), user_agent="test")
     await client.login()
     assert "is not a usable server URL; check the kubeconfig" in str(await fail(client))
     await client.close()
@@ -106,7 +126,7 @@ async def test_an_invalid_url_is_reported() -> None:
 async def test_two_streams_with_refused_credentials_log_in_once(server: ApiServer) -> None:
     loads: list[Credentials] = []
 
-    def load() -> Credentials:
+    async def load() -> Credentials:
         loads.append(credentials(server.url, f"token-{len(loads)}"))
         return loads[-1]
 
@@ -122,7 +142,7 @@ async def test_two_streams_with_refused_credentials_log_in_once(server: ApiServe
 async def test_without_new_credentials_the_old_ones_stay_for_the_next_attempt(server: ApiServer) -> None:
     loads = iter([credentials(server.url)])
 
-    def load() -> Credentials:
+    async def load() -> Credentials:
         for found in loads:
             return found
         raise CredentialsError("gone")
@@ -137,7 +157,7 @@ async def test_without_new_credentials_the_old_ones_stay_for_the_next_attempt(se
 
 
 async def test_a_request_before_the_login_is_an_internal_error() -> None:
-    client = ApiClient(lambda: credentials("http://x"), user_agent="test")
+    client = ApiClient(constant(credentials("http://x")), user_agent="test")
     with pytest.raises(RuntimeError, match="login"):
         async with client.get("/", {}, idle_seconds=1):
             pass

@@ -28,7 +28,7 @@ from pod_index.settings import Settings
 from pod_index.stats import Stats
 from pod_index.store.deltas import Delta, ListPage
 from tests.apiserver import ApiServer, Fault, make_pod
-from tests.unit.conftest import credentials
+from tests.unit.conftest import logged_in
 
 WATCH = "https://x/api/v1/pods?watch=true&allowWatchBookmarks=true&sendInitialEvents=true"
 
@@ -197,8 +197,7 @@ async def test_the_last_page_of_a_listing_whose_handler_failed_leads_to_a_new_li
 async def test_a_change_whose_handler_failed_leads_to_a_new_listing_without_waiting_for_another_event() -> None:
     stats = Stats()
     with ApiServer(anonymous=True, bookmark_interval=3600) as quiet:
-        quiet_client = ApiClient(lambda: credentials(quiet.url), user_agent="test")
-        await quiet_client.login()
+        quiet_client = await logged_in(quiet.url)
         session = KopfSession(quiet_client, Settings(retry_max_seconds=0.05), stats)
         async with asyncio.timeout(10), contextlib.aclosing(events(session)) as stream:
             await begin_anew(stream, session)

@@ -11,7 +11,7 @@ from pod_index.informer.json_wire import Added
 from pod_index.informer.listwatch import ListWatch
 from tests.apiserver import ApiServer, Fault, make_pod
 from tests.kubernetes import TcpProxy
-from tests.unit.conftest import credentials
+from tests.unit.conftest import logged_in
 
 
 @pytest.fixture
@@ -96,8 +96,7 @@ async def test_the_current_version_is_that_of_one_replica_until_its_connection_i
     with ApiServer(anonymous=True) as other, TcpProxy(server.port, other.port) as balancer:
         server.pods.replace_all([], resource_version=100)
         other.pods.replace_all([], resource_version=50)
-        client = ApiClient(lambda: credentials(f"http://127.0.0.1:{balancer.port}"), user_agent="test")
-        await client.login()
+        client = await logged_in(f"http://127.0.0.1:{balancer.port}")
         balanced = ListWatch(client, "", idle_seconds=5)
         versions = [await balanced.current_version(close_connection=number == 2) for number in range(5)]
         assert versions == [100, 100, 100, 50, 50]
