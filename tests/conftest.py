@@ -1,4 +1,4 @@
-"""Operators for the tests that need one, and the API servers that they watch: the small one or a real one."""
+"""Options and fixtures of all suites: operators, and real API servers for them to watch."""
 
 import os
 from collections.abc import Iterator
@@ -16,14 +16,15 @@ E2E = Path(__file__).parent / "e2e"
 CONFORMANCE = Path(__file__).parent / "conformance"
 PROVIDED = pytest.StashKey[Binaries | Unavailable]()
 
-# Whoever runs the tests runs the same ones: a change is not refused for what it did not touch. To look for more,
-# there is HYPOTHESIS_PROFILE=default.
-hypothesis.settings.register_profile("repeatable", derandomize=True)
+# The examples are the same in all runs: no change fails for what it did not touch. Few of them in the default run,
+# many with HYPOTHESIS_PROFILE=thorough; HYPOTHESIS_PROFILE=default searches at random.
+for profile, derandomize, examples in (("repeatable", True, 50), ("thorough", True, 300), ("default", False, 300)):
+    hypothesis.settings.register_profile(profile, derandomize=derandomize, deadline=None, max_examples=examples)
 hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeatable"))
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Let the suite in tests/conformance run on either server."""
+    """Add the options that select the API server of ``tests/conformance``."""
     parser.addoption(
         "--backend",
         choices=["small", "real"],
@@ -37,7 +38,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
-    """Find or build the binaries before the first test, whose timeout is too short for a build."""
+    """Find or build the binaries before the first test: its timeout is too short for a build."""
     folders = {folder for item in session.items for folder in item.path.parents}
     wanted = session.config.getoption("--backend") == "real" and not session.config.getoption("--context")
     real = E2E in folders or (CONFORMANCE in folders and wanted)
@@ -50,7 +51,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 
 @pytest.fixture(scope="session")
 def binaries(request: pytest.FixtureRequest) -> Binaries:
-    """Etcd and kube-apiserver; without them the test is skipped, or fails if POD_INDEX_E2E is `require`."""
+    """Etcd and kube-apiserver. Without them, the test is skipped, or fails if ``POD_INDEX_E2E`` is ``require``."""
     provided = request.session.stash[PROVIDED]
     if isinstance(provided, Unavailable):
         if os.environ.get("POD_INDEX_E2E") == "require":
@@ -61,7 +62,7 @@ def binaries(request: pytest.FixtureRequest) -> Binaries:
 
 @pytest.fixture(scope="session")
 def control_plane(binaries: Binaries) -> Iterator[KubernetesApiServer]:
-    """One real server for all tests that leave it as they found it: running, its history whole."""
+    """A real server for all tests that neither stop it nor remove its history."""
     with KubernetesApiServer(binaries) as server:
         yield server
 
@@ -70,16 +71,16 @@ class HasKubeconfig(Protocol):
     """Any API server of the tests."""
 
     def kubeconfig(self, token: str | None = None) -> str:
-        """The text of a kubeconfig for the token, or for an admin."""
+        """Return a kubeconfig with the token, or with the rights of an admin."""
 
 
 class StartOperator(Protocol):
-    """Starts an operator on an API server; it is stopped when the test ends."""
+    """Starts operators, which are stopped at the end of the test."""
 
     def __call__(
         self, server: HasKubeconfig, *arguments: str, token: str | None = None, **environ: str
     ) -> OperatorProcess:
-        """Start it with arguments of ``kopf run`` and environment variables."""
+        """Start an operator for ``server``, with arguments of ``kopf run`` and environment variables."""
 
 
 @pytest.fixture

@@ -1,1 +1,1 @@
-"""What pod-index costs, each figure beside the least that it could cost: python -m tests.benchmarks."""
+"""``python -m tests.benchmarks``: measure pod-index, and a baseline for every figure."""

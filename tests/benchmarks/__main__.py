@@ -1,6 +1,6 @@
-"""``python -m tests.benchmarks``: measure pod-index, and beside every figure the least that it could be.
+"""``python -m tests.benchmarks``: measure pod-index, and a baseline for every figure.
 
-What is measured runs on a core of its own; the API server, the clients and this program share another.
+The measured process has a core of its own; the API server, the clients and this program share another.
 """
 
 import argparse
@@ -31,7 +31,7 @@ REAL = "real"
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Measure, print and write; return the exit code."""
+    """Measure, print and write the figures; return the exit code."""
     options = parse(arguments)
     plan = make_plan(options)
     os.sched_setaffinity(0, {OUR_CORE})
@@ -42,9 +42,9 @@ def main(arguments: Sequence[str]) -> int:
         sections = {REAL: real.measure}
     for section, measure in sections.items():
         begin = time.monotonic()
-        measured, said = measure(plan, options.operator.resolve())
+        measured, section_notes = measure(plan, options.operator.resolve())
         figures += measured
-        notes += [*said, f"{section}: measured in {time.monotonic() - begin:.0f} s"]
+        notes += [*section_notes, f"{section}: measured in {time.monotonic() - begin:.0f} s"]
         print(f"{report.table(measured)}\n", flush=True)
         if options.json:
             chosen = {name: str(value) for name, value in vars(options).items()}
@@ -57,24 +57,24 @@ def main(arguments: Sequence[str]) -> int:
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
-    parser.add_argument(
-        "sections", nargs="*", metavar="SECTION", help=f"of {', '.join(SECTIONS)}; all if none is named"
-    )
+    parser.add_argument("sections", nargs="*", metavar="SECTION", help=f"one of {', '.join(SECTIONS)}; default: all")
     parser.add_argument("--quick", action="store_true", help="smaller and shorter, in about two minutes")
-    parser.add_argument("--pods", type=int, nargs="+", help="sizes of sync and memory: 1000 10000 50000")
-    parser.add_argument("--real", action="store_true", help="only a sync with a real kube-apiserver, built if need be")
-    parser.add_argument("--index-pods", type=int, help="size of lookups, counting and updates: 10000")
-    parser.add_argument("--runs", type=int, help="how often everything is measured: 5")
+    parser.add_argument("--pods", type=int, nargs="+", help="sizes for sync and memory; default: 1000 10000 50000")
+    parser.add_argument("--real", action="store_true", help="only a sync with a real kube-apiserver")
+    parser.add_argument("--index-pods", type=int, help="size for lookups, counting and updates; default: 10000")
+    parser.add_argument("--runs", type=int, help="repetitions; default: 5")
     parser.add_argument(
-        "--seconds", type=float, help="how long a measurement of lookups, counting, updates or the tail is: 3"
+        "--seconds", type=float, help="duration of a measurement of lookups, counting, updates or tail; default: 3"
     )
-    parser.add_argument("--changes", type=int, help="how many changes are sent as fast as they are taken: 20000")
-    parser.add_argument("--relists", type=int, help="how often memory lets the operator list anew: 10")
-    parser.add_argument("--hostile", type=int, help="how many hostile clients there are at a time: 1000")
-    parser.add_argument("--hostile-seconds", type=float, help="how long a normal client asks beside them: 25")
-    parser.add_argument("--no-wrk", action="store_true", help="do not use wrk, even if it is there")
+    parser.add_argument("--changes", type=int, help="changes that are sent at the highest rate; default: 20000")
+    parser.add_argument("--relists", type=int, help="relists for memory; default: 10")
+    parser.add_argument("--hostile", type=int, help="concurrent hostile clients; default: 1000")
+    parser.add_argument(
+        "--hostile-seconds", type=float, help="duration of a measurement with hostile clients; default: 25"
+    )
+    parser.add_argument("--no-wrk", action="store_true", help="do not use wrk, even if it is installed")
     parser.add_argument("--operator", type=Path, default=MAIN, help="the operator/main.py of another checkout")
-    parser.add_argument("--json", type=Path, help="the file to write all figures to")
+    parser.add_argument("--json", type=Path, help="write all figures to this file")
     options = parser.parse_args(arguments)
     for section in options.sections:
         if section not in SECTIONS:
@@ -83,7 +83,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
 
 
 def make_plan(options: argparse.Namespace) -> Plan:
-    """How much is measured: what the options say, else as much as is quick, or usual."""
+    """Return the plan of the options; the defaults depend on ``--quick``."""
     quick = options.quick
     pods = options.pods or ([1000, 5000] if quick else [1000, 10_000, 50_000])
     runs = options.runs or (2 if quick else 5)

@@ -1,7 +1,6 @@
-"""The least that a lookup could cost: one constant answer, by the HTTP server and the event loop that the operator has,
-without anything around them.
+"""The baseline of a lookup: a constant response by the HTTP server and the event loop of the operator.
 
-The arguments are the status and the body. A line of JSON tells the port; it ends with its stdin.
+The arguments are the status and the body. A line of JSON on stdout has the port. The program ends when stdin ends.
 """
 
 import asyncio
@@ -15,7 +14,7 @@ import uvloop
 
 
 def constant(status: int, body: bytes) -> Any:
-    """An ASGI application that always answers this, with the headers of a lookup."""
+    """Return an ASGI application with a constant response, with the headers of a lookup."""
     headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
     start = {"type": "http.response.start", "status": status, "headers": headers}
     end = {"type": "http.response.body", "body": body}

@@ -10,7 +10,7 @@ from tests.benchmarks.processes import SUBJECT_CORE, Helper
 
 SECTION = "counting"
 NAMES = {COUNTED: "counted for the metrics", LOGIN: "with basic authentication", TOKEN: "with a bearer token"}
-FLOORS = {
+BASELINES = {
     COUNTED: (UNCOUNTED, "the same, not counted"),
     LOGIN: (COUNTED, "the same, counted, without authentication"),
     TOKEN: (COUNTED, "the same, counted, without authentication"),
@@ -60,13 +60,13 @@ def _values(runs: Runs, where: str, variant: str) -> list[float]:
 
 
 def _figure(plan: Plan, runs: Runs, variant: str, where: str) -> Figure:
-    floor, meaning = FLOORS[variant]
+    baseline, meaning = BASELINES[variant]
     return Figure(
         section=SECTION,
         name=f"CPU of a lookup {NAMES[variant]}, {WHERE[where]}",
         pods=plan.index_pods,
         unit="µs",
         values=_values(runs, where, variant),
-        floor=meaning,
-        floor_values=_values(runs, where, floor),
+        baseline=meaning,
+        baseline_values=_values(runs, where, baseline),
     )

@@ -1,8 +1,8 @@
-"""An API server that sends prepared bytes, so that it is not what is measured; a process of its own.
+"""An API server that sends prepared bytes, so that its own cost does not matter; a process of its own.
 
-It answers what pod-index asks of an API server, and nothing else: pages of a list, streaming lists and watches.
-What it is to do comes as lines of JSON on stdin, and each is answered by one on stdout; it ends with stdin.
-All times are of time.monotonic(), which all processes of a Linux machine share.
+It only serves the requests of pod-index: pages of a list, streaming lists and watches.
+Commands are lines of JSON on stdin; for each, it prints a line of JSON. The program ends when stdin ends.
+All times are those of ``time.monotonic()``, which all processes of a Linux machine share.
 """
 
 import contextlib
@@ -24,13 +24,13 @@ HEAD = (
 NOT_FOUND = b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n"
 BOOKMARK_SECONDS = 10.0
 BATCH = 64
-"""How many events are sent at once when they are to go as fast as they are taken."""
+"""The events that are sent at once at the highest rate."""
 STRIDE = 7919
-"""Changes come to every so manieth pod: a prime, so that all have their turn."""
+"""The distance between the numbers of pods that are changed in succession: a prime, so that all pods are changed."""
 
 
 class Watch:
-    """A watch that has sent its initial state; events and bookmarks come from different threads."""
+    """A watch that has sent its initial state. Different threads send events and bookmarks."""
 
     def __init__(self, sock: socket.socket, version: int) -> None:
         self._sock = sock
@@ -39,26 +39,26 @@ class Watch:
         self.over = threading.Event()
 
     def send(self, events: bytes, version: int) -> None:
-        """Send some events, the last of which has this version."""
+        """Send events, the last of which has this version."""
         with self._lock:
             self._sock.sendall(events)
             self._version = version
 
     def bookmark(self) -> None:
-        """Tell the version of the last event, unless it is over."""
+        """Send a bookmark with the version of the last event, unless the watch has ended."""
         with self._lock:
             if not self.over.is_set():
                 self._sock.sendall(bookmark(self._version))
 
     def end(self, chunks: bytes = b"") -> None:
-        """Send the last events and the end of the body."""
+        """Send the last events, and end the watch."""
         with self._lock:
             self._sock.sendall(chunks + LAST_CHUNK)
             self.over.set()
 
 
 class Feeder:
-    """The server; its public methods are the commands, and their results the answers."""
+    """The server. Its public methods are the commands; their results are printed."""
 
     def __init__(self, pods: PodBytes) -> None:
         self._pods = pods
@@ -75,34 +75,34 @@ class Feeder:
         threading.Thread(target=self._accept, daemon=True).start()
 
     def status(self) -> dict[str, Any]:
-        """Tell the requests since the last status, with their times."""
+        """Return the requests since the last ``status``, with their times."""
         requests, self._requests = self._requests, []
         return {"requests": requests}
 
     def uids(self, count: int) -> dict[str, Any]:
-        """Tell the UIDs of the first pods."""
+        """Return the UIDs of the first pods."""
         return {"uids": self._pods.uids[:count]}
 
     def await_watch(self, beyond: int, within: float = 120.0) -> dict[str, Any]:
-        """Wait until there have been more watches than ``beyond``, since each follows a listing."""
+        """Wait until there have been more watches than ``beyond``; each follows a listing."""
         with self._changed:
             done = self._changed.wait_for(lambda: self._watches > beyond, within)
         return {"done": done, "watches": self._watches}
 
     def expire(self) -> dict[str, Any]:
-        """End the watch by an error that makes its client list anew."""
+        """End the watch with 410, so that its client relists."""
         self._current().end(expired())
         return {"time": time.monotonic()}
 
     def end(self) -> dict[str, Any]:
-        """End the watch in good order."""
+        """End the watch regularly."""
         self._current().end()
         return {}
 
     def prepare(self, count: int, sample: int) -> dict[str, Any]:
         """Encode the next changes, of ``count`` pods.
 
-        Tells every ``sample``-th of them and the last: its place, its pod's UID and its version.
+        Return every ``sample``-th of them and the last: its position, the UID of its pod, and its version.
         """
         numbers = [number % len(self._pods) for number in itertools.islice(self._numbers, count)]
         versions = range(self._version + 1, self._version + 1 + count)
@@ -111,9 +111,9 @@ class Feeder:
         return {"changes": [(at, self._pods.uids[numbers[at]], versions[at]) for at in self._sampled]}
 
     def send(self, rate: float = 0, start: float = 0) -> dict[str, Any]:
-        """Send what is prepared, ``rate`` a second from the time ``start``, or as fast as it is taken if 0.
+        """Send the prepared changes, ``rate`` a second from the time ``start``, or at the highest rate if it is 0.
 
-        Tells when those were sent that `prepare()` told.
+        Return the times of the changes that ``prepare`` returned.
         """
         watch = self._current()
         size = 1 if rate else BATCH
@@ -130,7 +130,7 @@ class Feeder:
 
     def _current(self) -> Watch:
         if self._watch is None or self._watch.over.is_set():
-            raise RuntimeError("nobody watches")
+            raise RuntimeError("there is no watch")
         return self._watch
 
     def _accept(self) -> None:
@@ -172,7 +172,7 @@ class Feeder:
             sock.sendall(self._pods.stream)
             sock.sendall(bookmark(self._version, ends_initial_events=True))
         elif query.get("resourceVersion") != str(self._version):
-            # There is no history here: who has missed something lists again.
+            # There is no history.
             sock.sendall(expired() + LAST_CHUNK)
             return
         watch = Watch(sock, self._version)
@@ -189,15 +189,15 @@ class Feeder:
 
 
 def main() -> None:
-    """Serve as many pods as the first argument says."""
+    """Serve the number of pods in the first argument."""
     pods = PodBytes(int(sys.argv[1]))
     feeder = Feeder(pods)
-    answer: dict[str, Any] = {
+    description: dict[str, Any] = {
         "port": feeder.port,
         "pods": len(pods),
         "record_bytes": pods.record_bytes,
     }
-    print(json.dumps(answer), flush=True)
+    print(json.dumps(description), flush=True)
     for line in sys.stdin:
         command, arguments = json.loads(line)
         print(json.dumps(getattr(feeder, command)(**arguments)), flush=True)

@@ -1,4 +1,4 @@
-"""Figures: what several runs have measured, beside their floor."""
+"""Figures of several runs, beside their baseline."""
 
 import dataclasses
 import math
@@ -13,15 +13,15 @@ class Figure:
     section: str
     name: str
     pods: int
-    """How many pods the index held."""
+    """The number of pods in the index."""
     unit: str
     values: Sequence[float]
-    """One of each run."""
-    floor: str
-    """What the floor is."""
-    floor_values: Sequence[float]
+    """One value of each run."""
+    baseline: str
+    """The description of the baseline."""
+    baseline_values: Sequence[float]
     plotted: bool = False
-    """Whether its growth with the number of pods is of interest."""
+    """Whether to plot the figure against the number of pods."""
 
     @property
     def median(self) -> float:
@@ -29,71 +29,71 @@ class Figure:
         return statistics.median(self.values)
 
     @property
-    def floor_median(self) -> float:
-        """The median of the floor's runs."""
-        return statistics.median(self.floor_values)
+    def baseline_median(self) -> float:
+        """The median of the runs of the baseline."""
+        return statistics.median(self.baseline_values)
 
     @property
     def ratio(self) -> float:
-        """How many times the floor it is."""
-        return self.median / self.floor_median if self.floor_median else math.nan
+        """The median divided by that of the baseline."""
+        return self.median / self.baseline_median if self.baseline_median else math.nan
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Plan:
-    """How much is measured."""
+    """The sizes and durations of the measurements."""
 
     pods: Sequence[int]
-    """The sizes that sync and memory are measured with."""
+    """The sizes for sync and memory."""
     index_pods: int
-    """The size that lookups and updates are measured with."""
+    """The size for lookups and updates."""
     tail_pods: int
-    """The size that the tail is measured with."""
+    """The size for the tail."""
     runs: int
     seconds: float
-    """How long each measurement of lookups, updates and the tail lasts, where that is a matter of choice."""
+    """The duration of a measurement of lookups, updates and the tail."""
     changes: int
-    """How many changes are sent as fast as they are taken."""
+    """The changes that are sent at the highest rate."""
     relists: int = 10
-    """How often memory lets the operator list anew in a run."""
+    """The relists in a run of memory."""
     memory_runs: int = 2
-    """How often memory is measured with pods: it varies little."""
+    """The runs of memory with pods, which varies little."""
     real_pods: int = 10_000
-    """The size that a sync with a real kube-apiserver is measured with."""
+    """The size for a sync with a real kube-apiserver."""
     hostile_connections: int = 1000
-    """How many hostile clients there are at a time."""
+    """The concurrent hostile clients."""
     hostile_seconds: float = 25.0
-    """How long a normal client asks without them, and with them: so long that they are thrown out and come again."""
+    """The duration of a measurement without and with hostile clients: they are disconnected and reconnect meanwhile."""
     hostile_runs: int = 3
-    """How often that is measured."""
+    """The runs with hostile clients."""
     wrk: bool = True
-    """Whether wrk is used if it is there."""
+    """Whether to use wrk, if it is installed."""
 
 
 class Runs:
-    """Collects what the runs of several subjects have measured, by name."""
+    """The values of all runs, by subject and name."""
 
     def __init__(self) -> None:
         self._values: dict[tuple[str, str], list[float]] = {}
 
     def add(self, subject: str, **values: float) -> None:
-        """Note what one run has measured."""
+        """Add the values of one run."""
         for name, value in values.items():
             self._values.setdefault((subject, name), []).append(value)
 
     def of(self, subject: str, name: str) -> list[float]:
-        """All that was noted."""
+        """Return the values of all runs."""
         return self._values[subject, name]
 
 
 def interleaved(runs: int, *subjects: Callable[[], None]) -> None:
-    """Call all in turn, and that so many times: a machine that is slow for a while is so for all of them."""
+    """Call all subjects in turn, ``runs`` times: if the machine is slow for a while, it is slow for all of them."""
     for _ in range(runs):
         for subject in subjects:
             subject()
 
 
 def percentile(values: Iterable[float], percent: float) -> float:
-    """The smallest of the values that so many percent of them do not exceed (nearest rank)."""
+    """Return the percentile of the values by the nearest rank."""
     ordered = sorted(values)
     return ordered[max(0, math.ceil(len(ordered) * percent / 100) - 1)]

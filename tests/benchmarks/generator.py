@@ -1,6 +1,6 @@
-"""A load generator in Python, for machines without wrk: python -m tests.benchmarks.generator PORT PATHS ...
+"""A load generator in Python, for machines without wrk: ``python -m tests.benchmarks.generator PORT PATHS ...``.
 
-Its answer is a line of JSON like that of wrk's script.
+It prints a line of JSON like that of the script for wrk.
 """
 
 import asyncio
@@ -19,7 +19,7 @@ from tests.benchmarks.processes import content_length
 
 
 class Connection(asyncio.Protocol):
-    """Asks, and asks again when the answer is complete, until the time is over."""
+    """A client that sends the next request as soon as it has a response, until the time is over."""
 
     def __init__(self, requests: Iterator[bytes], latencies: list[float], until: float, keep_alive: bool) -> None:
         self._requests = requests
@@ -33,13 +33,13 @@ class Connection(asyncio.Protocol):
         self.closed = asyncio.get_running_loop().create_future()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Ask for the first time."""
-        # uvloop's transports are no subclasses of asyncio's.
+        """Send the first request."""
+        # The transports of uvloop are not subclasses of those of asyncio.
         self._transport = cast(asyncio.WriteTransport, transport)
         self._ask()
 
     def data_received(self, data: bytes) -> None:
-        """Ask again if the answer is complete."""
+        """Send the next request when the response is complete."""
         self._received += data
         head, end, body = self._received.partition(b"\r\n\r\n")
         if end and len(body) >= content_length(head):
@@ -52,7 +52,7 @@ class Connection(asyncio.Protocol):
                 self._transport.close()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Tell that it is over."""
+        """Notice the end of the connection."""
         self.closed.set_result(None)
 
     def _ask(self) -> None:
@@ -66,7 +66,7 @@ class Connection(asyncio.Protocol):
 
 
 async def load(port: int, paths: list[str], connections: int, seconds: float, keep_alive: bool) -> dict[str, float]:
-    """Ask for so long on so many connections; tell what wrk's script tells."""
+    """Send requests on all connections for ``seconds``; return what the script for wrk prints."""
     kept = "keep-alive" if keep_alive else "close"
     requests = itertools.cycle(
         [f"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: {kept}\r\n\r\n".encode() for path in paths]
@@ -92,7 +92,7 @@ async def load(port: int, paths: list[str], connections: int, seconds: float, ke
 
 
 def main() -> None:
-    """Load as the arguments say."""
+    """Run with the arguments of the command line."""
     port, paths, connections, seconds, keep_alive = sys.argv[1:]
     done = uvloop.run(
         load(int(port), Path(paths).read_text().split(), int(connections), float(seconds), keep_alive == "1")

@@ -1,4 +1,4 @@
-"""What a normal client notices of hostile ones, and what they cost the operator."""
+"""The latency of a normal client beside hostile ones, and their cost for the operator."""
 
 import tempfile
 import time
@@ -13,15 +13,15 @@ from tests.benchmarks.tail import probed
 from tests.hostile import HostileProcess, Summary, lines
 
 SECTION = "hostile"
-FLOOR = "the same without hostile clients"
+BASELINE = "the same without hostile clients"
 LOOKUPS_A_SECOND = 500
 UIDS = 1000
 RAMP_SECONDS = 60.0
-"""How long hostile clients may take to come, at most."""
+"""The maximum time until all hostile clients are connected."""
 
 
 def measure(plan: Plan, main: Path) -> tuple[list[Figure], list[str]]:
-    """Probe operators, each without hostile clients and with them; a new one for every run, since memory has one."""
+    """Probe operators without and with hostile clients: a new one for each run, since its memory is measured too."""
     runs = Runs()
     notes: list[str] = []
     with FeederProcess(plan.index_pods) as feeder:
@@ -33,8 +33,8 @@ def measure(plan: Plan, main: Path) -> tuple[list[Figure], list[str]]:
             pods=plan.index_pods,
             unit=unit,
             values=runs.of("with", value),
-            floor=FLOOR,
-            floor_values=runs.of("without", value),
+            baseline=BASELINE,
+            baseline_values=runs.of("without", value),
         )
         for name, value, unit in (
             ("p50", "p50", "ms"),
@@ -63,7 +63,7 @@ def _run(runs: Runs, notes: list[str], feeder: FeederProcess, main: Path, plan: 
             seconds=RAMP_SECONDS + plan.hostile_seconds,
             uid=uids[0],
         )
-        # This program is on the right core, and its children with it.
+        # The process inherits the core of this program.
         with hostile:
             hostile.wait_until_complete()
             used, begin = cpu_seconds(hostile.pid), time.monotonic()
@@ -73,33 +73,33 @@ def _run(runs: Runs, notes: list[str], feeder: FeederProcess, main: Path, plan: 
 
 
 def _phase(runs: Runs, subject: str, operator: Subject, uids: Sequence[str], seconds: float) -> None:
-    """Let a normal client ask for so long."""
+    """Probe with a normal client for ``seconds``."""
     pid = operator.process.pid
     used, begin = cpu_seconds(pid), time.monotonic()
-    told = probed(operator.port, LOOKUPS_A_SECOND, [lookup(uid) for uid in uids], lambda: time.sleep(seconds))
+    result = probed(operator.port, LOOKUPS_A_SECOND, [lookup(uid) for uid in uids], lambda: time.sleep(seconds))
     cpu = (cpu_seconds(pid) - used) / (time.monotonic() - begin)
     runs.add(
         subject,
-        **{name: told[name] * 1000 for name in ("p50", "p99", "max")},
-        **{name: told[name] for name in ("asked", "failed")},
+        **{name: result[name] * 1000 for name in ("p50", "p99", "max")},
+        **{name: result[name] for name in ("requests", "failed")},
         peak=operator.peak_bytes / MIB,
         cpu=cpu * 100,
     )
 
 
 def failures(runs: Runs) -> str:
-    """How many of the normal client's lookups have failed: none should."""
+    """Return a note with the failed lookups of the normal client. There should be none."""
     failures = [
-        f"{sum(runs.of(subject, 'failed')):,.0f} of {sum(runs.of(subject, 'asked')):,.0f} {subject} hostile ones"
+        f"{sum(runs.of(subject, 'failed')):,.0f} of {sum(runs.of(subject, 'requests')):,.0f} {subject} hostile ones"
         for subject in ("without", "with")
     ]
-    return f"hostile: of a normal client's {LOOKUPS_A_SECOND} lookups a second, failed {', '.join(failures)}"
+    return f"hostile: failed lookups of a normal client, at {LOOKUPS_A_SECOND} a second: {', '.join(failures)}"
 
 
 def outcomes(summary: Mapping[str, Summary], cpu: float) -> list[str]:
-    """What has become of the hostile clients of a run."""
+    """Return notes with the outcomes of the hostile clients in a run."""
     still = sum(kind.open for kind in summary.values())
     return [
-        f"hostile: {still:,} were connected in the end; their process took {cpu:.0%} of a core",
+        f"hostile: {still:,} connected at the end; their process used {cpu:.0%} of a core",
         *(f"hostile: {line}" for line in lines(summary)),
     ]

@@ -1,4 +1,4 @@
-"""What the keys other than the UID cost: the memory of each."""
+"""The memory of the lookup keys other than the UID."""
 
 import statistics
 import tempfile
@@ -13,13 +13,13 @@ from tests.benchmarks.memory import SETTLE_SECONDS
 from tests.benchmarks.processes import FeederProcess, Subject
 
 SECTION = "keys"
-FLOOR = "the text of the keys"
+BASELINE = "the text of the keys"
 SAMPLE = 300
-"""How many pods are enough to know how many bytes their keys have."""
+"""The pods that the average size of keys is computed from."""
 
 
 def measure(plan: Plan, main: Path) -> tuple[list[Figure], list[str]]:
-    """Sync the most pods that there are to be: found by their UID only, by one more key, and by all."""
+    """Sync the largest number of pods: with the UID as the only key, with each other key, and with all."""
     runs = Runs()
     pods = max(plan.pods)
     kinds = list(texts(realistic_pod(0)))
@@ -35,15 +35,15 @@ def measure(plan: Plan, main: Path) -> tuple[list[Figure], list[str]]:
             pods=pods,
             unit="bytes a pod",
             values=[(resident - base) / pods for resident in runs.of(",".join(keys), "resident")],
-            floor=FLOOR,
-            floor_values=[text_bytes(keys)],
+            baseline=BASELINE,
+            baseline_values=[text_bytes(keys)],
         )
 
     return [*(figure(f"the key {kind}", [kind]) for kind in kinds), figure("all keys together", kinds)], []
 
 
 def texts(pod: JSON) -> dict[str, list[str]]:
-    """The keys of a pod by their kind, as the API has them."""
+    """Return the keys of a pod by kind."""
     metadata, status = pod["metadata"], pod["status"]
     containers = status["initContainerStatuses"] + status["containerStatuses"]
     return {
@@ -56,7 +56,7 @@ def texts(pod: JSON) -> dict[str, list[str]]:
 
 
 def text_bytes(kinds: Sequence[str]) -> float:
-    """How many bytes the keys of a pod have, on average."""
+    """Return the average size of the keys of a pod, in bytes."""
     pods = [texts(realistic_pod(number)) for number in range(SAMPLE)]
     return sum(len(text) for pod in pods for kind in kinds for text in pod[kind]) / SAMPLE
 

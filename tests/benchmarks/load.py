@@ -1,4 +1,4 @@
-"""Load on an HTTP server: wrk where there is one, else a generator in Python, which is slower itself."""
+"""Load on an HTTP server by wrk, or else by a generator in Python, which is slower."""
 
 import json
 import math
@@ -36,19 +36,19 @@ end
 
 
 class Load:
-    """Closed-loop load: every connection asks again as soon as it has an answer."""
+    """Closed-loop load: each connection sends the next request as soon as it has a response."""
 
     def __init__(self, *, wrk: bool) -> None:
         self._wrk = shutil.which("wrk") if wrk else None
         self.generator = "wrk" if self._wrk else "a generator in Python"
-        """What makes the load."""
+        """The name of the load generator."""
 
     def run(
         self, port: int, paths: Sequence[str], *, connections: int, seconds: float, keep_alive: bool = True
     ) -> dict[str, float]:
-        """Ask for the paths in turn; tell rate (a second), p50, p99 and p99.9 (in seconds).
+        """Request the paths in turn; return the rate (a second), p50, p99 and p99.9 (in seconds).
 
-        Raises RuntimeError if answers are missing. wrk counts in whole seconds.
+        Raises RuntimeError if responses are missing. wrk rounds ``seconds`` up to a whole number.
         """
         with tempfile.TemporaryDirectory() as folder:
             names = Path(folder) / "paths"
@@ -70,14 +70,14 @@ class Load:
 
 
 def parse_wrk(output: str) -> dict[str, float]:
-    """Read what the script has printed at wrk's end."""
+    """Return the result that the script has printed at the end of wrk."""
     for line in output.splitlines():
         if line.startswith(RESULT):
             return _rated(json.loads(line.removeprefix(RESULT)))
-    raise RuntimeError(f"wrk has not told its result:\n{output}")
+    raise RuntimeError(f"wrk has not printed a result:\n{output}")
 
 
 def _rated(result: dict[str, float]) -> dict[str, float]:
     if result["errors"] or not result["requests"]:
-        raise RuntimeError(f"the server did not answer everything: {result}")
+        raise RuntimeError(f"responses are missing: {result}")
     return result | {"rate": result["requests"] / result["seconds"]}

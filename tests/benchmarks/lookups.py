@@ -1,4 +1,4 @@
-"""How many lookups are answered, and how fast."""
+"""The rate and the latency of lookups."""
 
 import dataclasses
 import tempfile
@@ -13,16 +13,16 @@ from tests.benchmarks.load import Load
 from tests.benchmarks.processes import SUBJECT_CORE, Client, FeederProcess, Helper, Subject
 
 SECTION = "lookups"
-FLOOR = "uvicorn with a constant answer of the same size"
+BASELINE = "uvicorn with a constant response of the same size"
 PATH = "/api/v1/pod"
 UIDS = 10_000
 OTHER_KEYS = 200
-"""How many pods are looked up by other keys; each may be in the index, however small it is."""
+"""The pods that are looked up by other keys. Even the smallest index has them."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Case:
-    """A kind of load."""
+    """A load."""
 
     name: str
     paths: Sequence[str]
@@ -31,7 +31,7 @@ class Case:
 
 
 def measure(plan: Plan, main: Path) -> tuple[list[Figure], list[str]]:
-    """Load an operator and its floor, in turns."""
+    """Load an operator and its baseline in turns."""
     figures = []
     load = Load(wrk=plan.wrk)
     with (
@@ -42,12 +42,12 @@ def measure(plan: Plan, main: Path) -> tuple[list[Figure], list[str]]:
         operator.wait_for_ready()
         for case in cases(feeder.uids(UIDS)):
             figures += _measure(plan, load, case, operator.port)
-    note = f"lookups: the load is made by {load.generator}, in a closed loop, on one core"
+    note = f"lookups: load by {load.generator}, in a closed loop, on one core"
     return figures, [note]
 
 
 def cases(uids: Sequence[str]) -> list[Case]:
-    """What is measured, with the UIDs of pods that there are."""
+    """Return the loads; ``uids`` are those of existing pods."""
     hits = [lookup(uid) for uid in uids]
     misses = [lookup(str(uuid.UUID(int=number))) for number in range(len(uids))]
     statuses = [realistic_pod(number)["status"] for number in range(OTHER_KEYS)]
@@ -64,18 +64,18 @@ def cases(uids: Sequence[str]) -> list[Case]:
 
 
 def lookup(uid: str) -> str:
-    """The path of a lookup."""
+    """Return the path of a lookup."""
     return f"{PATH}?uid={uid}"
 
 
 def _cgroup(status: JSON) -> str:
-    """The cgroup of a pod's container as cri-o and systemd name it, without the slice that tells the pod's UID."""
+    """Return the cgroup of a container as CRI-O and systemd name it, without the slice with the UID of the pod."""
     container_id = status["containerStatuses"][0]["containerID"].rpartition("/")[2]
     return f"/system.slice/crio-{container_id}.scope"
 
 
-def start_floor(port: int, path: str) -> Helper:
-    """Start the floor, which answers always what the operator at ``port`` answers to this path."""
+def start_baseline(port: int, path: str) -> Helper:
+    """Start the baseline, with the response of the operator at ``port`` to this path."""
     with Client(port) as client:
         status, body = client.get(path)
     arguments = [str(status), body.decode()]
@@ -92,9 +92,9 @@ def _measure(plan: Plan, load: Load, case: Case, port: int) -> list[Figure]:
         milliseconds = {name: result[name] * 1000 for name in ("p50", "p99", "p99.9")}
         runs.add(subject, rate=result["rate"], **milliseconds)
 
-    with start_floor(port, case.paths[0]) as floor:
-        floor_port: int = floor.read()["port"]
-        interleaved(plan.runs, lambda: run("operator", port), lambda: run("floor", floor_port))
+    with start_baseline(port, case.paths[0]) as baseline:
+        baseline_port: int = baseline.read()["port"]
+        interleaved(plan.runs, lambda: run("operator", port), lambda: run("baseline", baseline_port))
     return [
         Figure(
             section=SECTION,
@@ -102,8 +102,8 @@ def _measure(plan: Plan, load: Load, case: Case, port: int) -> list[Figure]:
             pods=plan.index_pods,
             unit="a second" if name == "rate" else "ms",
             values=runs.of("operator", name),
-            floor=FLOOR,
-            floor_values=runs.of("floor", name),
+            baseline=BASELINE,
+            baseline_values=runs.of("baseline", name),
         )
         for name in ("rate", "p50", "p99", "p99.9")
     ]

@@ -1,25 +1,25 @@
-"""How much memory the index takes: empty, during the first sync, after it, and after many listings."""
+"""The memory of the operator: without pods, during and after the first sync, and after many listings."""
 
 import tempfile
 import time
 from pathlib import Path
 
 from tests.benchmarks.figures import Figure, Plan, Runs, interleaved
-from tests.benchmarks.lookups import start_floor
+from tests.benchmarks.lookups import start_baseline
 from tests.benchmarks.processes import FeederProcess, Subject
 from tests.support.operator_process import resident_bytes
 
 SECTION = "memory"
 MIB = 1024 * 1024
-IDLE_FLOOR = "uvicorn with a constant answer"
-RECORDS_FLOOR = "the operator at 0 pods, and the bodies of all answers"
-RECORD_FLOOR = "the body of an answer"
+IDLE_BASELINE = "uvicorn with a constant response"
+RECORDS_BASELINE = "the operator at 0 pods, and all records"
+RECORD_BASELINE = "a record"
 SETTLE_SECONDS = 0.5
-"""How long after a sync memory is looked at: Kopf's task for the pages ends first."""
+"""The pause before memory is measured, in which Kopf's task for the pages ends."""
 
 
 def measure(plan: Plan, main: Path) -> tuple[list[Figure], list[str]]:
-    """Sync with every number of pods, as a streaming list and in pages, and list anew many times."""
+    """Sync with each number of pods, as a streaming list and in pages, and relist many times."""
     runs = Runs()
     with FeederProcess(0) as feeder:
         interleaved(plan.runs, lambda: _idle(runs, feeder, main))
@@ -29,8 +29,8 @@ def measure(plan: Plan, main: Path) -> tuple[list[Figure], list[str]]:
         pods=0,
         unit="MiB",
         values=[value / MIB for value in runs.of("operator", "idle")],
-        floor=IDLE_FLOOR,
-        floor_values=[value / MIB for value in runs.of("floor", "idle")],
+        baseline=IDLE_BASELINE,
+        baseline_values=[value / MIB for value in runs.of("baseline", "idle")],
     )
     figures = [idle]
     for pods in plan.pods:
@@ -54,9 +54,9 @@ def _idle(runs: Runs, feeder: FeederProcess, main: Path) -> None:
         operator.wait_for_ready()
         time.sleep(SETTLE_SECONDS)
         runs.add("operator", idle=operator.resident_bytes)
-        with start_floor(operator.port, "/health") as floor:
-            floor.read()
-            runs.add("floor", idle=resident_bytes(floor.pid))
+        with start_baseline(operator.port, "/health") as baseline:
+            baseline.read()
+            runs.add("baseline", idle=resident_bytes(baseline.pid))
 
 
 def _fill(runs: Runs, feeder: FeederProcess, streaming: bool, main: Path, relists: int) -> None:
@@ -75,7 +75,7 @@ def _fill(runs: Runs, feeder: FeederProcess, streaming: bool, main: Path, relist
 
 
 def relist(feeder: FeederProcess, operator: Subject) -> None:
-    """Let the operator list anew, and wait until it shows a change that came after the listing."""
+    """Let the operator relist, and wait until it serves a change that follows the listing."""
     feeder.ask("expire")
     feeder.await_watch()
     _, uid, version = feeder.prepare(1, 1)[0]
@@ -91,8 +91,8 @@ def _figures(runs: Runs, feeder: FeederProcess, how: str, idle: float, relists: 
             pods=feeder.pods,
             unit="MiB",
             values=[value / MIB for value in runs.of("operator", value)],
-            floor=RECORDS_FLOOR,
-            floor_values=[idle + feeder.record_bytes / MIB],
+            baseline=RECORDS_BASELINE,
+            baseline_values=[idle + feeder.record_bytes / MIB],
             plotted=value in {"peak", "steady"},
         )
 
@@ -105,8 +105,8 @@ def _figures(runs: Runs, feeder: FeederProcess, how: str, idle: float, relists: 
             pods=feeder.pods,
             unit="bytes a pod",
             values=[(value - idle * MIB) / feeder.pods for value in runs.of("operator", "steady")],
-            floor=RECORD_FLOOR,
-            floor_values=[feeder.record_bytes / feeder.pods],
+            baseline=RECORD_BASELINE,
+            baseline_values=[feeder.record_bytes / feeder.pods],
         ),
         figure(f"RSS after {relists} relists", "relisted"),
         figure(f"peak of {relists} relists", "relist_peak"),

@@ -1,6 +1,6 @@
-"""Pods of 9 to 12 KB as the bytes that an API server sends, encoded once before anything is measured.
+"""Pods of 9 to 12 KB as an API server sends them, encoded before the measurement.
 
-All is in chunks of HTTP/1.1, one for each pod, as kube-apiserver flushes each event and item that it writes.
+They are in chunks of HTTP/1.1, one for each pod, since kube-apiserver flushes after each event and item.
 """
 
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ from tests.apiserver.stored import StoredPod
 from tests.support.operator_process import expected_record
 
 FIRST_VERSION = 1_000_000_000
-"""Versions have ten digits, all of them, so that one can be written over another."""
+"""All versions have ten digits, so that one can be overwritten by another."""
 
 LAST_CHUNK = b"0\r\n\r\n"
 
@@ -27,14 +27,14 @@ class PodBytes:
 
     def __init__(self, count: int) -> None:
         self.version = FIRST_VERSION + count
-        """The resourceVersion of the newest of them."""
+        """The resourceVersion of the newest pod."""
         self.uids: list[str] = []
         self.record_bytes = 0
-        """The sum of the bodies that lookups of all of them answer, in bytes."""
+        """The size of the records of all pods, in bytes."""
         self.json_bytes = 0
         """The sum of the pods' JSON, in bytes."""
         self.stream = bytearray()
-        """The initial events of a streaming list but for the bookmark that ends them."""
+        """The initial events of a streaming list, without the bookmark that ends them."""
         self._stream_ends = [0]
         self._items = bytearray()
         self._item_ends = [0]
@@ -45,21 +45,21 @@ class PodBytes:
         return len(self.uids)
 
     def page(self, start: int, end: int, version: int) -> Iterator[bytes | memoryview]:
-        """Yield the body of a page with the pods ``start`` to ``end`` - 1, in chunks; see `continue_at`."""
+        """Yield the body of a page with the pods ``start`` to ``end`` - 1, in chunks."""
         metadata = {"resourceVersion": str(version)}
         if end < len(self):
             metadata |= {"continue": str(end)}
         head = {"kind": "PodList", "apiVersion": "v1", "metadata": metadata}
         yield chunk(msgspec.json.encode(head)[:-1] + b',"items":[')
         if start < end:
-            # The first item of a page has no comma before it, which its chunk begins with.
+            # All chunks start with a comma, but the first item of a page has none.
             first = bytes(self._items[self._item_ends[start] : self._item_ends[start + 1]])
             yield chunk(first.partition(b"\r\n")[2][1:-2])
             yield memoryview(self._items)[self._item_ends[start + 1] : self._item_ends[end]]
         yield chunk(b"]}\n") + LAST_CHUNK
 
     def modified(self, number: int, version: int) -> bytes:
-        """The event of a change to a pod, as a chunk; the record that a lookup answers then has `marker()`."""
+        """Return the event of a change to a pod, as a chunk; ``marker_of`` its record is ``version``."""
         added = self.stream[self._stream_ends[number] : self._stream_ends[number + 1]]
         line = bytearray(_MODIFIED) + added[added.index(_ADDED) + len(_ADDED) : -2]
         for text in (_VERSION, _marker_key()):
@@ -81,12 +81,12 @@ class PodBytes:
 
 
 def chunk(data: bytes) -> bytes:
-    """One chunk of a chunked body: RFC 9112, section 7.1."""
+    """Return a chunk of a body: RFC 9112, section 7.1."""
     return b"%x\r\n%b\r\n" % (len(data), data)
 
 
 def bookmark(version: int, *, ends_initial_events: bool = False) -> bytes:
-    """A bookmark, as a chunk."""
+    """Return a bookmark, as a chunk."""
     metadata: dict[str, object] = {"resourceVersion": str(version), "creationTimestamp": None}
     if ends_initial_events:
         metadata["annotations"] = {"k8s.io/initial-events-end": "true"}
@@ -95,7 +95,7 @@ def bookmark(version: int, *, ends_initial_events: bool = False) -> bytes:
 
 
 def expired() -> bytes:
-    """The event that ends a watch whose version is forgotten, as a chunk."""
+    """Return the event of a watch whose version has expired, as a chunk."""
     status = {
         "kind": "Status",
         "apiVersion": "v1",
@@ -109,7 +109,7 @@ def expired() -> bytes:
 
 
 def marker_of(record: bytes) -> int:
-    """The version of the last change that a pod's record shows; 0 if there was none."""
+    """Return the version of the last change in a record; 0 if there was no change."""
     _, _, rest = record.partition(_marker_key())
     return int(rest[:_DIGITS] or b"0")
 

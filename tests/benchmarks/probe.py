@@ -1,8 +1,8 @@
-"""One client that asks at a fixed rate, whether or not the last answer has come: no coordinated omission.
+"""A client with a fixed rate, to which late responses make no difference: no coordinated omission.
 
-The arguments are the port, the rate a second, and the paths. Latencies count from when a request was due. It goes
-on until there is a line on stdin, and tells p50, p99 and the longest latency in a line of JSON, in seconds, and how
-many requests there were and how many of them failed.
+The arguments are the port, the rate a second, and the paths. Latencies count from the time when a request was due. The
+program ends at a line on stdin. It prints a line of JSON: p50, p99 and the highest latency in seconds, and the numbers
+of all and of failed requests.
 """
 
 import itertools
@@ -15,11 +15,11 @@ from collections.abc import Callable, Sequence
 from tests.benchmarks.figures import percentile
 from tests.benchmarks.processes import Client
 
-Told = dict[str, float]
+Latencies = dict[str, float]
 
 
-def probe(connect: Callable[[], Client], rate: float, paths: Sequence[str], go_on: Callable[[], bool]) -> Told:
-    """Ask for the paths in turn while ``go_on()``; whoever has no answer, or not 200, has failed, and goes on."""
+def probe(connect: Callable[[], Client], rate: float, paths: Sequence[str], go_on: Callable[[], bool]) -> Latencies:
+    """Request the paths in turn while ``go_on()``; a request without a response of 200 has failed."""
     latencies = []
     failed = 0
     client = None
@@ -42,15 +42,15 @@ def probe(connect: Callable[[], Client], rate: float, paths: Sequence[str], go_o
     if client is not None:
         client.close()
     percentiles = {f"p{percent}": percentile(latencies, percent) for percent in (50, 99)}
-    return {**percentiles, "max": max(latencies), "asked": len(latencies), "failed": failed}
+    return {**percentiles, "max": max(latencies), "requests": len(latencies), "failed": failed}
 
 
 def main() -> None:
-    """Probe until stdin has a line or ends."""
+    """Run with the arguments of the command line."""
     port, rate, *paths = sys.argv[1:]
     print("{}", flush=True)
-    told = probe(lambda: Client(int(port)), float(rate), paths, lambda: not select.select([sys.stdin], [], [], 0)[0])
-    print(json.dumps(told), flush=True)
+    result = probe(lambda: Client(int(port)), float(rate), paths, lambda: not select.select([sys.stdin], [], [], 0)[0])
+    print(json.dumps(result), flush=True)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The processes of a benchmark: on which core each runs, what it has used, and how it is talked to."""
+"""The processes of a benchmark: their cores, their CPU time, and the commands that they take."""
 
 import contextlib
 import json
@@ -16,23 +16,23 @@ from tests.benchmarks.podbytes import marker_of
 from tests.support.operator_process import MAIN, OperatorProcess
 
 ROOT = Path(__file__).parents[2]
-ANSWER_SECONDS = 300.0
-"""How long a helper may take for an answer before that is a failure."""
+RESPONSE_SECONDS = 300.0
+"""How long to wait for a helper."""
 CHANGE_SECONDS = 120.0
-"""How long a change may take to be visible before that is a failure."""
+"""How long to wait until a change is served."""
 POLL_SECONDS = 0.002
-"""The pause between two questions whether the operator is ready."""
+"""The pause between two requests for ``/ready``."""
 
 _CORES = sorted(os.sched_getaffinity(0))
 OUR_CORE = _CORES[0]
-"""Where the API server, the clients and the benchmark itself run."""
+"""The core of the API server, the clients and the benchmark itself."""
 SUBJECT_CORE = _CORES[1] if len(_CORES) > 1 else _CORES[0]
-"""Where what is measured runs, and its floor: alone, if there is more than one core."""
+"""The core of the measured process and its baseline, which they do not share if there is more than one core."""
 
 
 @contextlib.contextmanager
 def core(number: int) -> Iterator[None]:
-    """Let processes that are started meanwhile run on this core only."""
+    """Let processes that are started within the context run on this core only."""
     before = os.sched_getaffinity(0)
     os.sched_setaffinity(0, {number})
     try:
@@ -42,13 +42,13 @@ def core(number: int) -> Iterator[None]:
 
 
 def cpu_seconds(pid: int) -> float:
-    """The CPU that a process has used, all threads, in steps of 10 ms: proc(5) on stat."""
+    """Return the CPU time of all threads of a process, in steps of 10 ms: see stat in proc(5)."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 class Helper:
-    """A Python module in a process of its own that talks in lines of JSON, and ends with its stdin."""
+    """A Python module in a process of its own, which reads and prints lines of JSON, and ends when stdin ends."""
 
     def __init__(self, module: str, *arguments: str, on: int, environ: Mapping[str, str] | None = None) -> None:
         self._name = f"tests.benchmarks.{module}"
@@ -65,29 +65,29 @@ class Helper:
 
     @property
     def pid(self) -> int:
-        """The number of the process."""
+        """The process ID."""
         return self._process.pid
 
     def read(self) -> dict[str, Any]:
-        """Wait for the next line; raise RuntimeError if none comes."""
+        """Wait for the next line; raise RuntimeError if there is none."""
         assert self._process.stdout is not None
-        timer = threading.Timer(ANSWER_SECONDS, self._process.kill)
+        timer = threading.Timer(RESPONSE_SECONDS, self._process.kill)
         timer.start()
         line = self._process.stdout.readline()
         timer.cancel()
         if not line:
-            raise RuntimeError(f"{self._name} has ended or says nothing")
-        said: dict[str, Any] = json.loads(line)
-        return said
+            raise RuntimeError(f"{self._name} has ended or does not respond")
+        content: dict[str, Any] = json.loads(line)
+        return content
 
     def tell(self, command: str, **arguments: object) -> None:
-        """Give a command whose answer is read later."""
+        """Send a command, whose result is read later."""
         assert self._process.stdin is not None
         self._process.stdin.write(json.dumps([command, arguments]) + "\n")
         self._process.stdin.flush()
 
     def ask(self, command: str, **arguments: object) -> dict[str, Any]:
-        """Give a command and wait for its answer."""
+        """Send a command; return its result."""
         self.tell(command, **arguments)
         return self.read()
 
@@ -107,7 +107,7 @@ class Helper:
 
 
 class FeederProcess(Helper):
-    """The API server of the benchmarks with ``pods`` pods."""
+    """The API server of the benchmarks, with ``pods`` pods."""
 
     def __init__(self, pods: int) -> None:
         super().__init__("feeder", str(pods), on=OUR_CORE)
@@ -119,7 +119,7 @@ class FeederProcess(Helper):
 
     @property
     def kubeconfig(self) -> str:
-        """The text of a kubeconfig for it."""
+        """A kubeconfig for it."""
         server = {"server": f"http://127.0.0.1:{self.port}"}
         return json.dumps(
             {
@@ -133,24 +133,24 @@ class FeederProcess(Helper):
         )
 
     def uids(self, count: int) -> list[str]:
-        """The UIDs of the first pods."""
+        """Return the UIDs of the first pods."""
         uids: list[str] = self.ask("uids", count=count)["uids"]
         return uids
 
     def await_watch(self) -> None:
-        """Wait for the next watch after the one that this waited for last: a listing has been sent."""
-        answer = self.ask("await_watch", beyond=self._watches)
-        if not answer["done"]:
-            raise RuntimeError("nobody watches")
-        self._watches = answer["watches"]
+        """Wait for the next watch since the last call, which follows a listing."""
+        result = self.ask("await_watch", beyond=self._watches)
+        if not result["done"]:
+            raise RuntimeError("there is no watch")
+        self._watches = result["watches"]
 
     def prepare(self, count: int, sample: int) -> list[tuple[int, str, int]]:
-        """Prepare changes; return samples and the last of them: place, UID and version."""
+        """Prepare changes; return samples and the last of them: position, UID and version."""
         return [(at, uid, version) for at, uid, version in self.ask("prepare", count=count, sample=sample)["changes"]]
 
 
 class Client:
-    """An HTTP client of one connection that is kept, with as little of its own as can be."""
+    """A minimal HTTP client with one connection."""
 
     def __init__(self, port: int) -> None:
         self._sock = socket.create_connection(("127.0.0.1", port), timeout=30)
@@ -181,12 +181,12 @@ class Client:
 
 
 def content_length(head: bytes) -> int:
-    """The Content-Length that the head of an answer tells, in bytes."""
+    """Return the Content-Length in the head of a response."""
     return int(head.lower().partition(b"content-length:")[2].partition(b"\r\n")[0])
 
 
 class Subject(OperatorProcess):
-    """The operator that is measured, on a core of its own."""
+    """The measured operator, on a core of its own."""
 
     def __init__(
         self,
@@ -207,7 +207,7 @@ class Subject(OperatorProcess):
             return super().__enter__()
 
     def wait_for_ready(self) -> tuple[float, float]:
-        """Wait for the first 200 of /ready; return its time, and how long before the last other answer was."""
+        """Wait for the first 200 of ``/ready``; return its time, and the time since the last other response."""
         before = time.monotonic()
         while True:
             with contextlib.suppress(ConnectionError), Client(self.port) as client:
@@ -225,7 +225,7 @@ class Subject(OperatorProcess):
             time.sleep(POLL_SECONDS)
 
     def wait_for_change(self, uid: str, version: int, *, every: float = 0.0) -> float:
-        """Look a pod up until it shows the change of this version; return when it did."""
+        """Look a pod up until its record has the change of this version; return the time."""
         deadline = time.monotonic() + CHANGE_SECONDS
         with Client(self.port) as client:
             while time.monotonic() < deadline:
@@ -233,10 +233,10 @@ class Subject(OperatorProcess):
                 if marker_of(body) >= version:
                     return time.monotonic()
                 time.sleep(every)
-        raise RuntimeError(f"the operator does not show the change {version} of the pod {uid}:\n{self.log}")
+        raise RuntimeError(f"the operator does not serve the change {version} of the pod {uid}:\n{self.log}")
 
     def lookup_seconds(self, uid: str, count: int) -> list[float]:
-        """How long lookups take, one after the other."""
+        """Return the latencies of lookups, one after the other."""
         times = []
         with Client(self.port) as client:
             for _ in range(count):

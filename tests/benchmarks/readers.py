@@ -1,12 +1,12 @@
-"""The least that a sync could cost: a process that asks for the pods as the operator does, and keeps nothing.
+"""The baseline of a sync: a process that requests the pods as the operator does, and keeps nothing.
 
-- ``null`` reads the bytes from a socket and throws them away: what the API server alone costs;
-- ``aiohttp`` reads them by aiohttp on uvloop, as the operator does, and decodes them by msgspec into its Structs; with
-  ``--login`` from the API server of the kubeconfig.
+- ``null`` reads the bytes from a socket and discards them: the cost of the API server alone;
+- ``aiohttp`` reads them with aiohttp on uvloop and decodes them with msgspec, as the operator does; with ``--login``
+  from the API server of the kubeconfig.
 
-A line of JSON tells when the listing ended, by time.monotonic(), how many pods it had and the CPU used until then.
-With ``--follow``, the watch of a streaming list goes on until the server ends it, and a second line tells when each
-change was decoded.
+It prints a line of JSON: when the listing ended (``time.monotonic()``), its number of pods, and the CPU time until
+then. With ``--follow``, the watch of a streaming list continues until the server ends it, and a second line has the
+times when changes were decoded.
 """
 
 import argparse
@@ -31,7 +31,7 @@ READ_BYTES = 1024 * 1024
 
 
 def page_path(token: str | None) -> str:
-    """What to ask for a page of a list."""
+    """Return the path of a page of a list."""
     return (
         f"/api/v1/pods?limit={PAGE_SIZE}&continue={urllib.parse.quote(token)}"
         if token
@@ -40,7 +40,7 @@ def page_path(token: str | None) -> str:
 
 
 class Tally:
-    """What a reader has seen, and when."""
+    """The pods and changes that a reader has seen."""
 
     def __init__(self) -> None:
         self.pods = 0
@@ -65,26 +65,26 @@ class Tally:
         return page.metadata.continue_token
 
     def end_listing(self) -> None:
-        """Tell that all pods are there."""
+        """Print the end of the listing."""
         self.listed = True
         ended = time.monotonic()
         used = resource.getrusage(resource.RUSAGE_SELF)
         cpu = used.ru_utime + used.ru_stime
-        tell({"ended": ended, "pods": self.pods, "cpu": cpu})
+        print_line({"ended": ended, "pods": self.pods, "cpu": cpu})
 
 
-def tell(answer: dict[str, object]) -> None:
+def print_line(content: dict[str, object]) -> None:
     """Print a line of JSON."""
-    print(json.dumps(answer), flush=True)
+    print(json.dumps(content), flush=True)
 
 
 def connect(port: int) -> socket.socket:
-    """A connection to the API server."""
+    """Connect to the API server."""
     return socket.create_connection(("127.0.0.1", port))
 
 
 def ask(sock: socket.socket, path: str) -> bytes:
-    """Send a request; return what came of the body together with the head."""
+    """Send a request; return the part of the body that was received with the head."""
     sock.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\nAccept: application/json\r\n\r\n".encode())
     received = b""
     while b"\r\n\r\n" not in received:
@@ -93,7 +93,7 @@ def ask(sock: socket.socket, path: str) -> bytes:
 
 
 def read(sock: socket.socket) -> bytes:
-    """Read what there is."""
+    """Read the available bytes."""
     data = sock.recv(READ_BYTES)
     if not data:
         raise ConnectionError("the API server has closed the connection")
@@ -101,7 +101,7 @@ def read(sock: socket.socket) -> bytes:
 
 
 def read_nothing(port: int, streaming: bool) -> None:
-    """Read the bytes and look at no more of them than tells where they end."""
+    """Read the bytes, and only look for their end."""
     sock, tally = connect(port), Tally()
     if streaming:
         tail = ask(sock, STREAMING)
@@ -121,8 +121,8 @@ def read_nothing(port: int, streaming: bool) -> None:
 
 
 async def read_aiohttp(port: int, streaming: bool, follow: bool, *, login: bool) -> None:
-    """Read by aiohttp and decode; with ``login``, from the API server of the kubeconfig."""
-    # Here, as the other reader starts without them.
+    """Read with aiohttp and decode; with ``login``, from the API server of the kubeconfig."""
+    # Imported here, since the other reader does not need it.
     import aiohttp
 
     server, headers = f"http://127.0.0.1:{port}", {"Accept": "application/json", "Accept-Encoding": "identity"}
@@ -144,7 +144,7 @@ async def read_aiohttp(port: int, streaming: bool, follow: bool, *, login: bool)
                     tally.lines(lines)
                     if tally.listed and not follow:
                         return
-            tell({"changes": tally.changes})
+            print_line({"changes": tally.changes})
             return
         token: str | None = ""
         while token is not None:
@@ -157,7 +157,7 @@ async def read_aiohttp(port: int, streaming: bool, follow: bool, *, login: bool)
 
 
 def main() -> None:
-    """Read once, as the arguments say."""
+    """Run with the arguments of the command line."""
     parser = argparse.ArgumentParser()
     parser.add_argument("kind", choices=["null", "aiohttp"])
     parser.add_argument("port", type=int)

@@ -1,4 +1,4 @@
-"""How long a sync takes with a real kube-apiserver, which is not made to be fast."""
+"""The time of a sync with a real kube-apiserver."""
 
 import tempfile
 from pathlib import Path
@@ -9,7 +9,7 @@ from tests.benchmarks.processes import SUBJECT_CORE, Helper, Subject, cpu_second
 from tests.kubernetes import KubernetesApiServer, provide
 
 SECTION = "real kube-apiserver"
-FLOOR = "aiohttp and msgspec, logged in like the operator, nothing kept"
+BASELINE = "aiohttp and msgspec, logged in like the operator, nothing kept"
 
 
 def measure(plan: Plan, main: Path) -> tuple[list[Figure], list[str]]:
@@ -33,8 +33,8 @@ def measure(plan: Plan, main: Path) -> tuple[list[Figure], list[str]]:
                     pods=plan.real_pods,
                     unit=unit,
                     values=runs.of("operator", value),
-                    floor=FLOOR,
-                    floor_values=runs.of("floor", value),
+                    baseline=BASELINE,
+                    baseline_values=runs.of("baseline", value),
                 )
                 for name, value, unit in (
                     ("process start to ready", "start", "s"),
@@ -54,5 +54,5 @@ def _reader(runs: Runs, kubeconfig: Path, streaming: bool) -> None:
     environ = {"KUBECONFIG": str(kubeconfig)}
     arguments = ["aiohttp", "0", "--login", *([] if streaming else ["--chunked"])]
     with Helper("readers", *arguments, on=SUBJECT_CORE, environ=environ) as reader:
-        said = reader.read()
-    runs.add("floor", start=said["ended"] - reader.started, cpu=said["cpu"])
+        result = reader.read()
+    runs.add("baseline", start=result["ended"] - reader.started, cpu=result["cpu"])

@@ -14,11 +14,11 @@ from tests.benchmarks.figures import Figure
 
 PLOT_WIDTH = 50
 LIBRARIES = ("kopf", "uvicorn", "starlette", "msgspec", "uvloop", "httptools", "aiohttp")
-COLUMNS = ("figure", "pods", "unit", "median", "(min .. max)", "floor", "(min .. max)", "ratio", "of")
+COLUMNS = ("figure", "pods", "unit", "median", "(min .. max)", "baseline", "(min .. max)", "ratio", "of")
 
 
 def machine() -> dict[str, str]:
-    """What the figures were measured on."""
+    """Describe the machine and the versions."""
     cpuinfo = Path("/proc/cpuinfo").read_text(encoding="utf-8")
     model = cpuinfo.partition("model name")[2].partition("\n")[0].lstrip("\t: ") or platform.machine()
     versions = " ".join(f"{name} {importlib.metadata.version(name)}" for name in LIBRARIES)
@@ -32,7 +32,7 @@ def machine() -> dict[str, str]:
 
 
 def number(value: float) -> str:
-    """A figure as the table shows it: three digits that count."""
+    """Format a figure with three significant digits."""
     if math.isnan(value):
         return "-"
     if abs(value) >= 100:
@@ -42,10 +42,12 @@ def number(value: float) -> str:
 
 
 def table(figures: Sequence[Figure]) -> str:
-    """All figures, a line each, by section; what their floors are comes after them."""
+    """Format the figures, a line each, by section, and the descriptions of their baselines."""
     lines = []
-    floors = {floor: str(number) for number, floor in enumerate(dict.fromkeys(figure.floor for figure in figures), 1)}
-    rows = [(*row(figure), floors[figure.floor]) for figure in figures]
+    baselines = {
+        baseline: str(number) for number, baseline in enumerate(dict.fromkeys(figure.baseline for figure in figures), 1)
+    }
+    rows = [(*row(figure), baselines[figure.baseline]) for figure in figures]
     widths = [max(len(cells[column]) for cells in [COLUMNS, *rows]) for column in range(len(COLUMNS))]
     section = ""
     for figure, cells in zip(figures, rows, strict=True):
@@ -53,26 +55,26 @@ def table(figures: Sequence[Figure]) -> str:
             section = figure.section
             lines += ["", section, *_aligned(COLUMNS, widths)]
         lines += _aligned(cells, widths)
-    lines += [f"  floor {number}: {floor}" for floor, number in floors.items()]
+    lines += [f"  baseline {number}: {baseline}" for baseline, number in baselines.items()]
     return "\n".join(lines[1:])
 
 
 def row(figure: Figure) -> tuple[str, ...]:
-    """The cells of a figure's line."""
+    """Return the cells of a line."""
     return (
         figure.name,
         f"{figure.pods:,}",
         figure.unit,
         number(figure.median),
         _spread(figure.values),
-        number(figure.floor_median),
-        _spread(figure.floor_values),
+        number(figure.baseline_median),
+        _spread(figure.baseline_values),
         number(figure.ratio),
     )
 
 
 def plot(figures: Sequence[Figure]) -> str:
-    """How the figures that are measured at several sizes grow: a bar for each size, and its floor's."""
+    """Plot the figures of several sizes: a bar for each size, and one for its baseline."""
     blocks = []
     groups: dict[tuple[str, str], list[Figure]] = {}
     for figure in figures:
@@ -81,10 +83,10 @@ def plot(figures: Sequence[Figure]) -> str:
     for (section, name), sizes in groups.items():
         if len(sizes) < 2:
             continue
-        most = max(max(size.median, size.floor_median) for size in sizes)
-        lines = [f"{section}: {name} [{sizes[0].unit}], # with its floor o{_growth(sizes)}"]
+        most = max(max(size.median, size.baseline_median) for size in sizes)
+        lines = [f"{section}: {name} [{sizes[0].unit}], # with its baseline o{_growth(sizes)}"]
         for size in sizes:
-            for sign, value in (("#", size.median), ("o", size.floor_median)):
+            for sign, value in (("#", size.median), ("o", size.baseline_median)):
                 label = f"{size.pods:,}" if sign == "#" else ""
                 bar = sign * max(1, round(value / most * PLOT_WIDTH))
                 lines.append(f"{label:>9} |{bar} {number(value)}")
@@ -93,10 +95,10 @@ def plot(figures: Sequence[Figure]) -> str:
 
 
 def document(figures: Sequence[Figure], notes: Sequence[str], options: Mapping[str, object]) -> str:
-    """All in JSON."""
+    """Format everything as JSON."""
     described = [
         dataclasses.asdict(figure)
-        | {"median": figure.median, "floor_median": figure.floor_median, "ratio": figure.ratio}
+        | {"median": figure.median, "baseline_median": figure.baseline_median, "ratio": figure.ratio}
         for figure in figures
     ]
     return json.dumps(

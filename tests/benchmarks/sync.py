@@ -1,4 +1,4 @@
-"""How long it takes from nothing to a complete index."""
+"""The time from the start to a complete index."""
 
 import tempfile
 from pathlib import Path
@@ -11,7 +11,7 @@ AIOHTTP = "aiohttp and msgspec, nothing kept"
 
 
 def measure(plan: Plan, main: Path) -> tuple[list[Figure], list[str]]:
-    """Sync with every number of pods, as a streaming list and in pages."""
+    """Sync with each number of pods, as a streaming list and in pages."""
     figures, notes = [], []
     for pods in plan.pods:
         with FeederProcess(pods) as feeder:
@@ -25,7 +25,7 @@ def measure(plan: Plan, main: Path) -> tuple[list[Figure], list[str]]:
                 )
                 figures += _figures(runs, pods, "streaming" if streaming else "chunked")
                 worst = max(runs.of("operator", "resolution"))
-                notes.append(f"sync: readiness at {pods} pods is known to {worst * 1000:.1f} ms or better")
+                notes.append(f"sync: the resolution of the times at {pods} pods is {worst * 1000:.1f} ms or better")
     return figures, notes
 
 
@@ -38,7 +38,7 @@ def _operator(runs: Runs, feeder: FeederProcess, streaming: bool, main: Path) ->
         ready, resolution = operator.wait_for_ready()
         cpu = cpu_seconds(operator.process.pid)
         if operator.pod_count() != feeder.pods:
-            raise RuntimeError(f"the operator knows {operator.pod_count()} pods of {feeder.pods}")
+            raise RuntimeError(f"the operator has {operator.pod_count()} of {feeder.pods} pods")
     sync = ready - first_request(feeder)
     runs.add("operator", start=ready - operator.started, sync=sync, cpu=cpu, resolution=resolution)
 
@@ -47,29 +47,29 @@ def _reader(runs: Runs, kind: str, feeder: FeederProcess, streaming: bool) -> No
     feeder.ask("status")
     arguments = [kind, str(feeder.port), *([] if streaming else ["--chunked"])]
     with Helper("readers", *arguments, on=SUBJECT_CORE) as reader:
-        said = reader.read()
-    if kind != "null" and said["pods"] != feeder.pods:
-        raise RuntimeError(f"the {kind} reader saw {said['pods']} pods of {feeder.pods}")
-    ended = said["ended"]
-    runs.add(kind, start=ended - reader.started, sync=ended - first_request(feeder), cpu=said["cpu"])
+        result = reader.read()
+    if kind != "null" and result["pods"] != feeder.pods:
+        raise RuntimeError(f"the {kind} reader has seen {result['pods']} of {feeder.pods} pods")
+    ended = result["ended"]
+    runs.add(kind, start=ended - reader.started, sync=ended - first_request(feeder), cpu=result["cpu"])
 
 
 def first_request(feeder: FeederProcess) -> float:
-    """When the API server was asked first since its last status."""
+    """Return the time of the first request since the last ``status``."""
     at: float = feeder.ask("status")["requests"][0][0]
     return at
 
 
 def _figures(runs: Runs, pods: int, how: str) -> list[Figure]:
-    def figure(name: str, subject: str, value: str, floor: str, reader: str, unit: str = "s") -> Figure:
+    def figure(name: str, subject: str, value: str, baseline: str, reader: str, unit: str = "s") -> Figure:
         return Figure(
             section=SECTION,
             name=f"{how}, {name}",
             pods=pods,
             unit=unit,
             values=runs.of(subject, value),
-            floor=floor,
-            floor_values=runs.of(reader, value),
+            baseline=baseline,
+            baseline_values=runs.of(reader, value),
             plotted=subject == "operator" and reader == "aiohttp",
         )
 
@@ -77,5 +77,5 @@ def _figures(runs: Runs, pods: int, how: str) -> list[Figure]:
         figure("process start to ready", "operator", "start", AIOHTTP, "aiohttp"),
         figure("list start to ready", "operator", "sync", AIOHTTP, "aiohttp"),
         figure("CPU until ready", "operator", "cpu", AIOHTTP, "aiohttp", "CPU s"),
-        figure("bytes read and thrown away", "null", "sync", AIOHTTP, "aiohttp"),
+        figure("bytes read and discarded", "null", "sync", AIOHTTP, "aiohttp"),
     ]

@@ -1,4 +1,4 @@
-"""How long lookups take while something else happens: pods are listed anew, or change all the time."""
+"""The latency of lookups during relists, and while pods change all the time."""
 
 import tempfile
 import time
@@ -6,20 +6,20 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from tests.benchmarks.figures import Figure, Plan, Runs, interleaved
-from tests.benchmarks.lookups import lookup, start_floor
+from tests.benchmarks.lookups import lookup, start_baseline
 from tests.benchmarks.memory import relist
-from tests.benchmarks.probe import Told
+from tests.benchmarks.probe import Latencies
 from tests.benchmarks.processes import OUR_CORE, FeederProcess, Helper, Subject
 
 SECTION = "tail"
-FLOOR = "uvicorn with a constant answer, and nothing else happens"
+BASELINE = "uvicorn with a constant response, and no other load"
 LOOKUPS_A_SECOND = 500
 CHANGES_A_SECOND = 1000
 UIDS = 1000
 
 
 def measure(plan: Plan, main: Path) -> tuple[list[Figure], list[str]]:
-    """Probe an operator and its floor, in turns."""
+    """Probe an operator and its baseline in turns."""
     runs = Runs()
     with (
         tempfile.TemporaryDirectory() as folder,
@@ -29,8 +29,8 @@ def measure(plan: Plan, main: Path) -> tuple[list[Figure], list[str]]:
         feeder.await_watch()
         operator.wait_for_ready()
         paths = [lookup(uid) for uid in feeder.uids(UIDS)]
-        with start_floor(operator.port, paths[0]) as floor:
-            floor_port: int = floor.read()["port"]
+        with start_baseline(operator.port, paths[0]) as baseline:
+            baseline_port: int = baseline.read()["port"]
 
             def listing() -> None:
                 until = time.monotonic() + plan.seconds
@@ -49,15 +49,15 @@ def measure(plan: Plan, main: Path) -> tuple[list[Figure], list[str]]:
 
             interleaved(
                 plan.runs,
-                lambda: _probe(runs, "floor", floor_port, paths, nothing),
+                lambda: _probe(runs, "baseline", baseline_port, paths, nothing),
                 lambda: _probe(runs, "nothing", operator.port, paths, nothing),
                 lambda: _probe(runs, "listing", operator.port, paths, listing),
                 prepared_changes,
             )
-    note = f"tail: one client asks {LOOKUPS_A_SECOND} times a second; latencies count from when a request was due"
+    note = f"tail: one client, {LOOKUPS_A_SECOND} lookups a second; latencies count from when a request was due"
     happenings = {
-        "nothing": "nothing else",
-        "listing": "pods are listed anew",
+        "nothing": "no other load",
+        "listing": "relists",
         "changes": f"{CHANGES_A_SECOND:,} changes a second",
     }
     return [
@@ -67,8 +67,8 @@ def measure(plan: Plan, main: Path) -> tuple[list[Figure], list[str]]:
             pods=plan.tail_pods,
             unit="ms",
             values=runs.of(subject, name),
-            floor=FLOOR,
-            floor_values=runs.of("floor", name),
+            baseline=BASELINE,
+            baseline_values=runs.of("baseline", name),
         )
         for subject, happening in happenings.items()
         for name in ("p50", "p99", "max")
@@ -76,14 +76,14 @@ def measure(plan: Plan, main: Path) -> tuple[list[Figure], list[str]]:
 
 
 def _probe(runs: Runs, subject: str, port: int, paths: list[str], meanwhile: Callable[[], None]) -> None:
-    told = probed(port, LOOKUPS_A_SECOND, paths, meanwhile)
-    if told["failed"]:
-        raise RuntimeError(f"{told['failed']:.0f} of {told['asked']:.0f} lookups have failed")
-    runs.add(subject, **{name: told[name] * 1000 for name in ("p50", "p99", "max")})
+    result = probed(port, LOOKUPS_A_SECOND, paths, meanwhile)
+    if result["failed"]:
+        raise RuntimeError(f"{result['failed']:.0f} of {result['requests']:.0f} lookups have failed")
+    runs.add(subject, **{name: result[name] * 1000 for name in ("p50", "p99", "max")})
 
 
-def probed(port: int, rate: float, paths: Sequence[str], meanwhile: Callable[[], None]) -> Told:
-    """What a probe tells that asks for the paths at this rate while ``meanwhile()`` lasts."""
+def probed(port: int, rate: float, paths: Sequence[str], meanwhile: Callable[[], None]) -> Latencies:
+    """Probe at this rate while ``meanwhile()`` runs; return the result."""
     with Helper("probe", str(port), str(rate), *paths, on=OUR_CORE) as probe:
         probe.read()
         meanwhile()

@@ -1,4 +1,4 @@
-"""What changes of pods cost once the index is complete, and how soon lookups show them."""
+"""The cost of changes of pods, and the time until lookups return them."""
 
 import tempfile
 import time
@@ -8,26 +8,26 @@ from tests.benchmarks.figures import Figure, Plan, Runs, interleaved, percentile
 from tests.benchmarks.processes import SUBJECT_CORE, FeederProcess, Helper, Subject, cpu_seconds
 
 SECTION = "updates"
-FLOOR = "aiohttp and msgspec: decoded, nothing kept"
+BASELINE = "aiohttp and msgspec: decoded, nothing kept"
 RATES = (100, 500, 1000)
 SAMPLES_A_SECOND = 50
-"""How many changes a second are looked up; the others are load."""
+"""The changes a second that are looked up; the others are load."""
 LEAD_SECONDS = 0.2
-"""How long before its first change a stream of changes is ordered."""
+"""The time between the command for a series of changes and the first of them."""
 IDLE_SECONDS = 1.0
-"""How long a process is watched that has nothing to do."""
+"""The time in which the CPU usage of an idle process is measured."""
 WAKE_SECONDS = 0.0005
-"""How long before a change is due lookups of its pod begin."""
+"""The time before a change is due at which lookups of its pod start."""
 
 
 def measure(plan: Plan, main: Path) -> tuple[list[Figure], list[str]]:
-    """Send changes to an operator and to its floor, in turns."""
+    """Send changes to an operator and to its baseline in turns."""
     runs = Runs()
     with FeederProcess(plan.index_pods) as feeder:
         interleaved(
             plan.runs,
             lambda: _operator(runs, feeder, main, plan),
-            lambda: _floor(runs, feeder, plan),
+            lambda: _baseline(runs, feeder, plan),
         )
     figures = [_figure(runs, plan, "CPU of a change", "cpu", "µs"), _figure(runs, plan, "rate", "rate", "a second")]
     figures += [
@@ -36,7 +36,7 @@ def measure(plan: Plan, main: Path) -> tuple[list[Figure], list[str]]:
         for name in ("p50", "p99")
     ]
     resolution = max(runs.of("operator", "lookup"))
-    return figures, [f"updates: a lookup that shows a change takes {resolution * 1000:.2f} ms itself at most (median)"]
+    return figures, [f"updates: a lookup itself takes at most {resolution * 1000:.2f} ms (median)"]
 
 
 def _operator(runs: Runs, feeder: FeederProcess, main: Path, plan: Plan) -> None:
@@ -60,7 +60,7 @@ def _operator(runs: Runs, feeder: FeederProcess, main: Path, plan: Plan) -> None
 
 
 def visible_latencies(feeder: FeederProcess, operator: Subject, rate: int, seconds: float) -> list[float]:
-    """How long samples of so many changes a second took from being sent to being shown by a lookup, in seconds."""
+    """Send changes at this rate; return for samples of them the seconds until a lookup returned the change."""
     changes = feeder.prepare(int(rate * seconds), _sample(rate))
     start = time.monotonic() + LEAD_SECONDS
     feeder.tell("send", rate=rate, start=start)
@@ -71,7 +71,7 @@ def visible_latencies(feeder: FeederProcess, operator: Subject, rate: int, secon
     return [seen - sent for seen, sent in zip(visible, feeder.read()["times"], strict=True)]
 
 
-def _floor(runs: Runs, feeder: FeederProcess, plan: Plan) -> None:
+def _baseline(runs: Runs, feeder: FeederProcess, plan: Plan) -> None:
     arguments = ["aiohttp", str(feeder.port), "--follow"]
     with Helper("readers", *arguments, on=SUBJECT_CORE) as reader:
         feeder.await_watch()
@@ -89,9 +89,9 @@ def _floor(runs: Runs, feeder: FeederProcess, plan: Plan) -> None:
             sent[rate] = dict(zip((version for _, _, version in changes), times, strict=True))
         feeder.ask("end")
         decoded = dict(reader.read()["changes"])
-    runs.add("floor", cpu=cpu / plan.changes * 1e6, rate=plan.changes / (decoded[last] - begin))
+    runs.add("baseline", cpu=cpu / plan.changes * 1e6, rate=plan.changes / (decoded[last] - begin))
     for rate, samples in sent.items():
-        _add_latencies(runs, "floor", rate, [decoded[version] - time for version, time in samples.items()])
+        _add_latencies(runs, "baseline", rate, [decoded[version] - time for version, time in samples.items()])
 
 
 def _sample(rate: int) -> int:
@@ -99,7 +99,7 @@ def _sample(rate: int) -> int:
 
 
 def _idle_cpu(pid: int) -> float:
-    """The CPU that a process uses while there is nothing to do, in seconds a second."""
+    """Return the CPU usage of an idle process, in seconds a second."""
     before = cpu_seconds(pid)
     time.sleep(IDLE_SECONDS)
     return (cpu_seconds(pid) - before) / IDLE_SECONDS
@@ -117,6 +117,6 @@ def _figure(runs: Runs, plan: Plan, name: str, value: str, unit: str) -> Figure:
         pods=plan.index_pods,
         unit=unit,
         values=runs.of("operator", value),
-        floor=FLOOR,
-        floor_values=runs.of("floor", value),
+        baseline=BASELINE,
+        baseline_values=runs.of("baseline", value),
     )

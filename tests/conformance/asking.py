@@ -1,4 +1,4 @@
-"""Pods of a test's own, and the ways to ask the operator for them over HTTP, as its callers do."""
+"""Pods for tests, and requests for them over HTTP."""
 
 import hashlib
 import http.client
@@ -17,27 +17,27 @@ from tests.support.operator_process import OperatorProcess, expected_record
 from tests.support.polling import eventually
 
 HELD_SECONDS = 0.2
-"""How long an answer must not come for its request to count as held."""
+"""The time without a response after which a request counts as waiting."""
 
 Found = tuple[str, str]
-"""A pod that was found: its UID and what it was found by."""
+"""The UID of a pod, and the kind of identifier that it was found by."""
 
 
 _addresses = itertools.count(1)
 
 
 def container_id(seed: str) -> str:
-    """An ID as runtimes make them, always the same for one seed."""
+    """Return a container ID that depends on the seed only."""
     return hashlib.sha256(seed.encode()).hexdigest()
 
 
 def address() -> str:
-    """An IP that no other test uses and no cluster has: https://www.rfc-editor.org/rfc/rfc5737."""
+    """Return an IP that no other test uses and no cluster has: https://www.rfc-editor.org/rfc/rfc5737."""
     return f"192.0.2.{next(_addresses)}"
 
 
 def running(name: str, *, ip: str = "", started: str = "", **parts: Any) -> dict[str, Any]:
-    """A pod that runs, since ``started``; ``parts`` are those of ``make_pod``."""
+    """Return a running pod, started at ``started``; ``parts`` are those of ``make_pod``."""
     pod = make_pod(name, ip=ip, phase="Running", **parts)
     if started:
         pod["status"]["startTime"] = started
@@ -45,7 +45,7 @@ def running(name: str, *, ip: str = "", started: str = "", **parts: Any) -> dict
 
 
 def create(cluster: Cluster, operator: OperatorProcess, pod: dict[str, Any]) -> str:
-    """Create a pod, and wait until the operator knows it as it is; return its UID."""
+    """Create a pod, and wait until the operator serves it; return its UID."""
     created = cluster.pods.create(pod)
     catch_up(cluster, operator)
     uid: str = created["metadata"]["uid"]
@@ -54,25 +54,25 @@ def create(cluster: Cluster, operator: OperatorProcess, pod: dict[str, Any]) -> 
 
 
 def catch_up(cluster: Cluster, operator: OperatorProcess) -> None:
-    """Wait until the operator knows all that was written before: changes come in their order."""
+    """Wait until the operator has all changes so far, by adding one more: they arrive in order."""
     marker = cluster.pods.create(make_pod(f"marker-{uuid4().hex}", "markers"))["metadata"]
     eventually(lambda: operator.lookup(marker["uid"]))
     cluster.pods.delete("markers", marker["name"])
 
 
 def ask(operator: OperatorProcess, **parameters: str) -> tuple[int, dict[str, str], Any]:
-    """Ask for one pod; return status, headers and the JSON of the answer."""
+    """Look a pod up; return the status, the headers and the JSON of the response."""
     status, headers, body = operator.get(_target(parameters))
     return status, headers, json.loads(body)
 
 
 def found(operator: OperatorProcess, **parameters: str) -> Found | None:
-    """Ask for one pod; None for a 404, anything else but a pod is a failure."""
+    """Look a pod up; return None for a 404, and fail for any other error."""
     return _found(*ask(operator, **parameters))
 
 
 def lookup_many(operator: OperatorProcess, ids: Iterable[str], **parameters: str) -> list[tuple[str, str | None]]:
-    """Ask for many pods at once; return each ID with the UID of its pod, or None."""
+    """Look many pods up at once; return each ID with the UID of its pod, or None."""
     target = f"/api/v1/pods/lookup?{urllib.parse.urlencode(parameters)}"
     status, _, body = operator.get(target, "POST", json.dumps({"ids": list(ids)}).encode())
     assert status == 200, body
@@ -81,7 +81,7 @@ def lookup_many(operator: OperatorProcess, ids: Iterable[str], **parameters: str
 
 
 def pages(operator: OperatorProcess, **parameters: str) -> Iterator[list[dict[str, Any]]]:
-    """Ask for a list of pods, and go on as long as there is more; yield the records of each page."""
+    """List pods page by page; yield the records of each page."""
     while True:
         status, _, body = operator.get(f"/api/v1/pods?{urllib.parse.urlencode(parameters)}")
         assert status == 200, body
@@ -93,30 +93,30 @@ def pages(operator: OperatorProcess, **parameters: str) -> Iterator[list[dict[st
 
 
 def listed(operator: OperatorProcess, **parameters: str) -> list[str]:
-    """Ask for a whole list of pods; return their UIDs."""
+    """List all pods; return their UIDs."""
     return [record["uid"] for page in pages(operator, **parameters) for record in page]
 
 
 class HeldLookup:
-    """A lookup that waits for its pod."""
+    """A waiting lookup."""
 
     def __init__(self, connection: http.client.HTTPConnection) -> None:
         self._connection = connection
 
     def answer(self) -> tuple[int, dict[str, str], Any]:
-        """Wait for the answer; return as ``ask`` does."""
+        """Wait for the response; return the same as ``ask``."""
         with self._connection.getresponse() as response:
             headers = {name.lower(): value for name, value in response.getheaders()}
             return response.status, headers, json.loads(response.read())
 
     def found(self) -> Found | None:
-        """Wait for the answer; return as ``found`` does."""
+        """Wait for the response; return the same as ``found``."""
         return _found(*self.answer())
 
 
 @contextmanager
 def held_lookup(operator: OperatorProcess, **parameters: str) -> Iterator[HeldLookup]:
-    """Ask for one pod on a connection of its own, and see that no answer comes."""
+    """Look a pod up on a connection of its own, and check that there is no response yet."""
     with closing(http.client.HTTPConnection("127.0.0.1", operator.port, timeout=30)) as connection:
         connection.request("GET", _target(parameters))
         assert select.select([connection.sock], [], [], HELD_SECONDS)[0] == [], "it is not held"

@@ -1,4 +1,4 @@
-"""A cluster that the suite can use and disturb, whichever API server is behind it."""
+"""A cluster that tests can use and disturb, with either API server."""
 
 import dataclasses
 from collections.abc import Iterable, Iterator
@@ -13,20 +13,20 @@ from tests.kubernetes import KubernetesApiServer, TcpProxy
 from tests.support import churn
 
 READER = (Rule(["get", "list", "watch"], ["pods"]),)
-"""The rights of pod-index: those of manifests/rbac.yaml."""
+"""The rights of pod-index, as in ``manifests/rbac.yaml``."""
 
 
 class Pods(churn.Pods, Protocol):
-    """The pods of the cluster, as their owners see them."""
+    """The pods of the cluster."""
 
     def delete_all(self) -> None:
-        """Remove all pods at once; those of others in a cluster that is not ours stay."""
+        """Delete all pods of the tests; on an existing cluster, other pods stay."""
 
     def get(self, namespace: str, name: str) -> dict[str, Any]:
-        """One pod."""
+        """Return a pod."""
 
     def pods(self) -> dict[str, dict[str, Any]]:
-        """All pods by UID."""
+        """Return all pods by UID."""
 
     def load(self, pods: Iterable[dict[str, Any]]) -> None:
         """Create many pods."""
@@ -36,17 +36,17 @@ class Access(Protocol):
     """Tokens and rights."""
 
     def issue_token(self, user: str, rules: Iterable[Rule] | None = None) -> str:
-        """A new token for the user, whose rights are replaced if some are given."""
+        """Return a new token for the user; ``rules`` replace the rights of the user."""
 
     def revoke_token(self, token: str) -> None:
-        """Let a token be refused, at once or within seconds."""
+        """Revoke a token, which takes effect within seconds."""
 
     def set_rules(self, user: str, rules: Iterable[Rule]) -> None:
         """Replace the rights of the user."""
 
 
 class ApiServer(Protocol):
-    """What the small and the real API server have in common."""
+    """The common interface of the small and the real API server."""
 
     @property
     def pods(self) -> Pods:
@@ -58,10 +58,10 @@ class ApiServer(Protocol):
 
     @property
     def port(self) -> int:
-        """The port on loopback."""
+        """The port on 127.0.0.1."""
 
     def kubeconfig(self, token: str | None = None) -> str:
-        """A kubeconfig for the token, or for an admin."""
+        """Return a kubeconfig with the token, or with the rights of an admin."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -73,17 +73,17 @@ class Cluster:
 
     @property
     def pods(self) -> Pods:
-        """The pods, past the network that fails."""
+        """The pods, over a network that does not fail."""
         return self.server.pods
 
     @property
     def access(self) -> Access:
-        """Tokens and rights, past the network that fails."""
+        """Tokens and rights, over a network that does not fail."""
         return self.server.access
 
     @contextmanager
     def cut_off(self) -> Iterator[None]:
-        """Let the server be out of reach, however that ends."""
+        """Disconnect the server within the context."""
         self.network.refuse()
         self.network.cut()
         try:
@@ -92,18 +92,18 @@ class Cluster:
             self.network.accept()
 
     def forget_history(self) -> None:
-        """Let a watch from any version that the server has told so far be 410; only newer ones work."""
+        """Let watches from any version so far fail with 410."""
         match self.server:
             case SmallApiServer():
                 self.server.pods.compact()
             case KubernetesApiServer():
-                # kube-apiserver knows of its past what it has seen since its start.
+                # The history of kube-apiserver begins with its start.
                 self.server.stop()
                 self.server.start()
             case _:
-                pytest.skip("this cluster is not ours to restart")
+                pytest.skip("the API server of an existing cluster cannot be restarted")
 
     def kubeconfig(self, token: str | None = None) -> str:
-        """A kubeconfig whose way to the server leads through the network that fails."""
+        """Return a kubeconfig that leads through the network that can fail."""
         direct, through = f"https://127.0.0.1:{self.server.port}", f"https://127.0.0.1:{self.network.port}"
         return self.server.kubeconfig(token).replace(direct, through)

@@ -1,4 +1,4 @@
-"""The API server that ``--backend`` or ``--context`` chooses, without pods of ours at the beginning of every test."""
+"""The API server that ``--backend`` or ``--context`` selects, and operators that watch it."""
 
 from collections.abc import Iterator
 
@@ -6,7 +6,6 @@ import pytest
 
 from tests.apiserver import ApiServer as SmallApiServer
 from tests.conformance.cluster import READER, ApiServer, Cluster
-from tests.conftest import StartOperator
 from tests.kubernetes import ExistingCluster, TcpProxy
 from tests.support.operator_process import OperatorProcess
 
@@ -25,6 +24,7 @@ def api_server(request: pytest.FixtureRequest) -> Iterator[ApiServer]:
 
 @pytest.fixture
 def cluster(api_server: ApiServer) -> Iterator[Cluster]:
+    """A cluster without pods of the tests."""
     api_server.pods.delete_all()
     with TcpProxy(api_server.port) as network:
         yield Cluster(api_server, network)
@@ -32,7 +32,7 @@ def cluster(api_server: ApiServer) -> Iterator[Cluster]:
 
 @pytest.fixture(scope="module")
 def shared_cluster(api_server: ApiServer) -> Iterator[Cluster]:
-    """A cluster for all tests of a module: each makes pods, IPs and IDs of its own, and heals what it breaks."""
+    """A cluster for all tests of a module: each creates pods, IPs and IDs of its own, and repairs what it breaks."""
     api_server.pods.delete_all()
     with TcpProxy(api_server.port) as network:
         yield Cluster(api_server, network)
@@ -40,16 +40,8 @@ def shared_cluster(api_server: ApiServer) -> Iterator[Cluster]:
 
 @pytest.fixture(scope="session")
 def token(api_server: ApiServer) -> str:
-    """A token with the rights of pod-index and no others."""
+    """A token with exactly the rights of pod-index."""
     return api_server.access.issue_token("reader", READER)
-
-
-@pytest.fixture
-def operator(cluster: Cluster, token: str, start_operator: StartOperator) -> OperatorProcess:
-    """An operator that is ready."""
-    operator = start_operator(cluster, token=token)
-    operator.wait_until_ready()
-    return operator
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""Pods that are gone are found by those who ask for them."""
+"""Deleted pods are found with ``includeDeleted=true``."""
 
 import datetime
 from typing import Any
@@ -14,7 +14,7 @@ from tests.support.polling import eventually
 
 
 def deleted(operator: OperatorProcess, **parameters: str) -> dict[str, Any]:
-    """The record of a pod that is gone; without its ``deletedAt``, which is a time in UTC."""
+    """Return the record of a deleted pod, without its ``deletedAt``, which must be a time in UTC."""
     status, _, record = ask(operator, includeDeleted="true", **parameters)
     assert status == 200, record
     assert isinstance(record, dict)
@@ -24,7 +24,7 @@ def deleted(operator: OperatorProcess, **parameters: str) -> dict[str, Any]:
     return record
 
 
-def test_a_deleted_pod_is_found_by_all_that_it_had_if_it_is_asked_for(
+def test_a_deleted_pod_is_found_by_all_its_identifiers(
     shared_cluster: Cluster, shared_operator: OperatorProcess
 ) -> None:
     ip, bare = address(), container_id("deleted")
@@ -40,7 +40,7 @@ def test_a_deleted_pod_is_found_by_all_that_it_had_if_it_is_asked_for(
     }
     for parameters in ways.values():
         status, _, content = ask(shared_operator, includeDeleted="true", **parameters)
-        assert (status, content) == (200, record), "one that lives has no time of deletion"
+        assert (status, content) == (200, record), "a live pod has no time of deletion"
     shared_cluster.pods.delete("default", "gone")
     catch_up(shared_cluster, shared_operator)
     for parameters in ways.values():
@@ -48,7 +48,7 @@ def test_a_deleted_pod_is_found_by_all_that_it_had_if_it_is_asked_for(
         assert deleted(shared_operator, **parameters) == record
 
 
-def test_a_pod_that_took_a_name_comes_before_the_deleted_one_that_had_it(
+def test_a_live_pod_precedes_a_deleted_pod_of_the_same_name(
     shared_cluster: Cluster, shared_operator: OperatorProcess
 ) -> None:
     old = create(shared_cluster, shared_operator, make_pod("database-0"))
@@ -61,10 +61,10 @@ def test_a_pod_that_took_a_name_comes_before_the_deleted_one_that_had_it(
     assert deleted(shared_operator, uid=old)["uid"] == old
     shared_cluster.pods.delete("default", "database-0")
     catch_up(shared_cluster, shared_operator)
-    assert deleted(shared_operator, **name)["uid"] == new, "the last of those that are gone"
+    assert deleted(shared_operator, **name)["uid"] == new, "not the last deleted pod"
 
 
-def test_a_live_pod_with_an_ip_comes_before_the_deleted_one_that_had_it(
+def test_a_live_pod_precedes_a_deleted_pod_of_the_same_ip(
     shared_cluster: Cluster, shared_operator: OperatorProcess
 ) -> None:
     ip = address()
@@ -76,7 +76,7 @@ def test_a_live_pod_with_an_ip_comes_before_the_deleted_one_that_had_it(
     assert found(shared_operator, ip=ip, includeDeleted="true") == (new, "ip")
 
 
-def test_what_names_a_deleted_pod_and_a_live_one_finds_the_likelier_for_who_wants_both(
+def test_a_path_of_a_deleted_and_a_live_pod_finds_the_likelier_one_of_those_included(
     shared_cluster: Cluster, shared_operator: OperatorProcess
 ) -> None:
     bare = container_id("of the live one")
@@ -91,7 +91,7 @@ def test_what_names_a_deleted_pod_and_a_live_one_finds_the_likelier_for_who_want
 
 
 @pytest.mark.parametrize("history", ["whole", "forgotten"])
-def test_pods_that_were_deleted_and_recreated_in_a_gap_are_told_apart(
+def test_pods_deleted_and_recreated_while_the_watch_was_down_are_distinguished(
     history: str, shared_cluster: Cluster, shared_operator: OperatorProcess
 ) -> None:
     old = create(shared_cluster, shared_operator, make_pod(f"replaced-{history}", labels={"app": "old"}))
@@ -100,7 +100,7 @@ def test_pods_that_were_deleted_and_recreated_in_a_gap_are_told_apart(
         shared_cluster.pods.delete("default", f"gone-{history}")
         shared_cluster.pods.delete("default", f"replaced-{history}")
         new = shared_cluster.pods.create(make_pod(f"replaced-{history}"))["metadata"]["uid"]
-        assert found(shared_operator, id=f"default/replaced-{history}") == (old, "name"), "nobody has told it yet"
+        assert found(shared_operator, id=f"default/replaced-{history}") == (old, "name"), "the operator is cut off"
         if history == "forgotten":
             shared_cluster.forget_history()
     eventually(lambda: found(shared_operator, uid=new))
@@ -111,7 +111,7 @@ def test_pods_that_were_deleted_and_recreated_in_a_gap_are_told_apart(
     assert deleted(shared_operator, id=f"default/gone-{history}")["uid"] == gone
 
 
-def test_a_retention_of_nothing_forgets_at_once(
+def test_a_retention_of_zero_forgets_deleted_pods_at_once(
     shared_cluster: Cluster, token: str, start_operator: StartOperator
 ) -> None:
     operator = start_operator(shared_cluster, token=token, DELETED_RETENTION_SECONDS="0")
@@ -123,7 +123,7 @@ def test_a_retention_of_nothing_forgets_at_once(
     assert found(operator, id="default/forgotten", includeDeleted="true") is None
 
 
-def test_only_so_many_deleted_pods_are_kept_and_the_oldest_go_first(
+def test_the_oldest_deleted_pods_beyond_the_maximum_are_forgotten(
     shared_cluster: Cluster, token: str, start_operator: StartOperator
 ) -> None:
     operator = start_operator(shared_cluster, token=token, DELETED_RETENTION_MAX="2")

@@ -1,4 +1,4 @@
-"""Whatever a caller holds of a pod that lives finds it."""
+"""Live pods are found by all their identifiers."""
 
 import json
 import re
@@ -16,7 +16,7 @@ from tests.support.polling import eventually
 # ---- UIDs
 
 
-def test_a_uid_is_found_in_the_spellings_of_cgroups(shared_cluster: Cluster, shared_operator: OperatorProcess) -> None:
+def test_a_uid_is_found_in_all_spellings_of_cgroups(shared_cluster: Cluster, shared_operator: OperatorProcess) -> None:
     uid = create(shared_cluster, shared_operator, make_pod("spelt"))
     underscores = uid.replace("-", "_")
     for spelling in (uid, uid.upper(), underscores, f"pod{uid}", f"pod{underscores}", f"POD{underscores.upper()}"):
@@ -26,10 +26,10 @@ def test_a_uid_is_found_in_the_spellings_of_cgroups(shared_cluster: Cluster, sha
 
 def test_a_uid_is_found_in_paths(shared_cluster: Cluster, shared_operator: OperatorProcess) -> None:
     uid = create(shared_cluster, shared_operator, make_pod("in-paths"))
-    scope = f"cri-containerd-{container_id('not told yet')}.scope"
+    scope = f"cri-containerd-{container_id('not reported yet')}.scope"
     for path in (
         f"/kubepods/burstable/pod{uid}",
-        f"/kubepods/besteffort/pod{uid}/{container_id('not told yet')}",
+        f"/kubepods/besteffort/pod{uid}/{container_id('not reported yet')}",
         f"0::/kubepods.slice/kubepods-pod{uid.replace('-', '_')}.slice/{scope}",
         f"12:memory:/kubepods/pod{uid}\n11:cpu,cpuacct:/kubepods/pod{uid}\n0::/\n",
         f"/var/log/pods/default_in-paths_{uid}/main/0.log",
@@ -38,7 +38,7 @@ def test_a_uid_is_found_in_paths(shared_cluster: Cluster, shared_operator: Opera
         assert found(shared_operator, id=path) == (uid, "uid"), path
 
 
-def test_a_mirror_pod_is_found_by_the_uid_that_the_kubelet_knows(
+def test_a_mirror_pod_is_found_by_the_uid_in_the_kubelet(
     shared_cluster: Cluster, shared_operator: OperatorProcess
 ) -> None:
     config_hash = container_id("a static pod")[:32]
@@ -119,7 +119,7 @@ def test_an_ephemeral_container_is_found_by_its_id(shared_cluster: Cluster, shar
     assert_found_by_container(shared_operator, bare, "containerd", uid)
 
 
-def test_a_restarted_container_is_found_by_both_ids_and_by_those_before_no_more(
+def test_a_restarted_container_is_found_by_its_last_two_ids_only(
     shared_cluster: Cluster, shared_operator: OperatorProcess
 ) -> None:
     first, second, third = (container_id(f"restart {number}") for number in range(3))
@@ -137,7 +137,9 @@ def test_a_restarted_container_is_found_by_both_ids_and_by_those_before_no_more(
     assert found(shared_operator, containerID=first) is None
 
 
-def test_a_cgroup_names_its_pod_before_its_container(shared_cluster: Cluster, shared_operator: OperatorProcess) -> None:
+def test_the_uid_in_a_cgroup_precedes_the_container_id(
+    shared_cluster: Cluster, shared_operator: OperatorProcess
+) -> None:
     outer, inner = container_id("the node of a nested cluster"), container_id("a pod in it")
     node = create(shared_cluster, shared_operator, running("nested-node", container_id=f"docker://{outer}"))
     uid = create(shared_cluster, shared_operator, running("nested-pod", container_id=f"containerd://{inner}"))
@@ -172,7 +174,7 @@ def test_an_ip_is_found_in_any_notation_and_of_both_families(
         assert found(shared_operator, id=notation) == (uid, "ip"), notation
 
 
-def test_a_pod_on_the_network_of_its_host_is_never_found_by_the_ip(
+def test_a_pod_in_the_host_network_is_never_found_by_ip(
     shared_cluster: Cluster, shared_operator: OperatorProcess
 ) -> None:
     ip = address()
@@ -189,7 +191,7 @@ def test_a_pod_on_the_network_of_its_host_is_never_found_by_the_ip(
 
 
 @pytest.mark.parametrize("phase", ["Succeeded", "Failed"])
-def test_a_finished_pod_has_its_ip_only_while_no_live_one_has_it(
+def test_a_finished_pod_is_found_by_ip_only_if_no_live_pod_has_it(
     phase: str, shared_cluster: Cluster, shared_operator: OperatorProcess
 ) -> None:
     ip = address()
@@ -203,7 +205,7 @@ def test_a_finished_pod_has_its_ip_only_while_no_live_one_has_it(
     assert found(shared_operator, ip=ip) == (finished, "ip")
 
 
-def test_of_several_pods_with_an_ip_the_one_is_found_that_started_last(
+def test_of_several_pods_with_the_same_ip_the_last_started_one_is_found(
     shared_cluster: Cluster, shared_operator: OperatorProcess
 ) -> None:
     ip = address()
@@ -214,7 +216,7 @@ def test_of_several_pods_with_an_ip_the_one_is_found_that_started_last(
     assert found(shared_operator, ip=ip) == (last, "ip")
 
 
-def test_an_ip_that_a_pod_has_lost_finds_it_no_more(shared_cluster: Cluster, shared_operator: OperatorProcess) -> None:
+def test_a_pod_is_not_found_by_its_former_ip(shared_cluster: Cluster, shared_operator: OperatorProcess) -> None:
     before, after = address(), address()
     uid = create(shared_cluster, shared_operator, running("moved", ip=before))
     shared_cluster.pods.update(
@@ -239,9 +241,7 @@ def test_a_pod_is_found_by_its_name_in_its_namespace_only(
     assert found(shared_operator, namespace="three", name="named") is None
 
 
-def test_a_name_that_was_used_again_is_that_of_the_new_pod(
-    shared_cluster: Cluster, shared_operator: OperatorProcess
-) -> None:
+def test_a_reused_name_finds_the_new_pod(shared_cluster: Cluster, shared_operator: OperatorProcess) -> None:
     old = create(shared_cluster, shared_operator, make_pod("replica-0"))
     shared_cluster.pods.delete("default", "replica-0")
     new = create(shared_cluster, shared_operator, make_pod("replica-0"))
@@ -252,7 +252,7 @@ def test_a_name_that_was_used_again_is_that_of_the_new_pod(
 # ---- settings
 
 
-def test_keys_that_are_switched_off_are_refused(
+def test_lookups_by_disabled_keys_are_rejected(
     shared_cluster: Cluster, token: str, start_operator: StartOperator
 ) -> None:
     ip, bare = address(), container_id("switched off")

@@ -1,4 +1,4 @@
-"""Many pods at once: those that are asked for, those of a node, those of a namespace."""
+"""Many pods in one request: by identifiers, by node and by namespace."""
 
 from uuid import uuid4
 
@@ -8,7 +8,7 @@ from tests.conformance.cluster import Cluster
 from tests.support.operator_process import OperatorProcess, expected_record
 
 
-def test_many_are_found_by_whatever_is_at_hand_in_the_order_asked(
+def test_pods_are_found_by_all_kinds_of_identifiers_in_the_order_of_the_request(
     shared_cluster: Cluster, shared_operator: OperatorProcess
 ) -> None:
     ip, bare = address(), container_id("many")
@@ -28,7 +28,7 @@ def test_many_are_found_by_whatever_is_at_hand_in_the_order_asked(
     assert lookup_many(shared_operator, [text for text, _ in wanted]) == wanted
 
 
-def test_a_deleted_pod_is_among_many_only_if_it_is_asked_for(
+def test_deleted_pods_are_only_found_with_include_deleted(
     shared_cluster: Cluster, shared_operator: OperatorProcess
 ) -> None:
     live = create(shared_cluster, shared_operator, make_pod("stays"))
@@ -61,7 +61,7 @@ def test_pods_are_listed_by_node_by_namespace_and_by_both(
     assert listed(shared_operator, node="list-node-3") == []
 
 
-def test_a_pod_is_on_the_list_of_its_node_from_its_binding_to_its_deletion(
+def test_a_pod_is_listed_by_its_node_from_its_binding_to_its_deletion(
     shared_cluster: Cluster, shared_operator: OperatorProcess
 ) -> None:
     uid = create(shared_cluster, shared_operator, make_pod("bound"))
@@ -74,7 +74,7 @@ def test_a_pod_is_on_the_list_of_its_node_from_its_binding_to_its_deletion(
     assert listed(shared_operator, node="binding-node") == []
 
 
-def test_pages_hold_every_pod_that_lives_from_the_first_to_the_last(
+def test_pages_contain_every_pod_that_exists_all_the_time(
     shared_cluster: Cluster, shared_operator: OperatorProcess
 ) -> None:
     shared_cluster.pods.load(make_pod(f"web-{number}", "pages", node="paged-node") for number in range(25))
@@ -93,5 +93,5 @@ def test_pages_hold_every_pod_that_lives_from_the_first_to_the_last(
     listing += changing
     assert len(listing) == 3
     seen = [record["uid"] for page in listing for record in page]
-    assert seen == sorted(set(seen)), "each of them once"
+    assert seen == sorted(set(seen)), "a pod is repeated or out of order"
     assert set(seen) >= {record["uid"] for record in records}

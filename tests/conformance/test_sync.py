@@ -1,4 +1,4 @@
-"""The index equals the API server's pods: at the start, and while they come, change and go."""
+"""The index equals the API server's pods: at the start, and while pods are created, changed and deleted."""
 
 import random
 from typing import Any
@@ -18,7 +18,7 @@ from tests.support.polling import eventually
 
 
 @pytest.mark.parametrize("streaming_list", ["true", "false"])
-def test_what_exists_at_the_start_is_served(
+def test_pods_that_exist_at_the_start_are_served(
     streaming_list: str, cluster: Cluster, token: str, start_operator: StartOperator
 ) -> None:
     cluster.pods.load(
@@ -27,6 +27,7 @@ def test_what_exists_at_the_start_is_served(
     )
     operator = start_operator(cluster, token=token, STREAMING_LIST=streaming_list)
     assert_equal(operator, cluster.pods.pods())
+    assert operator.warnings() == []
 
 
 @pytest.mark.parametrize("streaming_list", ["true", "false"])
@@ -42,24 +43,26 @@ def test_an_empty_cluster_is_ready_with_no_pods(
     assert operator.warnings() == []
 
 
-def test_pods_that_come_change_and_go_are_followed(cluster: Cluster, operator: OperatorProcess) -> None:
+def test_created_changed_and_deleted_pods_are_followed(
+    shared_cluster: Cluster, shared_operator: OperatorProcess
+) -> None:
     names: list[str] = []
     for number in range(300):
         match random.choice(["create", "create", "update", "delete"]):
             case "update" if names:
-                cluster.pods.update("default", random.choice(names), relabel(number))
+                shared_cluster.pods.update("default", random.choice(names), relabel(number))
             case "delete" if names:
-                cluster.pods.delete("default", names.pop(random.randrange(len(names))))
+                shared_cluster.pods.delete("default", names.pop(random.randrange(len(names))))
             case _:
-                names.append(f"web-{number}")
-                cluster.pods.create(make_pod(names[-1], labels={"app": "web"}))
-    assert_equal(operator, cluster.pods.pods())
+                names.append(f"followed-{number}")
+                shared_cluster.pods.create(make_pod(names[-1], labels={"app": "web"}))
+    assert_equal(shared_operator, shared_cluster.pods.pods())
 
 
-def test_a_pod_that_is_scheduled_started_and_finished_is_served_as_it_is(
-    cluster: Cluster, operator: OperatorProcess
+def test_each_state_of_a_pod_is_served_from_its_binding_to_its_end(
+    shared_cluster: Cluster, shared_operator: OperatorProcess
 ) -> None:
-    uid = cluster.pods.create(make_pod("web"))["metadata"]["uid"]
+    uid = shared_cluster.pods.create(make_pod("scheduled"))["metadata"]["uid"]
 
     def schedule(pod: dict[str, Any]) -> None:
         pod["spec"]["nodeName"] = "node-7"
@@ -74,54 +77,62 @@ def test_a_pod_that_is_scheduled_started_and_finished_is_served_as_it_is(
         pod["status"]["phase"] = "Succeeded"
 
     for change in (schedule, run, move, finish):
-        pod = cluster.pods.update("default", "web", change)
-        eventually(lambda pod=pod: operator.lookup(uid) == expected_record(pod))  # type: ignore[misc]
-    assert_equal(operator, cluster.pods.pods())
+        pod = shared_cluster.pods.update("default", "scheduled", change)
+        eventually(lambda pod=pod: shared_operator.lookup(uid) == expected_record(pod))  # type: ignore[misc]
+    assert_equal(shared_operator, shared_cluster.pods.pods())
 
 
-def test_the_manifest_of_a_pod_is_not_served(cluster: Cluster, operator: OperatorProcess) -> None:
-    pod = make_pod("web")
+def test_the_last_applied_manifest_of_a_pod_is_not_served(
+    shared_cluster: Cluster, shared_operator: OperatorProcess
+) -> None:
+    pod = make_pod("applied")
     pod["metadata"]["annotations"] = {"note": "x", LAST_APPLIED: '{"env": [{"name": "PASSWORD", "value": "s3cret"}]}'}
-    uid = cluster.pods.create(pod)["metadata"]["uid"]
-    eventually(lambda: operator.lookup(uid))
-    served = operator.lookup(uid)
+    uid = shared_cluster.pods.create(pod)["metadata"]["uid"]
+    eventually(lambda: shared_operator.lookup(uid))
+    served = shared_operator.lookup(uid)
     assert served is not None
     assert served["annotations"] == {"note": "x"}
-    assert b"s3cret" not in operator.get("/api/v1/pods?namespace=default")[2]
+    assert b"s3cret" not in shared_operator.get("/api/v1/pods?namespace=default")[2]
 
 
-def test_a_pod_that_is_recreated_under_its_name_is_another_pod(cluster: Cluster, operator: OperatorProcess) -> None:
-    old = cluster.pods.create(make_pod("web-0"))["metadata"]["uid"]
-    eventually(lambda: operator.lookup(old))
-    cluster.pods.delete("default", "web-0")
-    new = cluster.pods.create(make_pod("web-0"))["metadata"]["uid"]
-    eventually(lambda: operator.lookup(new))
-    assert operator.lookup(old) is None
+def test_a_pod_recreated_under_its_name_is_another_pod(
+    shared_cluster: Cluster, shared_operator: OperatorProcess
+) -> None:
+    old = shared_cluster.pods.create(make_pod("recreated"))["metadata"]["uid"]
+    eventually(lambda: shared_operator.lookup(old))
+    shared_cluster.pods.delete("default", "recreated")
+    new = shared_cluster.pods.create(make_pod("recreated"))["metadata"]["uid"]
+    eventually(lambda: shared_operator.lookup(new))
+    assert shared_operator.lookup(old) is None
 
 
-def test_a_pod_that_is_being_deleted_is_served_until_it_is_gone(cluster: Cluster, operator: OperatorProcess) -> None:
-    pod = make_pod("web")
+def test_a_terminating_pod_is_served_until_it_is_deleted(
+    shared_cluster: Cluster, shared_operator: OperatorProcess
+) -> None:
+    pod = make_pod("terminating")
     pod["metadata"]["finalizers"] = ["example.com/wait"]
-    uid = cluster.pods.create(pod)["metadata"]["uid"]
-    with new_client_from_config_dict(yaml.safe_load(cluster.kubeconfig())) as client:
+    uid = shared_cluster.pods.create(pod)["metadata"]["uid"]
+    with new_client_from_config_dict(yaml.safe_load(shared_cluster.kubeconfig())) as client:
         owner = CoreV1Api(client)
-        owner.delete_namespaced_pod("web", "default", grace_period_seconds=0)
-        assert cluster.pods.pods()[uid]["metadata"]["deletionTimestamp"]
-        marker = cluster.pods.create(make_pod("marker"))["metadata"]["uid"]
-        eventually(lambda: operator.lookup(marker))
-        assert operator.lookup(uid) is not None
-        owner.patch_namespaced_pod("web", "default", {"metadata": {"finalizers": None}})
-    eventually(lambda: operator.lookup(uid) is None)
-    assert_equal(operator, cluster.pods.pods())
+        owner.delete_namespaced_pod("terminating", "default", grace_period_seconds=0)
+        assert shared_cluster.pods.pods()[uid]["metadata"]["deletionTimestamp"]
+        marker = shared_cluster.pods.create(make_pod("marker"))["metadata"]["uid"]
+        eventually(lambda: shared_operator.lookup(marker))
+        assert shared_operator.lookup(uid) is not None
+        owner.patch_namespaced_pod("terminating", "default", {"metadata": {"finalizers": None}})
+    eventually(lambda: shared_operator.lookup(uid) is None)
+    assert_equal(shared_operator, shared_cluster.pods.pods())
 
 
-def test_unicode_and_very_large_annotations_are_served_whole(cluster: Cluster, operator: OperatorProcess) -> None:
+def test_unicode_and_very_large_annotations_are_served_whole(
+    shared_cluster: Cluster, shared_operator: OperatorProcess
+) -> None:
     annotations = {"example.com/unicode": '日本語 🦭 \u2028 <&> \\ "', "example.com/large": "ü" * 130_000}
-    pod = cluster.pods.create(make_pod("web", annotations=annotations))
-    eventually(lambda: operator.lookup(pod["metadata"]["uid"]) == expected_record(pod))
+    pod = shared_cluster.pods.create(make_pod("unicode", annotations=annotations))
+    eventually(lambda: shared_operator.lookup(pod["metadata"]["uid"]) == expected_record(pod))
 
 
-def test_namespaces_are_scopes_of_their_own(cluster: Cluster, start_operator: StartOperator) -> None:
+def test_the_pods_of_selected_namespaces_are_followed(cluster: Cluster, start_operator: StartOperator) -> None:
     for namespace in ("one", "two", "three"):
         cluster.pods.create(make_pod("web", namespace))
     operator = start_operator(cluster, "-n", "one", "-n", "two")

@@ -1,4 +1,4 @@
-"""A lookup that comes before its pod waits for it."""
+"""Lookups with ``wait`` wait until their pod exists."""
 
 from collections.abc import Callable
 from typing import Any
@@ -22,7 +22,7 @@ from tests.support.operator_process import OperatorProcess
         ({"id": f"0::/kubepods/pod{container_id('static')[:32]}/{container_id('unknown')}"}, "config.hash"),
     ],
 )
-def test_a_lookup_that_is_sent_before_its_pod_is_created_is_answered_with_it(
+def test_a_lookup_before_the_creation_of_its_pod_returns_it(
     parameters: dict[str, str], by: str, shared_cluster: Cluster, shared_operator: OperatorProcess
 ) -> None:
     hash_of_static = container_id("static")[:32]
@@ -41,7 +41,7 @@ def test_a_lookup_that_is_sent_before_its_pod_is_created_is_answered_with_it(
     catch_up(shared_cluster, shared_operator)
 
 
-def test_a_lookup_by_an_ip_is_answered_when_a_pod_gets_it(
+def test_a_lookup_by_ip_returns_when_a_pod_gets_the_ip(
     shared_cluster: Cluster, shared_operator: OperatorProcess
 ) -> None:
     ip = address()
@@ -57,20 +57,18 @@ def test_a_lookup_by_an_ip_is_answered_when_a_pod_gets_it(
         assert lookup.found() == (uid, "ip")
 
 
-def test_a_lookup_whose_pod_does_not_come_is_the_usual_miss_in_the_end(shared_operator: OperatorProcess) -> None:
+def test_a_lookup_whose_pod_is_not_created_ends_as_a_miss(shared_operator: OperatorProcess) -> None:
     with held_lookup(shared_operator, wait="500ms", namespace="default", name="never") as lookup:
         assert lookup.found() is None
 
 
-def test_a_lookup_of_a_pod_that_is_there_does_not_wait(
-    shared_cluster: Cluster, shared_operator: OperatorProcess
-) -> None:
+def test_a_lookup_of_an_existing_pod_does_not_wait(shared_cluster: Cluster, shared_operator: OperatorProcess) -> None:
     uid = create(shared_cluster, shared_operator, make_pod("there"))
     assert found(shared_operator, wait="10s", uid=uid) == (uid, "uid")
 
 
 @pytest.mark.parametrize("history", ["whole", "forgotten"])
-def test_a_lookup_waits_for_a_pod_that_came_while_the_api_server_was_away(
+def test_a_lookup_waits_for_a_pod_created_in_an_outage(
     history: str, shared_cluster: Cluster, shared_operator: OperatorProcess
 ) -> None:
     with shared_cluster.cut_off():
@@ -82,7 +80,7 @@ def test_a_lookup_waits_for_a_pod_that_came_while_the_api_server_was_away(
             assert lookup.found() == (uid, "name")
 
 
-def test_lookups_that_wait_are_released_when_the_operator_is_stopped(
+def test_waiting_lookups_end_when_the_operator_stops(
     shared_cluster: Cluster, token: str, start_operator: StartOperator
 ) -> None:
     operator = start_operator(shared_cluster, token=token)

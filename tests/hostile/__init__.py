@@ -1,7 +1,7 @@
-"""Clients that mean no good, in crowds: what a server must bear beside its normal ones.
+"""Hostile clients in large numbers.
 
-``Crowd`` is for tests with an event loop, ``HostileProcess`` for whoever measures something meanwhile. They go to this
-machine only, and stop by themselves.
+``Crowd`` runs them in the event loop of a test, ``HostileProcess`` in a process of their own. They only connect to this
+machine, and stop after a limited time.
 """
 
 from tests.hostile.crowd import Crowd

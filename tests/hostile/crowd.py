@@ -1,4 +1,4 @@
-"""Many hostile clients at a time, each of which comes again when it is thrown out."""
+"""Many concurrent hostile clients, each of which reconnects when it is disconnected."""
 
 import asyncio
 import ipaddress
@@ -18,21 +18,21 @@ from tests.hostile.tally import Summary, Tally
 MOST_CONNECTIONS = 5_000
 MOST_SECONDS = 600.0
 RAMP_SECONDS = 2.0
-"""In how many seconds they come, if their rates allow it."""
+"""The time in which all clients connect, if their rates allow it."""
 PAUSE_SECONDS = 0.5, 1.5
-"""How long it takes one that was thrown out to come again, at least and at most."""
+"""The shortest and the longest pause before a client reconnects."""
 CONNECT_SECONDS = 10.0
 LINGER_SECONDS = 2.0
-"""How long one that was refused waits for the connection to be closed."""
+"""How long a client that was rejected waits for the end of its connection."""
 LOOK_SECONDS = 2.0
-"""How often those that do not read look whether they still have a connection."""
+"""How often clients that do not read check whether their connection is still open."""
 SPARE_FILES = 100
 
 
 class Crowd:
-    """So many hostile clients of these kinds, from entry to exit, but for at most ``seconds``.
+    """Hostile clients, ``counts`` of each kind, for at most ``seconds``. A context manager.
 
-    ``host`` is an address of this machine: ValueError for any other. With ``tls`` the server is one with TLS.
+    Raises ValueError if ``host`` is not a loopback address. ``tls``: the server uses TLS.
     """
 
     def __init__(
@@ -67,20 +67,20 @@ class Crowd:
 
     @property
     def ended(self) -> bool:
-        """Whether its time is over."""
+        """Whether all clients have stopped."""
         return self._task is not None and self._task.done()
 
     @property
     def open(self) -> int:
-        """How many connections are open now."""
+        """The number of open connections."""
         return sum(tally.open for tally in self._tallies.values())
 
     async def wait_until_complete(self) -> None:
-        """Wait until all have come at least once, or their time is over."""
+        """Wait until all clients have connected once, or have stopped."""
         await self._complete.wait()
 
     def summary(self) -> dict[str, Summary]:
-        """What has become of them so far, by kind."""
+        """Return the outcomes so far, by kind."""
         return {name: tally.summary() for name, tally in self._tallies.items()}
 
     async def __aenter__(self) -> Self:
@@ -112,7 +112,7 @@ class Crowd:
             client.result()
 
     async def _look(self) -> None:
-        """Let those that do not read know that they were thrown out."""
+        """Let the clients that do not read notice the end of their connection."""
         while True:
             await asyncio.sleep(LOOK_SECONDS)
             if self._unread:
@@ -121,7 +121,7 @@ class Crowd:
                     line.look(deserted)
 
     async def _client(self, name: str) -> None:
-        """Come, and come again, until cancelled."""
+        """Connect, and reconnect, until cancelled."""
         await asyncio.sleep(self._random.uniform(0, RAMP_SECONDS))
         line = await self._arrive(name)
         self._to_come -= 1
@@ -134,9 +134,9 @@ class Crowd:
             line = await self._arrive(name)
 
     async def _arrive(self, name: str) -> Line | None:
-        """Connect, when it is its turn; None if the server does not let it."""
+        """Connect at the rate of the kind; return None if that fails."""
         kind, tally = KINDS[name], self._tallies[name]
-        # It waits before it connects, lest it be one that is silent meanwhile.
+        # Wait before connecting: while it waits, a connected client would be a silent one.
         await asyncio.sleep(self._paces[name].wait_for(kind.burst))
         try:
             line = await self._connect(kind)
@@ -147,7 +147,7 @@ class Crowd:
         return line
 
     async def _visit(self, name: str, line: Line) -> None:
-        """Do what the kind does until thrown out, and note how that was."""
+        """Behave as the kind does until disconnected, and count the outcome."""
         begin = time.monotonic()
         if not KINDS[name].reads:
             self._unread.add(line)
@@ -199,14 +199,14 @@ class Crowd:
 
 
 class _Pace:
-    """The rate at which the clients of a kind send together."""
+    """Limits the rate at which all clients of a kind send."""
 
     def __init__(self, rate: int) -> None:
         self._rate = rate
         self._free_at = 0.0
 
     def wait_for(self, sent: int) -> float:
-        """Take the turn of the next so many bytes; tell in how many seconds that is."""
+        """Reserve the next ``sent`` bytes; return the seconds to wait before sending them."""
         now = time.monotonic()
         turn = max(self._free_at, now)
         self._free_at = turn + sent / self._rate
@@ -214,7 +214,7 @@ class _Pace:
 
 
 def _trusting() -> ssl.SSLContext:
-    """TLS with whomever."""
+    """Return a TLS context that accepts any certificate."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
@@ -222,7 +222,7 @@ def _trusting() -> ssl.SSLContext:
 
 
 def _allow_files(count: int) -> None:
-    """Let this process open so many files, if it may."""
+    """Raise the limit of open files to ``count``, or as far as permitted."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft != resource.RLIM_INFINITY and soft < count:
         most = count if hard == resource.RLIM_INFINITY else min(count, hard)

@@ -1,7 +1,7 @@
-"""The kinds of hostile clients: what each sends, and when.
+"""The kinds of hostile clients.
 
-The steps of a kind are what it does on a connection: bytes are sent, a number is a pause in seconds. After the last
-step it says nothing more, and waits to be thrown out.
+The steps of a kind are its behaviour on a connection: bytes are sent, a number is a pause in seconds. After the last
+step, the client is silent until it is disconnected.
 """
 
 import contextlib
@@ -16,11 +16,11 @@ from random import Random
 KIB = 1024
 MIB = 1024 * KIB
 MOST_BYTES = MIB
-"""How much the endless ones send on a connection before they fall silent."""
+"""The bytes that endless kinds send on a connection."""
 PIPELINED = 2_000
-"""Requests that are sent in one go."""
+"""Requests that are sent at once."""
 LOOKED_UP = 1_000
-"""Pods that are looked up for an answer that is not read: as many as one request may ask for."""
+"""Pods in a lookup whose response is not read: the maximum of one request."""
 CHUNK_BYTES = 64 * KIB
 
 LOOKUP = b"POST /api/v1/pods/lookup HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
@@ -33,16 +33,16 @@ Step = bytes | float
 
 @dataclasses.dataclass(frozen=True)
 class Requests:
-    """The valid requests that some of them send."""
+    """The valid requests that some kinds send."""
 
     short: bytes
-    """One that is answered at once; it is sent many times."""
+    """A request with a short response, which is sent many times."""
     long: bytes
-    """One whose answer is long."""
+    """A request with a long response."""
 
     @classmethod
     def of(cls, uid: str = "") -> "Requests":
-        """Lookups of the pod with this UID; without one, what needs no pod (its long answer may be short)."""
+        """Return lookups of the pod with this UID, or else requests that need no pod (with a shorter response)."""
         if not uid:
             return cls(_get("/health"), _get("/api/v1/pods?namespace=default&limit=5000"))
         body = json.dumps({"ids": [uid] * LOOKED_UP}).encode()
@@ -51,68 +51,68 @@ class Requests:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Kind:
-    """One kind of hostile client."""
+    """A kind of hostile client."""
 
     steps: Callable[[Requests, Random], Iterator[Step]]
     share: int
-    """How many of 1,000 in a mixed crowd are of this kind."""
+    """The clients of this kind in a mixed crowd of 1,000."""
     reads: bool = True
-    """Whether it reads what it is told; if not, the kernel has little room for it either."""
+    """Whether it reads responses. If not, its receive buffer is small, too."""
     speaks_tls: bool = True
-    """Whether it completes a TLS handshake first, if the server is one with TLS."""
+    """Whether it completes a TLS handshake first, if the server uses TLS."""
     burst: int = 0
-    """How many bytes it may send as soon as it is connected; what exceeds them is sent at the rate of its kind."""
+    """The bytes that it sends as soon as it is connected; all others are sent at the rate of its kind."""
     rate: int = 2 * MIB
-    """How many bytes all of this kind send a second, together."""
+    """The bytes a second that all clients of this kind send together."""
 
 
 def silent(_: Requests, __: Random) -> Iterator[Step]:
-    """Say nothing."""
+    """Send nothing."""
     yield from ()
 
 
 def dribbling_head(requests: Requests, random: Random) -> Iterator[Step]:
-    """Send a byte of a head every second or so; its last header has no end."""
+    """Send about a byte a second of a head whose last header does not end."""
     yield from _dribbled(requests.short.removesuffix(b"\r\n") + b"X-Slow: ", random)
 
 
 def endless_head(requests: Requests, _: Random) -> Iterator[Step]:
-    """Send one header after the other."""
+    """Send headers without end."""
     yield requests.short.removesuffix(b"\r\n")
     yield from _headers()
 
 
 def dribbling_body(_: Requests, random: Random) -> Iterator[Step]:
-    """Announce a body and send a byte of it every second or so."""
+    """Send the head of a POST request, and about a byte a second of its body."""
     yield LOOKUP + b"Content-Length: 100000\r\n\r\n"
     yield from _dribbled(b'{"ids": ["', random)
 
 
 def endless_body(_: Requests, __: Random) -> Iterator[Step]:
-    """Send one chunk of a body after the other."""
+    """Send chunks of a body without end."""
     yield CHUNKED
     chunk = b"%x\r\n%b\r\n" % (CHUNK_BYTES, b" " * CHUNK_BYTES)
     yield from itertools.repeat(chunk, MOST_BYTES // CHUNK_BYTES)
 
 
 def endless_trailers(_: Requests, __: Random) -> Iterator[Step]:
-    """Send a short body and then one trailer after the other (RFC 9112, section 7.1.2)."""
+    """Send a short body, and trailers without end (RFC 9112, section 7.1.2)."""
     yield CHUNKED + b'b\r\n{"ids": []}\r\n0\r\n'
     yield from _headers()
 
 
 def unread_answer(requests: Requests, _: Random) -> Iterator[Step]:
-    """Ask for a long answer."""
+    """Send a request with a long response, and do not read it."""
     yield requests.long
 
 
 def pipelining(requests: Requests, _: Random) -> Iterator[Step]:
-    """Send thousands of requests in one go."""
+    """Send thousands of requests at once, and read no response."""
     yield requests.short * PIPELINED
 
 
 def nonsense(_: Requests, random: Random) -> Iterator[Step]:
-    """Send bytes that are no HTTP."""
+    """Send bytes that are not HTTP."""
     yield b"\0" + random.randbytes(500)
 
 
@@ -127,23 +127,23 @@ KINDS: dict[str, Kind] = {
     "dribbling head": Kind(steps=dribbling_head, share=200),
     "endless head": Kind(steps=endless_head, share=50, burst=128 * KIB),
     "dribbling body": Kind(steps=dribbling_body, share=200),
-    # More than a body may have here, so that it can be refused before its time is over.
+    # The burst exceeds the limit of a body, so that the client is rejected before its time is over.
     "endless body": Kind(steps=endless_body, share=50, burst=320 * KIB, rate=4 * MIB),
     "endless trailers": Kind(steps=endless_trailers, share=50, burst=128 * KIB),
-    # Modest, since what they ask for is work, and work is not what the limits are about.
+    # A low rate: valid requests are work, which the limits on clients do not restrict.
     "unread answer": Kind(steps=unread_answer, share=120, reads=False, burst=48 * KIB, rate=512 * KIB),
     "pipelining": Kind(steps=pipelining, share=30, reads=False, burst=192 * KIB, rate=512 * KIB),
-    # Few, since they are refused at once, and to connect again is what costs a client most.
+    # Few, since they are rejected at once, and reconnecting costs the client most.
     "nonsense": Kind(steps=nonsense, share=30, speaks_tls=False),
     HANDSHAKE: Kind(steps=half_a_handshake, share=70, speaks_tls=False),
 }
 
 
 def mixed(connections: int, *, tls: bool = False) -> dict[str, int]:
-    """So many connections of all kinds that fit the server, by their shares: how many of each."""
+    """Divide the connections among the kinds that fit the server, by their shares; return the number of each."""
     shares = {name: kind.share for name, kind in KINDS.items()}
     if not tls:
-        shares["silent"] += shares.pop(HANDSHAKE)  # which would be nonsense
+        shares["silent"] += shares.pop(HANDSHAKE)  # It would be nonsense without TLS.
     counts = {name: connections * share // 1000 for name, share in shares.items()}
     names = sorted(counts, key=lambda name: counts[name])
     for number in range(connections - sum(counts.values())):
@@ -156,7 +156,7 @@ def _get(path: str) -> bytes:
 
 
 def _dribbled(begin: bytes, random: Random) -> Iterator[Step]:
-    """A byte every second or so, for ever."""
+    """Yield about a byte a second, without end."""
     sent = 0
     while True:
         yield random.uniform(0.5, 1.5)
@@ -166,7 +166,7 @@ def _dribbled(begin: bytes, random: Random) -> Iterator[Step]:
 
 @functools.cache
 def _headers() -> Sequence[bytes]:
-    """Headers of 64 bytes, no two of the same name, in chunks."""
+    """Return headers of 64 bytes with different names, in chunks."""
     in_a_chunk = CHUNK_BYTES // 64
     return [
         b"".join(b"X-%06d: %b\r\n" % (number, b"x" * 52) for number in range(first, first + in_a_chunk))
@@ -176,9 +176,9 @@ def _headers() -> Sequence[bytes]:
 
 @functools.cache
 def _client_hello() -> bytes:
-    """What a client of TLS says first (RFC 8446, section 4.1.2)."""
-    said = ssl.MemoryBIO()
-    client = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).wrap_bio(ssl.MemoryBIO(), said, server_hostname="localhost")
+    """Return the first message of a TLS client (RFC 8446, section 4.1.2)."""
+    outgoing = ssl.MemoryBIO()
+    client = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).wrap_bio(ssl.MemoryBIO(), outgoing, server_hostname="localhost")
     with contextlib.suppress(ssl.SSLWantReadError):
         client.do_handshake()
-    return said.read()
+    return outgoing.read()

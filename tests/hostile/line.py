@@ -10,48 +10,48 @@ from pathlib import Path
 from typing import Any, cast
 
 KEPT_BYTES = 8 * 1024
-"""How much of what a client was told last is kept."""
+"""The bytes that are kept of what was received last."""
 STATUS = re.compile(rb"HTTP/1\.[01] ([45]\d\d)")
-"""The begin of an answer that refuses."""
+"""The start of an error response."""
 SOCKET_TABLES = Path("/proc/net/tcp"), Path("/proc/net/tcp6")
-"""All sockets of this machine with their states: proc(5) of Linux."""
+"""The sockets of this machine and their states: see proc(5)."""
 TCP_CLOSE, TCP_CLOSE_WAIT = 7, 8
-"""States of a connection that the other side has reset or closed: tcp_states.h of Linux."""
+"""States of a connection that the other side has reset or closed: see Linux, tcp_states.h."""
 TCP_FIN_WAIT1 = 4
-"""The state of the other side when it has closed the connection and we have not taken all that it had sent before."""
+"""The state of the other side when it has closed the connection, and not all of its bytes are received."""
 
 
 class Line(asyncio.Protocol):
-    """A connection that is written to, and whose end is noticed, whether or not it is read."""
+    """A connection whose end is noticed even if it is not read."""
 
     def __init__(self) -> None:
-        self._told = b""
+        self._received = b""
         self._over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._writable = asyncio.Event()
         self._writable.set()
         self._transport: asyncio.Transport | None = None
         self.lost: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-        """Is done when the connection is closed, with what closed it: ``closed`` or ``reset``."""
+        """Done when the connection has ended; the result is ``closed`` or ``reset``."""
 
     @property
     def status(self) -> str | None:
-        """The status of the answer that refuses, if there was one."""
-        found = STATUS.findall(self._told)
+        """The status of the error response, if there was one."""
+        found = STATUS.findall(self._received)
         return found[-1].decode() if found else None
 
     @property
     def error(self) -> str | None:
-        """The error in that answer, as our API tells it."""
+        """The message in that response, if it has one as in the API of pod-index."""
         if self.status is None:
             return None
         try:
-            told = json.loads(self._told.rpartition(b"\r\n\r\n")[2])
+            body = json.loads(self._received.rpartition(b"\r\n\r\n")[2])
         except ValueError:
             return None
-        return str(told.get("error")) if isinstance(told, dict) else None
+        return str(body.get("error")) if isinstance(body, dict) else None
 
     async def send(self, sent: bytes) -> None:
-        """Send as fast as it is taken; return when all is sent or the connection is over."""
+        """Send as fast as the server reads; return when all is sent, or the connection has ended."""
         assert self._transport is not None
         if self._transport.is_closing():
             await self.is_lost(None)
@@ -60,20 +60,20 @@ class Line(asyncio.Protocol):
             await self._writable.wait()
 
     async def is_over(self, within: float | None) -> bool:
-        """Wait until the client was refused or the connection closed; False if neither is so in time (seconds)."""
+        """Wait until the client is rejected or the connection ends; return False after ``within`` seconds."""
         return await _is_done(self._over, within)
 
     async def is_lost(self, within: float | None) -> bool:
-        """Wait until the connection is closed; False if it is not in time (seconds)."""
+        """Wait until the connection ends; return False after ``within`` seconds."""
         return await _is_done(self.lost, within)
 
     def stop_reading(self) -> None:
-        """Read nothing until the connection is over; for uvloop it is too early for that in ``connection_made``."""
+        """Stop reading; uvloop does not allow that in ``connection_made`` already."""
         assert self._transport is not None
         self._transport.pause_reading()
 
     def look(self, deserted: Container[int]) -> None:
-        """Notice the end of a connection that is not read, whose kernel tells nobody; the ports are ours."""
+        """Check whether a connection that is not read has ended; ``deserted`` are ports of clients."""
         assert self._transport is not None
         if self._transport.is_closing():
             return
@@ -84,33 +84,33 @@ class Line(asyncio.Protocol):
             self._end()
 
     async def close(self) -> None:
-        """Close the connection at once, if it is open, and wait until it is."""
+        """Abort the connection, and wait until it has ended."""
         assert self._transport is not None
         self._transport.abort()
         await self.is_lost(None)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Begin."""
-        # uvloop's transports are no subclasses of asyncio's.
+        """Keep the transport."""
+        # The transports of uvloop are not subclasses of those of asyncio.
         self._transport = cast(asyncio.Transport, transport)
         self._transport.set_write_buffer_limits(high=0)
 
     def data_received(self, data: bytes) -> None:
-        """Note what was told."""
-        self._told = (self._told + data)[-KEPT_BYTES:]
+        """Keep the last bytes, and notice an error response."""
+        self._received = (self._received + data)[-KEPT_BYTES:]
         if self.status is not None:
             self._end()
 
     def pause_writing(self) -> None:
-        """Wait: the other side does not take it."""
+        """Let ``send`` wait."""
         self._writable.clear()
 
     def resume_writing(self) -> None:
-        """Go on."""
+        """Let ``send`` go on."""
         self._writable.set()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Note the end."""
+        """Notice the end of the connection."""
         self.lost.set_result("closed" if exc is None else "reset")
         self._end()
 
@@ -121,7 +121,7 @@ class Line(asyncio.Protocol):
 
 
 async def _is_done(future: asyncio.Future[Any], within: float | None) -> bool:
-    """Wait for a future, with a third of what asyncio.wait() costs: it is what hostile clients do all the time."""
+    """Wait for a future. It costs a third of ``asyncio.wait()``, which hostile clients would spend most time in."""
     if not future.done():
         loop = asyncio.get_running_loop()
         waiter = loop.create_future()
@@ -143,7 +143,7 @@ def _wake(waiter: asyncio.Future[None], _: object = None) -> None:
 
 
 def deserted_ports(port: int) -> set[int]:
-    """The clients of a server on this machine which it has left without their knowledge, since they do not read."""
+    """Return the ports of clients whose connection to ``port`` the server has closed, if they do not read."""
     closed = re.compile(rb":%04X [0-9A-F]+:([0-9A-F]{4}) %02X " % (port, TCP_FIN_WAIT1))
     tables = [path.read_bytes() for path in SOCKET_TABLES if path.exists()]
     return {int(found, 16) for table in tables for found in closed.findall(table)}

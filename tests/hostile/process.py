@@ -1,4 +1,4 @@
-"""Hostile clients in a process of their own, so that they take as little as can be from whoever measures."""
+"""Hostile clients in a process of their own."""
 
 import json
 import subprocess
@@ -11,12 +11,12 @@ from typing import Self
 from tests.hostile.tally import Summary
 
 ROOT = Path(__file__).parents[2]
-ANSWER_SECONDS = 60.0
-"""How long the process may take for an answer before that is a failure."""
+RESPONSE_SECONDS = 60.0
+"""How long to wait for a report of the process."""
 
 
 class HostileProcess:
-    """``python -m tests.hostile`` with these arguments, from entry to exit, but for at most ``seconds``."""
+    """Runs ``python -m tests.hostile`` with these arguments, for at most ``seconds``. A context manager."""
 
     def __init__(
         self, port: int, *arguments: str, connections: int = 1000, seconds: float = 60.0, uid: str = ""
@@ -38,15 +38,15 @@ class HostileProcess:
 
     @property
     def pid(self) -> int:
-        """The number of the process."""
+        """The process ID."""
         return self._running.pid
 
     def wait_until_complete(self) -> dict[str, Summary]:
-        """Wait until all have come at least once, which takes some seconds; call it first, and once."""
+        """Wait some seconds until all clients have connected once. Call it first, and once."""
         return self._read()
 
     def summary(self) -> dict[str, Summary]:
-        """What has become of them so far, by kind."""
+        """Return the outcomes so far, by kind."""
         assert self._running.stdin is not None
         self._running.stdin.write("\n")
         self._running.stdin.flush()
@@ -59,13 +59,13 @@ class HostileProcess:
 
     def _read(self) -> dict[str, Summary]:
         assert self._running.stdout is not None
-        timer = threading.Timer(ANSWER_SECONDS, self._running.kill)
+        timer = threading.Timer(RESPONSE_SECONDS, self._running.kill)
         timer.start()
         line = self._running.stdout.readline()
         timer.cancel()
         if not line:
-            raise RuntimeError("the process of the hostile clients has ended or says nothing")
+            raise RuntimeError("the process of the hostile clients has ended or does not respond")
         return {
-            name: Summary(**told | {"outcomes": Counter(told["outcomes"]), "errors": Counter(told["errors"])})
-            for name, told in json.loads(line).items()
+            name: Summary(**kind | {"outcomes": Counter(kind["outcomes"]), "errors": Counter(kind["errors"])})
+            for name, kind in json.loads(line).items()
         }

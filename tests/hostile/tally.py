@@ -1,4 +1,4 @@
-"""What has become of hostile clients."""
+"""The outcomes of hostile clients."""
 
 import dataclasses
 import statistics
@@ -6,24 +6,24 @@ from collections import Counter
 from collections.abc import Mapping
 
 MOST_ERRORS = 100
-"""How many different errors are kept."""
+"""The number of different error messages that are kept."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Summary:
-    """What the clients of one kind have come to."""
+    """The outcomes of the clients of one kind."""
 
     connections: int
-    """How many were made."""
+    """The connections that were made."""
     open: int
-    """How many are open now, or were when all ended."""
+    """The connections that are open, or were when the clients stopped."""
     outcomes: Counter[str]
-    """How the others ended: the status that refused it (and ``, left open`` if the connection was not closed then),
-    else ``closed`` or ``reset``; ``not connected`` if there was none."""
+    """The outcomes of the others: the status of the error response (with ``, left open`` if the
+    connection stayed open), or else ``closed`` or ``reset``; and the failed attempts to connect, ``not connected``."""
     errors: Counter[str]
-    """The errors that the answers told."""
+    """The messages of the error responses."""
     seconds: Mapping[str, float]
-    """How long connections lasted, by outcome: the median."""
+    """The median duration of connections, by outcome."""
 
 
 class Tally:
@@ -37,27 +37,27 @@ class Tally:
 
     @property
     def open(self) -> int:
-        """How many are open now, or were when all ended."""
+        """The connections that are open, or were when the clients stopped."""
         return self._open
 
     def begin(self) -> None:
-        """Note a connection."""
+        """Count a connection."""
         self._connections += 1
         self._open += 1
 
     def not_connected(self) -> None:
-        """Note one that could not be made."""
+        """Count a failed attempt to connect."""
         self._lasted.setdefault("not connected", []).append(0.0)
 
     def end(self, outcome: str, error: str | None, lasted: float) -> None:
-        """Note how a connection ended, after how many seconds."""
+        """Count the outcome of a connection that lasted ``lasted`` seconds."""
         self._open -= 1
         self._lasted.setdefault(outcome, []).append(lasted)
         if error is not None and (error in self._errors or len(self._errors) < MOST_ERRORS):
             self._errors[error] += 1
 
     def summary(self) -> Summary:
-        """What is so far."""
+        """Return the outcomes so far."""
         return Summary(
             connections=self._connections,
             open=self._open,
@@ -68,7 +68,7 @@ class Tally:
 
 
 def lines(summary: Mapping[str, Summary]) -> list[str]:
-    """A line for each kind, for people."""
+    """Return a line for each kind."""
     return [f"{name}: {_line(kind)}" for name, kind in summary.items()]
 
 
@@ -77,5 +77,5 @@ def _line(kind: Summary) -> str:
         f"{outcome} {count:,} times after {kind.seconds[outcome]:.1f} s"
         for outcome, count in kind.outcomes.most_common()
     ]
-    told = [f"{error!r} {count:,} times" for error, count in kind.errors.most_common()]
-    return "; ".join([f"{kind.connections:,} connections, {kind.open:,} open", *ends, *told])
+    errors = [f"{error!r} {count:,} times" for error, count in kind.errors.most_common()]
+    return "; ".join([f"{kind.connections:,} connections, {kind.open:,} open", *ends, *errors])

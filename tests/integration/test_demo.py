@@ -1,4 +1,4 @@
-"""The demo, as a newcomer meets it."""
+"""The demo, as newcomers run it."""
 
 import json
 import os
@@ -36,42 +36,42 @@ def demo(port: str, folder: Path) -> Iterator["subprocess.Popen[str]"]:
         try:
             yield process
         finally:
-            # What it has started has to end with it.
+            # It ends the processes that it has started.
             process.terminate()
             process.wait(30)
 
 
 def read_until(pattern: str, process: "subprocess.Popen[str]") -> str:
-    """Read what the demo prints until something in it matches."""
+    """Read the output of the demo until it matches; return it."""
     assert process.stdout is not None
-    shown = ""
-    while not re.search(pattern, shown):
+    output = ""
+    while not re.search(pattern, output):
         line = process.stdout.readline()
-        assert line, f"the demo has ended:\n{shown}"
-        shown += line
-    return shown
+        assert line, f"the demo has ended:\n{output}"
+        output += line
+    return output
 
 
-def ask(url: str) -> Any:
-    """What curl prints."""
+def curl(url: str) -> Any:
+    """Return the JSON that ``curl`` prints."""
     with urllib.request.urlopen(url) as answer:
         return json.loads(answer.read())
 
 
-@pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])
-def test_it_shows_a_lookup_that_works_and_what_happens_and_ends_quietly(signum: signal.Signals, tmp_path: Path) -> None:
+@pytest.mark.parametrize("signum", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)])
+def test_its_commands_work_and_a_signal_ends_it_quietly(signum: signal.Signals, tmp_path: Path) -> None:
     with demo(str(free_port()), tmp_path) as process:
-        shown = read_until(r"created +(shop|batch)/\S+ +[0-9a-f-]{36}\n", process)
-        by_uid, by_cgroup, by_ip, of_node = re.findall(r"curl '(http\S+)'", shown)
-        pod = ask(by_uid)
+        output = read_until(r"created +(shop|batch)/\S+ +[0-9a-f-]{36}\n", process)
+        by_uid, by_cgroup, by_ip, of_node = re.findall(r"curl '(http\S+)'", output)
+        pod = curl(by_uid)
         assert pod["uid"] in by_uid
         assert pod["phase"] == "Running"
         assert f"/pod{pod['uid']}/" in by_cgroup
-        assert ask(by_cgroup) == pod
-        assert ask(by_ip) == pod
-        assert pod in ask(of_node)["pods"]
+        assert curl(by_cgroup) == pod
+        assert curl(by_ip) == pod
+        assert pod in curl(of_node)["pods"]
         container = by_cgroup.rpartition("/")[2]
-        assert ask(f"{by_uid.partition('?')[0]}?containerID={container}") == pod
+        assert curl(f"{by_uid.partition('?')[0]}?containerID={container}") == pod
         for _ in range(3):  # tox repeats what the terminal sends
             process.send_signal(signum)
         rest, _ = process.communicate(timeout=30)
@@ -81,16 +81,17 @@ def test_it_shows_a_lookup_that_works_and_what_happens_and_ends_quietly(signum: 
     assert list(tmp_path.iterdir()) == [], "nothing is left behind"
 
 
-def test_it_shows_how_to_ask_for_a_pod_that_it_has_deleted(tmp_path: Path) -> None:
+@pytest.mark.slow
+def test_its_command_for_a_deleted_pod_works(tmp_path: Path) -> None:
     with demo(str(free_port()), tmp_path) as process:
-        shown = read_until(r"curl '\S+&includeDeleted=true'\n", process)
-        (uid,) = re.findall(r"  deleted +\S+ +([0-9a-f-]{36})\n", shown)
-        *_, url = re.findall(r"curl '(http\S+)'", shown)
+        output = read_until(r"curl '\S+&includeDeleted=true'\n", process)
+        (uid,) = re.findall(r"  deleted +\S+ +([0-9a-f-]{36})\n", output)
+        *_, url = re.findall(r"curl '(http\S+)'", output)
         assert f"uid={uid}&" in url
-        eventually(lambda: "deletedAt" in ask(url))
+        eventually(lambda: "deletedAt" in curl(url))
 
 
-def test_a_taken_port_gives_the_clear_line(tmp_path: Path) -> None:
+def test_a_port_in_use_is_one_clear_line(tmp_path: Path) -> None:
     with socket.create_server(("", 0)) as taken:
         port = str(taken.getsockname()[1])
         with demo(port, tmp_path) as process:
@@ -100,7 +101,8 @@ def test_a_taken_port_gives_the_clear_line(tmp_path: Path) -> None:
     assert "Traceback" not in output
 
 
-def test_a_bad_port_gives_the_clear_line(tmp_path: Path) -> None:
+@pytest.mark.slow
+def test_an_invalid_port_is_one_clear_line(tmp_path: Path) -> None:
     with demo("http", tmp_path) as process:
         output, _ = process.communicate(timeout=30)
         assert process.returncode == 1

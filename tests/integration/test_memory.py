@@ -11,16 +11,23 @@ PODS = 100
 MIB = 1024 * 1024
 
 
-@pytest.mark.parametrize("streaming_list", [True, False])
-@pytest.mark.parametrize(("pods", "annotation"), [(10_000, 10_000), (400, 250_000)])
-def test_the_peak_of_a_sync_is_little_above_the_steady_state(
+@pytest.mark.parametrize(
+    ("pods", "annotation", "streaming_list"),
+    [
+        (10_000, 10_000, True),
+        pytest.param(10_000, 10_000, False, marks=pytest.mark.slow),
+        pytest.param(400, 250_000, True, marks=pytest.mark.slow),
+        pytest.param(400, 250_000, False, marks=pytest.mark.slow),
+    ],
+)
+def test_a_sync_peaks_at_most_64_mib_above_the_steady_state(
     pods: int, annotation: int, streaming_list: bool, start_operator: StartOperator
 ) -> None:
-    # What is not served (here in spec) makes a pod of 10 KB; annotations are served, and may be as large as 256 KiB.
-    served = {"note": "x" * annotation} if annotation > 100_000 else None
-    spec = {"containers": [{"command": ["x" * annotation]}]} if served is None else {}
+    # A spec makes a pod of 10 KB that is not kept; annotations are kept, and may be as large as 256 KiB.
+    kept = {"note": "x" * annotation} if annotation > 100_000 else None
+    spec = {"containers": [{"command": ["x" * annotation]}]} if kept is None else {}
     with ApiServer(streaming_list=streaming_list) as server:
-        server.pods.load(make_pod(f"web-{number}", annotations=served) | {"spec": spec} for number in range(pods))
+        server.pods.load(make_pod(f"web-{number}", annotations=kept) | {"spec": spec} for number in range(pods))
         operator = start_operator(server)
         operator.wait_until_ready()
         assert operator.pod_count() == pods
@@ -33,6 +40,7 @@ def test_the_peak_of_a_sync_is_little_above_the_steady_state(
         assert operator.peak_bytes - operator.resident_bytes < 64 * MIB
 
 
+@pytest.mark.slow
 def test_the_steady_state_is_at_most_two_kilobytes_a_pod_over_an_empty_index(start_operator: StartOperator) -> None:
     pods = 20_000
     with ApiServer() as server:
@@ -47,13 +55,14 @@ def test_the_steady_state_is_at_most_two_kilobytes_a_pod_over_an_empty_index(sta
         assert full.resident_bytes - base < pods * 2048
 
 
-def test_a_thousand_relists_with_other_pods_each_time_do_not_grow_the_memory(start_operator: StartOperator) -> None:
+@pytest.mark.slow
+def test_a_thousand_relists_of_different_pods_do_not_increase_the_memory(start_operator: StartOperator) -> None:
     with ApiServer(history_limit=500) as server:
         operator = start_operator(server, RETRY_MAX_SECONDS="0.01")
         operator.wait_until_ready()
 
         def relist(generation: int) -> None:
-            # The pods go and others come while no watch is open, so no event tells of them.
+            # The pods are replaced while no watch is open, so there are no events for them.
             eventually(lambda: server.open_watches == 1, every=0.001)
             server.faults.watch_error(410, "Expired")
             server.pods.replace_all(
@@ -68,6 +77,6 @@ def test_a_thousand_relists_with_other_pods_each_time_do_not_grow_the_memory(sta
         for generation in range(200, 1000):
             relist(generation)
         assert_equal(operator, server.pods.pods())
-        # 80,000 pods have gone meanwhile; Kopf keeps more than a kilobyte for each object it remembers, and the
+        # 80,000 pods were deleted meanwhile; Kopf keeps more than a kilobyte for each object it remembers, and the
         # index at most 10,000 tombstones.
         assert operator.resident_bytes - early < 8 * MIB

@@ -1,4 +1,4 @@
-"""The service answers as its OpenAPI document says, whatever schemathesis makes of the document to ask."""
+"""The service responds as its OpenAPI document says, to whatever schemathesis generates from the document."""
 
 import json
 import os
@@ -6,11 +6,15 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.apiserver import ApiServer, make_pod, realistic_pod
 from tests.conftest import StartOperator
 from tests.support.operator_process import OperatorProcess
 from tests.support.polling import eventually
 from tests.support.served import CONTAINER_ID, UID
+
+pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[2]
 SCHEMATHESIS = Path(sys.executable).with_name("schemathesis")
@@ -18,11 +22,11 @@ SCHEMATHESIS = Path(sys.executable).with_name("schemathesis")
 LOGIN = {"BASIC_AUTH_USERNAME": "ann", "BASIC_AUTH_PASSWORD": "s3cret", "AUTH_METRICS": "true"}
 
 EXAMPLES = 20
-"""Of each operation, in each phase that makes them up: about a thousand requests in all."""
+"""Examples of each operation in each phase that generates them: about a thousand requests in all."""
 
 
 def fill(server: ApiServer) -> None:
-    """The pod of the document's examples, some more, and one that is gone."""
+    """Create the pod of the document's examples, and others, one of which is deleted later."""
     example = make_pod(
         "example-pod",
         node="node-1",
@@ -46,9 +50,9 @@ def start(server: ApiServer, start_operator: StartOperator, **environ: str) -> O
 
 
 def run(operator: OperatorProcess, folder: Path, *arguments: str, always: bool = False) -> str:
-    """Let schemathesis ask; return what it says.
+    """Run schemathesis; return its output.
 
-    ``always`` is whether authentication is not left to the client, as in the document: here it is configured.
+    The document leaves authentication optional; with ``always``, every request must authenticate.
     """
     status, _, body = operator.get("/openapi.json")
     assert status == 200
@@ -56,7 +60,7 @@ def run(operator: OperatorProcess, folder: Path, *arguments: str, always: bool =
     if always:
         for operations in document["paths"].values():
             for operation in operations.values():
-                operation["security"] = [way for way in operation["security"] if way]
+                operation["security"] = [scheme for scheme in operation["security"] if scheme]
     path = folder / "openapi.json"
     path.write_text(json.dumps(document))
     ended = subprocess.run(
@@ -84,20 +88,18 @@ def run(operator: OperatorProcess, folder: Path, *arguments: str, always: bool =
     return ended.stdout
 
 
-def test_whatever_is_asked_is_answered_as_documented(
-    server: ApiServer, start_operator: StartOperator, tmp_path: Path
-) -> None:
+def test_all_responses_are_as_documented(server: ApiServer, start_operator: StartOperator, tmp_path: Path) -> None:
     run(start(server, start_operator), tmp_path)
 
 
-def test_with_authentication_it_is_answered_as_documented_and_to_nobody_else(
+def test_responses_with_authentication_are_as_documented(
     server: ApiServer, start_operator: StartOperator, tmp_path: Path
 ) -> None:
     operator = start(server, start_operator, **LOGIN)
     run(operator, tmp_path, "--auth=ann:s3cret", always=True)
 
 
-def test_who_is_not_let_in_is_answered_as_documented(
+def test_responses_without_credentials_are_as_documented(
     server: ApiServer, start_operator: StartOperator, tmp_path: Path
 ) -> None:
     run(start(server, start_operator, **LOGIN), tmp_path, "--phases=examples,coverage")

@@ -8,18 +8,19 @@ from tests.conftest import StartOperator
 from tests.support.operator_process import OperatorProcess
 
 
-def test_a_browser_that_has_the_page_does_not_get_it_again(operator: OperatorProcess) -> None:
+def test_a_cached_page_is_not_sent_again(shared_operator: OperatorProcess) -> None:
+    operator = shared_operator
     status, headers, body = operator.get("/")
     assert status == 200
     assert body.startswith(b"<!doctype html>")
     connection = http.client.HTTPConnection("127.0.0.1", operator.port, timeout=10)
     connection.request("GET", "/", headers={"If-None-Match": headers["etag"]})
-    answer = connection.getresponse()
-    assert (answer.status, answer.read()) == (304, b"")
+    response = connection.getresponse()
+    assert (response.status, response.read()) == (304, b"")
     connection.request("HEAD", "/page.js")
-    answer = connection.getresponse()
-    assert (answer.status, answer.read()) == (200, b"")
-    assert int(answer.headers["content-length"]) > 0
+    response = connection.getresponse()
+    assert (response.status, response.read()) == (200, b"")
+    assert int(response.headers["content-length"]) > 0
     connection.close()
     assert operator.warnings() == []
 

@@ -6,7 +6,7 @@ from tests.support.operator_process import assert_equal
 from tests.support.polling import eventually
 
 
-def test_every_request_reads_and_every_request_is_about_pods(server: ApiServer, start_operator: StartOperator) -> None:
+def test_every_request_is_a_get_of_pods(server: ApiServer, start_operator: StartOperator) -> None:
     for number in range(5):
         server.pods.create(make_pod(f"web-{number}", annotations={"kopf.zalando.org/last-handled-configuration": "{}"}))
     before = server.pods.pods()
@@ -24,4 +24,4 @@ def test_every_request_reads_and_every_request_is_about_pods(server: ApiServer, 
     assert {request.user_agent for request in server.requests} == {"pod-index"}
     assert {request.status for request in server.requests} == {200}
     after = server.pods.pods()
-    assert after == {uid: pod for uid, pod in before.items() if uid in after}, "nothing was written to a pod"
+    assert after == {uid: pod for uid, pod in before.items() if uid in after}, "a pod has changed"

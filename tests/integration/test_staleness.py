@@ -1,4 +1,4 @@
-"""An operator that is cut off from its API server, and told how old its data may be."""
+"""An operator without a connection to its API server, and with a limit on the age of its data."""
 
 import json
 import re
@@ -34,7 +34,7 @@ def is_stale(operator: OperatorProcess) -> bool:
     return status == 503
 
 
-def test_a_cut_network_makes_it_unready_once_the_data_is_too_old_and_it_comes_back_by_itself(
+def test_without_a_network_it_is_unready_once_the_data_is_too_old_until_the_network_is_back(
     server: ApiServer, network: TcpProxy, start_operator: StartOperator
 ) -> None:
     operator = start_operator(Cluster(server, network), MAX_STALENESS_SECONDS="1.5")
@@ -60,7 +60,7 @@ def test_a_cut_network_makes_it_unready_once_the_data_is_too_old_and_it_comes_ba
     assert_equal(operator, server.pods.pods())
 
 
-def test_an_operator_that_has_never_reached_the_api_server_is_not_synced_rather_than_stale(
+def test_before_the_first_sync_it_is_not_synced_rather_than_stale(
     server: ApiServer, network: TcpProxy, start_operator: StartOperator
 ) -> None:
     network.blackhole()

@@ -44,7 +44,7 @@ async def port(app: Starlette) -> AsyncIterator[int]:
 
 
 @pytest.mark.parametrize("abruptly", [True, False])
-async def test_a_client_that_hangs_up_leaves_its_place(abruptly: bool, app: Starlette, port: int) -> None:
+async def test_a_client_that_disconnects_frees_its_place(abruptly: bool, app: Starlette, port: int) -> None:
     waiters = app.state.context.lookup_waiters
     _, writer = await asyncio.open_connection("127.0.0.1", port)
     writer.write(REQUEST)
@@ -78,49 +78,43 @@ class WaitingClient:
         self._connection.request("GET", "/health")
         self._connection.getresponse().read()
         self._connection.request("GET", f"/api/v1/pod?{query}&wait=10s")
-        # What was sent before this is read before this is answered.
+        # The operator has read the request once it responds to a later one.
         assert operator.get("/health")[0] == 200
 
-    def answer(self) -> tuple[int, bytes]:
-        """The status and the body."""
+    def response(self) -> tuple[int, bytes]:
+        """Wait for the response; return its status and body."""
         with contextlib.closing(self._connection):
             response = self._connection.getresponse()
             return response.status, response.read()
 
 
-def test_a_pod_is_waited_for_until_the_api_server_has_told_of_it(server: ApiServer, operator: OperatorProcess) -> None:
-    by_name = WaitingClient(operator, "namespace=default&name=web")
-    by_ip = WaitingClient(operator, "ip=10.0.0.1")
-    pod = server.pods.create(make_pod("web"))
-    server.pods.update(
-        "default", "web", lambda pod: pod["status"].update(podIP="10.0.0.1", podIPs=[{"ip": "10.0.0.1"}])
+def test_a_lookup_waits_until_the_api_server_sends_its_pod(
+    shared_server: ApiServer, shared_operator: OperatorProcess
+) -> None:
+    by_name = WaitingClient(shared_operator, "namespace=default&name=awaited")
+    by_ip = WaitingClient(shared_operator, "ip=10.0.0.1")
+    pod = shared_server.pods.create(make_pod("awaited"))
+    shared_server.pods.update(
+        "default", "awaited", lambda pod: pod["status"].update(podIP="10.0.0.1", podIPs=[{"ip": "10.0.0.1"}])
     )
     for client in (by_name, by_ip):
-        status, body = client.answer()
+        status, body = client.response()
         assert (status, json.loads(body)["uid"]) == (200, pod["metadata"]["uid"])
 
 
 @pytest.mark.parametrize("synced", [True, False])
-def test_at_sigterm_who_waits_is_told_at_once(synced: bool, server: ApiServer, start_operator: StartOperator) -> None:
+def test_sigterm_ends_waiting_lookups_at_once(synced: bool, server: ApiServer, start_operator: StartOperator) -> None:
     if not synced:
         server.faults.add(Fault(status=503))
-    operator = start_operator(server, SHUTDOWN_DRAIN_SECONDS="3")
+    operator = start_operator(server, SHUTDOWN_DRAIN_SECONDS="2")
     operator.wait_until_listening()
     if synced:
         operator.wait_until_ready()
     clients = [WaitingClient(operator, f"uid={UID}") for _ in range(3)]
     operator.process.send_signal(signal.SIGTERM)
     for client in clients:
-        assert client.answer() == (503, b'{"error":"shutting down"}')
-    assert operator.process.poll() is None, "they were told at the end of the drain"
+        assert client.response() == (503, b'{"error":"shutting down"}')
+    assert operator.process.poll() is None, "the responses came at the end of the drain"
     assert operator.wait_for_exit() == 0
     if synced:
         assert operator.warnings() == []
-
-
-def test_at_sigterm_who_waits_is_told_even_without_a_drain(operator: OperatorProcess) -> None:
-    client = WaitingClient(operator, f"uid={UID}")
-    operator.process.send_signal(signal.SIGTERM)
-    assert client.answer() == (503, b'{"error":"shutting down"}')
-    assert operator.wait_for_exit() == 0
-    assert operator.warnings() == []

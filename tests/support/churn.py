@@ -1,4 +1,4 @@
-"""Pods that come, change and go while something else is tested."""
+"""Pods that are created, changed and deleted in the background of a test."""
 
 from collections.abc import Callable
 from threading import Event, Thread
@@ -12,17 +12,17 @@ class Pods(Protocol):
     """The pods of any API server of the tests."""
 
     def create(self, pod: dict[str, Any]) -> dict[str, Any]:
-        """Create a pod; return it as the server has it."""
+        """Create a pod; return the stored object."""
 
     def update(self, namespace: str, name: str, change: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
-        """Let ``change`` edit a pod; return it as the server has it then."""
+        """Let ``change`` edit a pod; return the stored object."""
 
     def delete(self, namespace: str, name: str) -> object:
-        """Remove a pod at once."""
+        """Delete a pod without a grace period."""
 
 
 def relabel(number: int) -> Callable[[dict[str, Any]], None]:
-    """A change to a pod: its label says ``number``."""
+    """Return a change that labels a pod with ``number``."""
 
     def change(pod: dict[str, Any]) -> None:
         pod["metadata"]["labels"] = {"change": str(number)}
@@ -31,7 +31,7 @@ def relabel(number: int) -> Callable[[dict[str, Any]], None]:
 
 
 class Churn:
-    """Creates, changes and deletes pods in a thread: about 200 rounds a second, or as many as the server takes."""
+    """Creates, changes and deletes pods in a thread, in up to 200 rounds a second. A context manager."""
 
     def __init__(self, pods: Pods) -> None:
         self._pods = pods

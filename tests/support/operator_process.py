@@ -1,4 +1,4 @@
-"""The operator as its users run it: ``kopf run operator/main.py`` in a process of its own."""
+"""The operator as users run it: a process with ``kopf run operator/main.py``."""
 
 import contextlib
 import http.client
@@ -20,15 +20,14 @@ from tests.support.polling import eventually
 MAIN = Path(__file__).parents[2] / "operator" / "main.py"
 STOP_SECONDS = 30.0
 
-
 PORTS = range(10_000, 32_768)
-"""Below those that systems hand to outgoing connections: nobody takes one of these by chance (RFC 6335, section 6)."""
+"""Below the ports of outgoing connections, so that none of these is taken by chance: RFC 6335, section 6."""
 
 _candidates = iter(random.sample(PORTS, len(PORTS)))
 
 
 def free_port() -> int:
-    """A port that nobody listens on now, and never the same one twice."""
+    """Return a port that is free now, and never the same port twice."""
     for port in _candidates:
         with socket.socket() as sock, contextlib.suppress(OSError):
             sock.bind(("127.0.0.1", port))
@@ -37,16 +36,16 @@ def free_port() -> int:
 
 
 def resident_bytes(pid: int) -> int:
-    """The memory that a process holds now (RSS), in bytes: proc(5) on statm."""
+    """Return the resident memory of a process (RSS), in bytes: see statm in proc(5)."""
     return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
 class OperatorProcess:
-    """One operator with a log file; started on entry, killed on exit if it still runs.
+    """One operator with a log file. A context manager that starts and stops it.
 
-    ``folder`` is where the kubeconfig and the log are written; ``arguments`` follow ``kopf run``, and ``environ``
-    overrides the defaults, which keep pauses short; ``wrapper`` is a command that runs the one that follows it,
-    ``main`` the operator of another checkout.
+    The kubeconfig and the log are written to ``folder``. ``arguments`` follow ``kopf run``. ``environ`` overrides the
+    defaults, which keep pauses short and connections open. ``wrapper`` is a command that runs the command after it,
+    such as ``nice``. ``main`` may be the operator of another checkout.
     """
 
     def __init__(
@@ -75,6 +74,7 @@ class OperatorProcess:
             "PORT": str(self.port),
             "SHUTDOWN_DRAIN_SECONDS": "0",
             "RETRY_MAX_SECONDS": "0.2",
+            "IDLE_TIMEOUT_SECONDS": "600",
             **(environ or {}),
         }
         self._process: subprocess.Popen[bytes] | None = None
@@ -109,26 +109,26 @@ class OperatorProcess:
 
     @property
     def log(self) -> str:
-        """All that it has printed."""
+        """Its output so far."""
         return self._log.read_text()
 
     def warnings(self) -> list[str]:
-        """The lines of the log that are no mere information."""
+        """Return the lines of the log above the level INFO."""
         return [line for line in self.log.splitlines() if "[INFO " not in line]
 
     @property
     def resident_bytes(self) -> int:
-        """The memory that it holds now (RSS), in bytes."""
+        """Its resident memory (RSS), in bytes."""
         return resident_bytes(self.process.pid)
 
     @property
     def peak_bytes(self) -> int:
-        """The most memory that it ever held, or since forget_peak() (VmHWM), in bytes."""
+        """The peak of its resident memory (VmHWM) since the start or ``forget_peak()``, in bytes."""
         status = Path(f"/proc/{self.process.pid}/status").read_text()
         return int(status.partition("VmHWM:")[2].split()[0]) * 1024
 
     def forget_peak(self) -> None:
-        """Let the peak be what it holds now: proc(5) on clear_refs."""
+        """Reset the peak to the memory that it holds now: see clear_refs in proc(5)."""
         Path(f"/proc/{self.process.pid}/clear_refs").write_text("5")
 
     def get(
@@ -148,7 +148,7 @@ class OperatorProcess:
             raise
 
     def lookup(self, uid: str) -> dict[str, Any] | None:
-        """The record of the pod with ``uid``; None for a 404; anything else is a failure."""
+        """Return the record of the pod with ``uid``, or None for a 404; fail for any other response."""
         status, _, body = self.get(f"/api/v1/pod?uid={urllib.parse.quote(uid)}")
         if status == 404:
             assert json.loads(body) == {"error": f"pod with UID {uid} not found"}
@@ -158,7 +158,7 @@ class OperatorProcess:
         return record
 
     def pod_count(self) -> int | None:
-        """The number of pods that ``/ready`` tells; None before it is ready."""
+        """Return the number of pods in ``/ready``; None before it is ready."""
         try:
             status, _, body = self.get("/ready")
         except (OSError, http.client.HTTPException):
@@ -166,12 +166,12 @@ class OperatorProcess:
             return None
         if status != 200:
             return None
-        answer = json.loads(body)
-        assert answer["status"] == "ready"
-        return int(answer["podCount"])
+        content = json.loads(body)
+        assert content["status"] == "ready"
+        return int(content["podCount"])
 
     def wait_until_listening(self) -> None:
-        """Wait for the first answer."""
+        """Wait for the first response."""
 
         def listens() -> bool:
             try:
@@ -187,11 +187,11 @@ class OperatorProcess:
         eventually(lambda: self.pod_count() is not None)
 
     def wait_for_exit(self, within: float = STOP_SECONDS) -> int:
-        """Wait until it ends by itself; return its exit code."""
+        """Wait until the process ends by itself; return its exit code."""
         return self.process.wait(within)
 
     def stop(self, signum: int = signal.SIGTERM) -> int:
-        """Send it a signal; return its exit code. It is killed if it does not end."""
+        """Send a signal; return the exit code. Kill the process and raise if it does not end."""
         self.process.send_signal(signum)
         try:
             return self.process.wait(STOP_SECONDS)
@@ -203,15 +203,15 @@ class OperatorProcess:
     def wait_until_log_says(self, text: str, within: float = 30.0) -> None:
         """Wait until the log contains ``text``."""
 
-        def says() -> bool:
+        def is_logged() -> bool:
             assert text in self.log, f"{text!r} is not in the log:\n{self.log}"
             return True
 
-        eventually(says, within=within)
+        eventually(is_logged, within=within)
 
 
 def expected_record(pod: Mapping[str, Any]) -> dict[str, Any]:
-    """The record that the contract promises for a pod as the API server has it."""
+    """Return the record that the contract promises for a pod of the API server."""
     metadata, spec, status = pod["metadata"], pod.get("spec", {}), pod.get("status", {})
     record = {
         "uid": metadata["uid"],
@@ -228,7 +228,7 @@ def expected_record(pod: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def assert_equal(operator: OperatorProcess, pods: Mapping[str, Mapping[str, Any]], within: float = 30.0) -> None:
-    """Wait until the index equals ``pods`` (by UID): no pod more, none less, every record as promised."""
+    """Wait until the index holds exactly ``pods`` (by UID), each with its expected record."""
 
     def equal() -> bool:
         assert operator.pod_count() == len(pods)

@@ -1,4 +1,4 @@
-"""Waiting in tests: by polling with a deadline, never by sleeping and hoping."""
+"""Waiting in tests: polling with a deadline instead of fixed sleeps."""
 
 import asyncio
 import time
@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 
 def eventually(check: Callable[[], object], *, within: float = 30.0, every: float = 0.02) -> None:
-    """Call ``check`` until it returns something true; raise AssertionError after ``within`` seconds.
+    """Call ``check`` until it returns a true value; raise an AssertionError after ``within`` seconds.
 
-    An AssertionError of ``check`` counts as not yet, and the last one is raised in the end.
+    While there is time left, an AssertionError of ``check`` counts as false; the last one is raised at the end.
     """
     deadline = time.monotonic() + within
     while True:
@@ -24,7 +24,7 @@ def eventually(check: Callable[[], object], *, within: float = 30.0, every: floa
 
 
 async def eventually_true(check: Callable[[], object], *, within: float = 30.0, every: float = 0.001) -> None:
-    """Let the event loop run until ``check`` returns something true; fail after ``within`` seconds."""
+    """Run the event loop until ``check`` returns a true value; raise an AssertionError after ``within`` seconds."""
     deadline = time.monotonic() + within
     while not check():
         assert time.monotonic() < deadline, f"{check} was never true within {within} s"

@@ -1,4 +1,4 @@
-"""What schemathesis cannot read in the OpenAPI document: the tests have it loaded by its command line."""
+"""Constraints for schemathesis that the OpenAPI document cannot express."""
 
 import urllib.parse
 import zlib
@@ -13,11 +13,11 @@ from pod_index.api.responses import RequestError
 from tests.support.spellings import SPELLINGS
 
 WAIT = "20ms"
-"""The longest that a request waits here: there are hundreds of them."""
+"""The maximum of ``wait``: there are hundreds of requests."""
 
 SELECTORS = (("uid",), ("id",), ("containerID",), ("ip",), ("namespace", "name"))
 
-# A format of our own, as JSON Schema allows them: it is for people, and no pattern would be readable.
+# The format is not a standard one.
 schemathesis.openapi.format(
     "pod-identifier", st.sampled_from([spelling.text for spelling in SPELLINGS] + ["default/gone"])
 )
@@ -25,21 +25,21 @@ schemathesis.openapi.format(
 
 @schemathesis.hook
 def map_case(context: HookContext, case: Case[Any]) -> Case[Any]:
-    """Let valid requests ask for one pod, or for a list of something, and let none of them wait for long.
+    """Let valid requests have one selector, and let no request wait for long.
 
-    That some parameters exclude each other is beyond OpenAPI 3.1, whose parameters are described one by one.
+    OpenAPI 3.1 cannot say that parameters exclude each other.
     """
-    return _askable(case)
+    return _constrained(case)
 
 
 @schemathesis.hook
 def before_add_examples(context: HookContext, examples: list[Case[Any]]) -> None:
-    """Do the same with the document's examples, each of which is of one parameter."""
+    """Do the same with the examples of the document, which have one parameter each."""
     for case in examples:
-        _askable(case)
+        _constrained(case)
 
 
-def _askable(case: Case[Any]) -> Case[Any]:
+def _constrained(case: Case[Any]) -> Case[Any]:
     query = case.query
     if case.meta is not None and case.meta.generation.mode.is_positive:
         if case.path == "/api/v1/pod":
@@ -53,7 +53,7 @@ def _askable(case: Case[Any]) -> Case[Any]:
 
 
 def _keep_one_selector(query: dict[str, object]) -> None:
-    """Keep one, always the same of the same query."""
+    """Keep one selector, which depends on the query only."""
     given = [names for names in SELECTORS if all(query.get(name) for name in names)]
     kept = given[zlib.crc32(repr(query).encode()) % len(given)] if given else ("uid",)
     for names in SELECTORS:

@@ -4,7 +4,7 @@ import random
 from typing import Any, Literal
 
 import msgspec
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pod_index.pods import Pod, encode_record
@@ -187,7 +187,6 @@ HISTORIES = st.lists(STEPS, max_size=60) | st.lists(STEPS, min_size=30, max_size
 PLENTY = 1000
 
 
-@settings(max_examples=300, deadline=None)
 @given(HISTORIES, st.sampled_from([PLENTY, 3, 0]), st.randoms(use_true_random=False))
 def test_after_the_next_listing_the_index_equals_the_cluster_despite_late_repeated_or_lost_events(
     steps: list[tuple[str, int]], retention_max: int, random: Any

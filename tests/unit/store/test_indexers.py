@@ -5,7 +5,7 @@ import random
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import Struct
 
@@ -404,7 +404,6 @@ PODS = st.builds(
 )
 
 
-@settings(max_examples=200, deadline=None)
 @given(
     st.lists(PODS, max_size=12),
     st.lists(st.integers(0, 11), max_size=40),
