@@ -1,5 +1,6 @@
 """The settings of the service, read from environment variables."""
 
+import logging
 import unicodedata
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any
@@ -13,6 +14,11 @@ FILE = Meta(extra={"values": "path of a file"})
 
 SECRET = Meta(extra={"values": "text"})
 """Marks a setting that no error, log or ``repr`` shows. Whitespace around its value is kept."""
+
+REMOVED = ("MAX_PIPELINED_REQUESTS",)
+"""Settings of earlier versions. They have no effect, and a warning at the start says so."""
+
+logger = logging.getLogger("pod_index")
 
 
 class SettingsError(ValueError):
@@ -197,16 +203,6 @@ class Settings(Struct, frozen=True, kw_only=True):
         Meta(ge=1024, le=64 * 1024 * 1024, description="Maximum size of the body of a request, in bytes."),
     ] = 256 * 1024
 
-    max_pipelined_requests: Annotated[
-        int,
-        Meta(
-            ge=0,
-            le=1000,
-            description="Maximum number of requests that a client may send before the response to an earlier one."
-            " Further requests are not answered, and the connection is closed.",
-        ),
-    ] = 16
-
     client_timeout_seconds: Annotated[
         float,
         Meta(
@@ -222,10 +218,11 @@ class Settings(Struct, frozen=True, kw_only=True):
         Meta(
             ge=0.1,
             le=3600,
-            description="Seconds that a connection may be idle between two requests. A proxy that reuses connections"
-            " should close idle ones sooner.",
+            description="Seconds that a connection may be idle between two requests. Clients and proxies that reuse"
+            " connections mostly close idle ones after 60 seconds, and should do so first. If MAX_CONNECTIONS are open,"
+            " the connection that has been idle longest is closed for a new one.",
         ),
-    ] = 5.0
+    ] = 75.0
 
     def __repr__(self) -> str:
         return f"Settings({', '.join(f'{name}={value!r}' for name, value in self.__rich_repr__())})"
@@ -247,6 +244,9 @@ class Settings(Struct, frozen=True, kw_only=True):
                 values[field.name] = text
             elif text.strip():
                 values[field.name] = _parse(name, text.strip(), field.type)
+        for name in REMOVED:
+            if environ.get(name, "").strip():
+                logger.warning("%s has no effect any more; remove it", name)
         settings = cls(**values)
         _check_both(settings, "tls_cert_file", "tls_key_file")
         _check_login(settings)

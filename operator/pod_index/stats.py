@@ -39,10 +39,9 @@ WATCH_END_REASONS = ("ended", *API_FAILURES)
 EVENTS = ("added", "modified", "deleted", "bookmark")
 """The types of watch events."""
 
-CLOSE_REASONS = ("crowded", "handshake", "malformed", "oversized", "pipelined", "slow", "unread")
-"""Why the server closed a client's connection: too many connections, a failed TLS handshake, malformed HTTP, a request
-that is too large, too many pipelined requests, a request that is too slow, or a response that the client did not
-read."""
+CLOSE_REASONS = ("crowded", "displaced", "handshake", "malformed", "oversized", "slow", "unread")
+"""Why the server closed a client's connection: too many connections, room for others, a failed TLS handshake, malformed
+HTTP, a request that is too large, a request that is too slow, or a response that the client did not read."""
 
 OTHER_ROUTE = "other"
 """The route label of paths that have no route."""

@@ -31,13 +31,14 @@ def get(path: str) -> bytes:
 class Application:
     """Responds with the request path.
 
-    ``/body...`` reads the body first, ``/wait...`` waits until ``proceed`` is set or the client disconnects, and
-    ``/long`` has a response of 32 MiB.
+    ``/body...`` reads the body first, ``/wait...`` waits until ``proceed`` is set or the client disconnects,
+    ``/ignored...`` only until ``proceed`` is set, and ``/long`` has a response of 32 MiB.
     """
 
     def __init__(self) -> None:
         self.proceed = asyncio.Event()
         self.requested: list[str] = []
+        self.headers: list[list[tuple[bytes, bytes]]] = []
         self.disconnected: list[str] = []
 
     async def __call__(self, scope: Any, receive: Callable[..., Any], send: Callable[..., Any]) -> None:
@@ -49,6 +50,9 @@ class Application:
             disconnected = await self._read(receive)
         elif path.startswith("/wait"):
             disconnected = await self._wait(receive)
+        elif path.startswith("/ignored"):
+            await self.proceed.wait()
+        self.headers.append(list(scope["headers"]))
         if disconnected:
             self.disconnected.append(path)
             return

@@ -20,7 +20,7 @@ OPERATIONS: list[tuple[str, str, JSON]] = [
 ]
 
 SERVER_ERRORS = {
-    *("malformedRequest", "timeout", "queryTooLong", "targetTooLong", "headerTooLong", "tooManyFields"),
+    *("malformedRequest", "noHost", "timeout", "queryTooLong", "targetTooLong", "headerTooLong", "tooManyFields"),
     "tooManyConnections",
 }
 """The examples of errors that the server responds with before the application is called."""

@@ -10,7 +10,10 @@ from pod_index.informer.client import ApiClient
 from pod_index.informer.credentials import Credentials
 from tests.apiserver import ApiServer
 
-SERVING = ("test_connections.py", "test_uvicorn.py", "test_server.py", "test_certificate.py", "test_tls_connections.py")
+SERVING = (
+    *("test_connections.py", "test_gate.py", "test_displacement.py", "test_uvicorn.py", "test_server.py"),
+    *("test_certificate.py", "test_tls_connections.py"),
+)
 """What is tested in both event loops: Kopf takes uvloop where it is, else the one of the standard library."""
 
 

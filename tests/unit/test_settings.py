@@ -15,6 +15,13 @@ def test_an_empty_environment_gives_the_defaults() -> None:
     assert Settings().port == 8080
 
 
+def test_a_setting_without_effect_is_reported_once(caplog: pytest.LogCaptureFixture) -> None:
+    assert Settings.from_environ({"MAX_PIPELINED_REQUESTS": "5"}) == Settings()
+    assert caplog.messages == ["MAX_PIPELINED_REQUESTS has no effect any more; remove it"]
+    Settings.from_environ({"MAX_PIPELINED_REQUESTS": " "})
+    assert len(caplog.messages) == 1
+
+
 def test_an_empty_variable_counts_as_absent() -> None:
     assert Settings.from_environ({"PORT": " ", "STREAMING_LIST": ""}) == Settings()
 
@@ -44,7 +51,6 @@ def test_every_variable_is_read() -> None:
         "MAX_HEADER_BYTES": "4096",
         "MAX_QUERY_BYTES": "2048",
         "MAX_BODY_BYTES": "1024",
-        "MAX_PIPELINED_REQUESTS": "0",
         "CLIENT_TIMEOUT_SECONDS": "2.5",
         "IDLE_TIMEOUT_SECONDS": "60",
     }
@@ -73,7 +79,6 @@ def test_every_variable_is_read() -> None:
         max_header_bytes=4096,
         max_query_bytes=2048,
         max_body_bytes=1024,
-        max_pipelined_requests=0,
         client_timeout_seconds=2.5,
         idle_timeout_seconds=60,
     )

@@ -13,6 +13,7 @@ from starlette.types import Receive, Scope, Send
 from pod_index.api import queries
 from pod_index.api.context import EndpointContext
 from pod_index.api.queries import ListQuery, LookupQuery
+from pod_index.api.response_limiter import PROGRESS
 from pod_index.api.responses import RETRY_AFTER, Header, RequestError, encode, error, respond, respond_in_chunks
 from pod_index.api.waiting import ClientGone
 from pod_index.store.identifiers import Identifier, IdentifierError, parse
@@ -28,7 +29,7 @@ IDS_PER_SLICE = 25
 """How many of them are looked up before the event loop serves other requests: up to 0.5 ms."""
 
 BODIES_MAX = 64
-"""The memory for incomplete request bodies is bounded by this many bodies of the maximum size."""
+"""The memory for request bodies is bounded by this many bodies of the maximum size."""
 
 _MATCHED_BY_UID = (b"matched-by", b"uid")
 
@@ -52,9 +53,9 @@ class Endpoint:
             pass
         else:
             try:
-                await respond_in_chunks(send, parts, self._age_header(), *headers)
+                await respond_in_chunks(send, parts, self._age_header(), *headers, progress=scope.get(PROGRESS))
             finally:
-                self._finish()
+                self._finish(scope)
 
     async def _answer(self, scope: Scope, receive: Receive) -> tuple[tuple[bytes, ...], tuple[Header, ...]]:
         """Return the body of a 200 response in parts, and its headers.
@@ -64,7 +65,7 @@ class Endpoint:
         """
         raise NotImplementedError
 
-    def _finish(self) -> None:
+    def _finish(self, scope: Scope) -> None:
         """Free what the response held: it has been sent, or its client is gone."""
 
     def _query(self, scope: Scope) -> bytes:
@@ -141,8 +142,8 @@ class LimitedEndpoint(Endpoint):
         super().__init__(context)
         self._response_limiter = context.response_limiter
 
-    def _finish(self) -> None:
-        self._response_limiter.release()
+    def _finish(self, scope: Scope) -> None:
+        self._response_limiter.release(scope)
 
 
 class BatchRequest(msgspec.Struct):
@@ -156,31 +157,41 @@ class BatchLookupEndpoint(LimitedEndpoint):
 
     _decoder = msgspec.json.Decoder(BatchRequest)
     _buffered_bytes = 0
-    """The total size of all incomplete bodies."""
+    """The total size of all bodies whose requests are not answered yet."""
 
     async def _answer(self, scope: Scope, receive: Receive) -> tuple[tuple[bytes, ...], tuple[Header, ...]]:
+        size = 0
         try:
-            ids, deleted = await self._read_request(scope, receive)
-            async with self._response_limiter.slot():
+            deleted = queries.parse_include_deleted(self._query(scope))
+            body = await self._read_body(receive)
+            size = len(body)
+            ids = self._parse(body)
+            del body
+            async with self._response_limiter.slot(scope):
                 return await self._look_up(ids, deleted=deleted), ()
         except (RequestError, ClientGone):
             self._stats.lookups["many", "error"] += 1
             raise
+        finally:
+            self._buffered_bytes -= size
 
-    async def _read_request(self, scope: Scope, receive: Receive) -> tuple[list[str], bool]:
-        """Return the IDs of the request, and whether deleted pods are included."""
-        deleted = queries.parse_include_deleted(self._query(scope))
+    def _parse(self, body: bytes) -> list[str]:
+        """Return the IDs of the request."""
         try:
-            ids = self._decoder.decode(await self._read_body(receive)).ids
+            ids = self._decoder.decode(body).ids
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as problem:
             raise RequestError(400, f'body must be JSON such as {{"ids": ["..."]}}: {problem}') from problem
         if len(ids) > IDS_MAX:
             raise RequestError(400, f"body has {len(ids)} ids; the maximum is {IDS_MAX}")
-        return ids, deleted
+        return ids
 
     async def _read_body(self, receive: Receive) -> bytes:
-        """Read the body; raise RequestError if it is too long or too slow, ClientGone if the client disconnects."""
+        """Read the body; raise RequestError if it is too long or too slow, ClientGone if the client disconnects.
+
+        The caller subtracts its size from the total when the request is answered.
+        """
         body = bytearray()
+        complete = False
         try:
             async with asyncio.timeout(self._settings.client_timeout_seconds):
                 while True:
@@ -195,13 +206,15 @@ class BatchLookupEndpoint(LimitedEndpoint):
                     if self._buffered_bytes > BODIES_MAX * self._settings.max_body_bytes:
                         raise RequestError(503, "too many bodies are being read", RETRY_AFTER)
                     if not message.get("more_body"):
+                        complete = True
                         return bytes(body)
         except TimeoutError as timeout:
             # The rest of the body would be read as the next request of the connection.
             text = f"request did not come within {self._settings.client_timeout_seconds:g} s"
             raise RequestError(408, text, (b"connection", b"close")) from timeout
         finally:
-            self._buffered_bytes -= len(body)
+            if not complete:
+                self._buffered_bytes -= len(body)
 
     async def _look_up(self, ids: list[str], *, deleted: bool) -> tuple[bytes, ...]:
         """Return the body of the response in parts."""
@@ -244,7 +257,7 @@ class ListEndpoint(LimitedEndpoint):
             query = queries.parse_list(self._query(scope), self._index.index_names)
             if not self._index.synced:
                 raise self._not_found("")
-            async with self._response_limiter.slot():
+            async with self._response_limiter.slot(scope):
                 records, continuation = await self._page(query)
             result = "hit" if records else "miss"
             return (b'{"pods":[', *records, b"]", continuation, b"}"), ()

@@ -2,18 +2,27 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Callable
 
-from pod_index.api.responses import RETRY_AFTER, RequestError
+from starlette.types import Scope
+
+from pod_index.api.responses import RETRY_AFTER, RequestError, ResponseProgress
 
 RESPONSES_MAX = 100
 """How many long responses may be in progress. Each takes up to some hundred kilobytes until its client has read it."""
+
+YOUNG_SECONDS = 0.5
+"""How long a response may be read before it can be aborted for another one."""
+
+PROGRESS = "pod_index.progress"
+"""The key of the scope of a request for the progress of its response."""
 
 
 class ResponseLimiter:
     """Bounds the number of long responses in progress, and computes one at a time.
 
-    A request waits up to ``timeout_seconds`` for a slot.
+    A request waits up to ``timeout_seconds`` for a slot. Meanwhile, it aborts the response that is read most slowly.
     """
 
     def __init__(self, timeout_seconds: float, limit: int = RESPONSES_MAX) -> None:
@@ -21,9 +30,10 @@ class ResponseLimiter:
         self._limit = limit
         self._slots = asyncio.Semaphore(limit)
         self._computing = asyncio.Lock()
+        self._in_progress: set[ResponseProgress] = set()
 
     @contextlib.asynccontextmanager
-    async def slot(self) -> AsyncIterator[None]:
+    async def slot(self, scope: Scope) -> AsyncIterator[None]:
         """Wait for a slot and for other computations to end; the response is computed in the context.
 
         The slot stays taken until ``release`` is called, unless the context ends with an exception.
@@ -31,17 +41,44 @@ class ResponseLimiter:
         """
         try:
             async with asyncio.timeout(self._timeout_seconds):
-                await self._slots.acquire()
+                await self._acquire()
         except TimeoutError as timeout:
             message = f"{self._limit} lists and batch lookups are already in progress"
             raise RequestError(503, message, RETRY_AFTER) from timeout
+        abort: Callable[[], None] | None = scope.get("state", {}).get("abort")
+        scope[PROGRESS] = progress = ResponseProgress(abort)
+        self._in_progress.add(progress)
         try:
             async with self._computing:
                 yield
         except BaseException:
-            self._slots.release()
+            self.release(scope)
             raise
 
-    def release(self) -> None:
-        """Free a slot: its response has been sent, or its client is gone."""
+    def release(self, scope: Scope) -> None:
+        """Free the slot of a request: its response has been sent, or its client is gone."""
+        self._in_progress.discard(scope[PROGRESS])
         self._slots.release()
+
+    async def _acquire(self) -> None:
+        while self._slots.locked():
+            self._abort_slowest()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(YOUNG_SECONDS / 2):
+                    await self._slots.acquire()
+                    return
+        await self._slots.acquire()
+
+    def _abort_slowest(self) -> None:
+        now = time.monotonic()
+        rates = {
+            progress: progress.sent_bytes / (now - progress.started)
+            for progress in self._in_progress
+            if progress.abort is not None and progress.started < now - YOUNG_SECONDS
+        }
+        if rates:
+            slowest = min(rates, key=rates.__getitem__)
+            self._in_progress.discard(slowest)
+            slowest.aborted = True
+            if slowest.abort is not None:
+                slowest.abort()

@@ -2,7 +2,9 @@
 
 import asyncio
 import json
-from collections.abc import Mapping, Sequence
+import math
+import time
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from starlette.responses import Response
@@ -28,6 +30,19 @@ class RequestError(Exception):
         super().__init__(message)
         self.status = status
         self.headers = headers
+
+
+class ResponseProgress:
+    """How far a response has been sent; ``abort`` closes its connection."""
+
+    __slots__ = ("abort", "aborted", "sent_bytes", "started")
+
+    def __init__(self, abort: Callable[[], None] | None) -> None:
+        self.abort = abort
+        self.aborted = False
+        self.sent_bytes = 0
+        self.started = math.inf
+        """The monotonic time at which sending began."""
 
 
 def encode(value: Any) -> bytes:
@@ -61,11 +76,16 @@ async def respond(send: Send, status: int, body: bytes, *headers: Header) -> Non
     await send({"type": "http.response.body", "body": body})
 
 
-async def respond_in_chunks(send: Send, parts: Sequence[bytes], *headers: Header) -> None:
+async def respond_in_chunks(
+    send: Send, parts: Sequence[bytes], *headers: Header, progress: ResponseProgress | None = None
+) -> None:
     """Send a 200 JSON response over ASGI whose body consists of ``parts``, in chunks of about CHUNK_BYTES.
 
     A record may have 256 KiB of annotations: a thousand of them in one piece exceed the container's memory.
+    ``progress`` is updated. The response ends when it has been aborted.
     """
+    if progress is not None:
+        progress.started = time.monotonic()
     length = b"%d" % sum(map(len, parts))
     await send(
         {
@@ -79,6 +99,10 @@ async def respond_in_chunks(send: Send, parts: Sequence[bytes], *headers: Header
         chunk += part
         if len(chunk) >= CHUNK_BYTES:
             await send({"type": "http.response.body", "body": bytes(chunk), "more_body": True})
+            if progress is not None:
+                progress.sent_bytes += len(chunk)
+                if progress.aborted:
+                    return
             chunk.clear()
             # ``send`` does not yield to the event loop if the client is gone or reads everything at once.
             await asyncio.sleep(0)

@@ -1,18 +1,20 @@
 """The HTTP server: connections, TLS and limits.
 
-It uses more of uvicorn than uvicorn documents, so setup.cfg pins uvicorn to a minor version.
+It uses more of uvicorn than uvicorn documents, so setup.cfg limits the versions of uvicorn to those that were tested.
 """
 
 UVICORN_MEMBERS = {
     "HttpToolsProtocol": (
-        *("connection_made", "data_received", "connection_lost", "resume_writing", "send_400_response"),
-        *("on_response_complete", "shutdown"),
-        *("cycle", "flow", "headers", "pipeline", "scope", "server_state", "transport", "url"),
+        *("connection_made", "connection_lost", "data_received", "eof_received", "resume_writing"),
+        *("on_message_begin", "on_response_complete"),
+        *("app", "app_state", "config", "cycle", "flow", "headers", "parser", "scheme", "server_state", "transport"),
     ),
     "RequestResponseCycle": (
-        *("disconnected", "message_event", "more_body", "on_response"),
-        *("response_complete", "response_started", "scope"),
+        *("disconnected", "keep_alive", "message_event", "more_body", "receive"),
+        *("response_complete", "response_started", "send"),
     ),
+    "FlowControl": ("pause_reading", "resume_reading"),
+    "Config": ("load", "loaded_app"),
     "Server": ("capture_signals", "serve", "server_state", "should_exit", "shutdown", "started"),
     "ServerState": ("connections", "default_headers"),
 }

@@ -7,7 +7,7 @@ import socket
 BACKLOG = 2048
 """Maximum number of connections waiting to be accepted."""
 
-RECEIVE_BUFFER = 32 * 1024
+RECEIVE_BUFFER = 16 * 1024
 SEND_BUFFER = 64 * 1024
 """Sizes of the kernel's buffers for each connection, in bytes. By default they grow to megabytes, which count as memory
 of the container: https://docs.kernel.org/admin-guide/cgroup-v2.html#memory"""

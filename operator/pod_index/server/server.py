@@ -13,8 +13,11 @@ from typing import Any
 
 import uvicorn
 
-from pod_index.server.connections import LINGER_SECONDS, Connection, error_response
+from pod_index.server.connections import Connection
+from pod_index.server.heads import error_response
 from pod_index.server.listener import allow_open_files, listen
+from pod_index.server.pool import ConnectionPool
+from pod_index.server.timeouts import LINGER_SECONDS
 from pod_index.settings import Settings
 from pod_index.stats import Stats
 
@@ -76,13 +79,11 @@ class Server:
             ws="none",
             server_header=False,
             proxy_headers=False,
-            timeout_keep_alive=math.ceil(settings.idle_timeout_seconds),
             # Longer than _drain needs: it closes all connections after GRACE_SECONDS.
             timeout_graceful_shutdown=math.ceil(2 * GRACE_SECONDS),
         )
         self._server = _Uvicorn(self._config)
-        self._connections: set[Connection] = set()
-        """All open connections, including those in a TLS handshake."""
+        self._pool = ConnectionPool(self._stats)
         self._rejected: deque[socket.socket] = deque()
         self._tasks: set[asyncio.Task[None]] = set()
         self._serving: asyncio.Task[None] | None = None
@@ -156,18 +157,15 @@ class Server:
                 loop.call_later(CHECK_SECONDS, self._start_accepting)
                 return
             sock.settimeout(0)
-            if len(self._connections) < self._settings.max_connections:
+            if len(self._pool.connections) < self._settings.max_connections or self._pool.make_room():
                 self._add_connection(sock)
             else:
                 self._reject(sock)
 
     def _add_connection(self, sock: socket.socket) -> None:
-        connection = Connection(
-            self._config, self._server.server_state, self._settings, self._stats, self._remove_connection
-        )
-        self._connections.add(connection)
-        self._stats.connections = len(self._connections)
-        self._create_task(self._connect(connection, sock), "connection")
+        connection = Connection(self._config, self._server.server_state, self._settings, self._stats, self._pool)
+        self._pool.add(connection)
+        connection.handshake = self._create_task(self._connect(connection, sock), "connection")
 
     async def _connect(self, connection: Connection, sock: socket.socket) -> None:
         loop, timeout = asyncio.get_running_loop(), self._settings.client_timeout_seconds
@@ -184,11 +182,7 @@ class Server:
                 )
         except OSError:
             self._stats.connections_cut["handshake"] += 1
-            self._remove_connection(connection)
-
-    def _remove_connection(self, connection: Connection) -> None:
-        self._connections.discard(connection)
-        self._stats.connections = len(self._connections)
+            self._pool.discard(connection)
 
     def _reject(self, sock: socket.socket) -> None:
         """Send an error, and give the client time to read it; with TLS, or with too many of these, just close."""

@@ -21,7 +21,8 @@ from pod_index.api.response_limiter import RESPONSES_MAX
 from pod_index.api.responses import error
 from pod_index.api.waiting import WAITERS_MAX
 from pod_index.pods import encode_record
-from pod_index.server.connections import BODY_FACTOR, HEADERS_MAX
+from pod_index.server.gate import BODY_FACTOR
+from pod_index.server.heads import HEADERS_MAX
 from pod_index.server.server import TOO_MANY_CONNECTIONS
 from pod_index.settings import Settings
 from pod_index.store.index import PodIndex
@@ -166,6 +167,7 @@ async def test_every_error_is_answered_as_documented() -> None:
         (503, error(f"{RESPONSES_MAX} lists and batch lookups are already in progress").decode()),
         (503, error(f"{WAITERS_MAX} lookups are already waiting").decode()),
         (400, error("not a valid HTTP request").decode()),
+        (400, error("request must have exactly one Host header").decode()),
         (408, error(f"request did not come within {Settings().client_timeout_seconds:g} s").decode()),
         (413, error(f"request is longer than {BODY_FACTOR * Settings().max_body_bytes} bytes").decode()),
         (414, error(f"request target is longer than {Settings().max_header_bytes // 2} bytes").decode()),

@@ -323,3 +323,20 @@ async def test_incomplete_bodies_are_bounded_together() -> None:
         go_on.set()
         await asyncio.gather(*readers)
         assert (await client.post("/api/v1/pods/lookup", content=b'{"ids": []}')).status_code == 200
+
+
+async def test_complete_bodies_count_until_their_requests_are_answered() -> None:
+    app = create_app(synced_index(), lambda: 0.0, Settings(max_body_bytes=1024))
+    limiter = app.state.context.response_limiter
+    body = b'{"ids": ["%b"]}' % (b"x" * 1000)
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as client:
+        async with limiter.slot({}):
+            # The computation of this response keeps all others waiting.
+            asking = [
+                asyncio.create_task(client.post("/api/v1/pods/lookup", content=body)) for _ in range(BODIES_MAX + 10)
+            ]
+            done, _ = await asyncio.wait(asking, timeout=10, return_when=asyncio.FIRST_COMPLETED)
+            assert {task.result().json()["error"] for task in done} == {"too many bodies are being read"}
+        answers = [answer.status_code for answer in await asyncio.gather(*asking)]
+        assert answers.count(200) >= BODIES_MAX
+        assert (await client.post("/api/v1/pods/lookup", content=body)).status_code == 200

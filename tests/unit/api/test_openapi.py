@@ -27,7 +27,8 @@ from pod_index.api.responses import RequestError
 from pod_index.api.tokens import TokenFile
 from pod_index.api.waiting import WAITERS_MAX
 from pod_index.pods import PodRecord
-from pod_index.server.connections import BODY_FACTOR, HEADERS_MAX
+from pod_index.server.gate import BODY_FACTOR
+from pod_index.server.heads import HEADERS_MAX
 from pod_index.settings import Settings
 from pod_index.store.index import PodIndex
 from pod_index.store.indexers import INDEX_NAMES

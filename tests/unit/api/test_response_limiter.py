@@ -20,18 +20,30 @@ BATCH = ("POST", "/api/v1/pods/lookup", b'{"ids": ["default/web"]}')
 
 
 class Reader:
-    """A client that reads nothing of its response until ``go_on`` is set."""
+    """A client that reads nothing of its response until ``go_on`` is set, or its connection is aborted."""
 
-    def __init__(self, app: Any, method: str, path: str, body: bytes) -> None:
+    def __init__(self, app: Any, method: str, path: str, body: bytes, *, abortable: bool = False) -> None:
         self.go_on = asyncio.Event()
         self.sent: list[Message] = []
         path, _, query = path.partition("?")
         receive = receiving([{"type": "http.request", "body": body, "more_body": False}])
-        self.asking = asyncio.create_task(app(http_scope(path, query.encode(), method), receive, self._send))
+        self.aborted = False
+        self.pause_seconds: float | None = None
+        scope = http_scope(path, query.encode(), method)
+        if abortable:
+            scope["state"] = {"abort": self._abort}
+        self.asking = asyncio.create_task(app(scope, receive, self._send))
+
+    def _abort(self) -> None:
+        self.aborted = True
+        self.go_on.set()
 
     async def _send(self, message: Message) -> None:
         self.sent.append(message)
-        await self.go_on.wait()
+        if self.pause_seconds is None:
+            await self.go_on.wait()
+        else:
+            await asyncio.sleep(self.pause_seconds)
 
 
 async def asking(app: Any, requests: Sequence[tuple[str, str, bytes]]) -> list[Reader]:
@@ -46,7 +58,7 @@ async def test_one_response_is_computed_at_a_time() -> None:
 
     async def work() -> None:
         nonlocal working, most
-        async with limiter.slot():
+        async with limiter.slot({}):
             working += 1
             most = max(most, working)
             await asyncio.sleep(0)
@@ -76,6 +88,26 @@ async def test_at_most_a_hundred_responses_are_in_progress(long_request: tuple[s
     await asyncio.gather(*(reader.asking for reader in readers))
 
 
+async def test_the_response_that_is_read_most_slowly_gives_way() -> None:
+    pods = [simple_pod(f"{number:04}", annotations={"a": "x" * 20_000}) for number in range(100)]
+    app = create_app(synced_index(*pods), lambda: 0.0, Settings(client_timeout_seconds=60))
+    readers = [Reader(app, *LIST, abortable=True) for _ in range(RESPONSES_MAX)]
+    readers[7].pause_seconds = 0.05
+    await eventually_true(lambda: all(reader.sent for reader in readers))
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as client:
+        for number in range(1, 4):
+            async with asyncio.timeout(10):
+                assert (await client.get(LIST[1])).status_code == 200
+            assert 1 <= sum(reader.aborted for reader in readers) <= number
+    assert not readers[7].aborted
+    aborted = next(reader for reader in readers if reader.aborted)
+    assert len(aborted.sent) < 5
+    for reader in readers:
+        reader.go_on.set()
+        reader.pause_seconds = 0
+    await asyncio.gather(*(reader.asking for reader in readers))
+
+
 async def test_a_cancelled_response_releases_its_slot() -> None:
     app = create_app(synced_index(simple_pod("u")), lambda: 0.0, Settings(client_timeout_seconds=60))
     for _ in range(2):
@@ -89,15 +121,16 @@ async def test_a_failed_computation_releases_its_slot() -> None:
     limiter = ResponseLimiter(timeout_seconds=0.1, limit=1)
     for error in (RequestError(503, "cache not synced"), ZeroDivisionError()):
         with pytest.raises(type(error)):
-            async with limiter.slot():
+            async with limiter.slot({}):
                 raise error
-    async with limiter.slot():
+    scope: dict[str, Any] = {}
+    async with limiter.slot(scope):
         pass
     with pytest.raises(RequestError, match=r"^1 lists and batch lookups are already in progress$"):
-        async with limiter.slot():
+        async with limiter.slot({}):
             raise AssertionError("there is no free slot")
-    limiter.release()
-    async with limiter.slot():
+    limiter.release(scope)
+    async with limiter.slot({}):
         pass
 
 

@@ -7,7 +7,6 @@ import msgspec
 import pytest
 
 from pod_index.server import server
-from pod_index.server.server import TOO_MANY_CONNECTIONS
 from tests.support.connections import PATIENT, QUICK, error_body, get, serving
 from tests.support.polling import eventually_true
 
@@ -48,8 +47,6 @@ async def test_a_request_right_after_a_body_is_answered_in_order() -> None:
         client = await served.connect()
         client.send(POST + b"Content-Length: 3\r\n\r\nabc" + get("/next") + get("/last"))
         assert [await client.read_response() for _ in range(3)] == [(200, b"/body"), (200, b"/next"), (200, b"/last")]
-        client.send(POST + b"Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n" + get("/next"))
-        assert [await client.read_response() for _ in range(2)] == [(200, b"/body"), (200, b"/next")]
 
 
 @pytest.mark.parametrize("path", [b"/body", b"/early"])
@@ -57,7 +54,7 @@ async def test_a_body_may_be_longer_than_a_header(path: bytes) -> None:
     async with serving(PATIENT) as served:
         client = await served.connect()
         for _ in range(5):
-            client.send(b"POST %b HTTP/1.1\r\nContent-Length: 30000\r\n\r\n" % path + b"x" * 30_000)
+            client.send(b"POST %b HTTP/1.1\r\nHost: x\r\nContent-Length: 30000\r\n\r\n" % path + b"x" * 30_000)
             assert await client.read_response() == (200, path)
             assert await client.request("/next") == (200, b"/next")
     assert served.close_reasons() == {}
@@ -66,7 +63,7 @@ async def test_a_body_may_be_longer_than_a_header(path: bytes) -> None:
 async def test_a_header_may_be_as_long_as_the_limit_and_not_longer() -> None:
     async with serving(PATIENT) as served:
         for whole in (True, False):
-            head = b"GET /long-header HTTP/1.1\r\nX: %b\r\n\r\n"
+            head = b"GET /long-header HTTP/1.1\r\nHost: x\r\nX: %b\r\n\r\n"
             longest = head % (b"x" * (2048 - len(head) + 2))
             assert len(longest) == 2048
             for request, expected in (
@@ -86,11 +83,11 @@ async def test_the_header_after_an_unread_body_may_come_in_pieces() -> None:
     async with serving(PATIENT) as served:
         client = await served.connect()
         # Answered at once; the body is larger than the limit of headers.
-        client.send(b"GET /early HTTP/1.1\r\nContent-Length: 10000\r\n\r\n")
+        client.send(b"GET /early HTTP/1.1\r\nHost: x\r\nContent-Length: 10000\r\n\r\n")
         assert await client.read_response() == (200, b"/early")
         client.send(b"x" * 10_000 + b"GET /ne")
         await asyncio.sleep(0.05)
-        client.send(b"xt HTTP/1.1\r\nX: " + b"x" * 1000)
+        client.send(b"xt HTTP/1.1\r\nHost: x\r\nX: " + b"x" * 1000)
         await asyncio.sleep(0.05)
         client.send(b"\r\n\r\n")
         assert await client.read_response() == (200, b"/next")
@@ -132,13 +129,13 @@ async def test_pieces_of_any_size_count_towards_the_limit(size: int) -> None:
         assert await client.read_response() == (431, error_body("header is longer than 1024 bytes"))
 
 
-async def test_endless_header_fields_are_rejected_before_they_take_much_memory() -> None:
+async def test_more_than_a_hundred_header_fields_are_rejected() -> None:
     async with serving(msgspec.structs.replace(PATIENT, max_header_bytes=16_384)) as served:
         client = await served.connect()
-        client.send(b"GET / HTTP/1.1\r\n" + b"x:\r\n" * 3000)
+        client.send(b"GET / HTTP/1.1\r\nHost: x\r\n" + b"x:\r\n" * 300 + b"\r\n")
         assert await client.read_response() == (431, error_body("more than 100 header fields"))
         client = await served.connect()
-        client.send(b"GET / HTTP/1.1\r\n" + b"X: %b\r\n" % (b"x" * 60) * 100 + b"\r\n")
+        client.send(b"GET / HTTP/1.1\r\nHost: x\r\n" + b"X: %b\r\n" % (b"x" * 60) * 99 + b"\r\n")
         assert await client.read_response() == (200, b"/")
     assert served.application.requested == ["/"]
 
@@ -171,48 +168,10 @@ async def test_a_body_with_endless_chunks_or_trailers_is_rejected(content: bytes
 async def test_an_endless_unread_body_closes_the_connection() -> None:
     async with serving(PATIENT) as served:
         client = await served.connect()
-        client.send(b"GET /early HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n")
+        client.send(b"GET /early HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n")
         assert await client.read_response() == (200, b"/early")
         client.send((b"1000\r\n" + b"x" * 4096 + b"\r\n") * 20)
-        assert await client.read_until_closed() == b""
-    assert served.close_reasons() == {"oversized": 1}
-
-
-async def test_pipelined_requests_up_to_the_limit_are_answered() -> None:
-    async with serving(msgspec.structs.replace(PATIENT, max_pipelined_requests=3)) as served:
-        client = await served.connect()
-        client.send(b"".join(get(f"/{number}") for number in range(1000)))
-        assert [await client.read_response() for _ in range(4)] == [(200, b"/%d" % number) for number in range(4)]
-        assert await client.read_until_closed() == b""
-        assert served.application.requested == ["/0", "/1", "/2", "/3"]
-    assert served.close_reasons() == {"pipelined": 1}
-
-
-async def test_input_during_a_pending_response_is_limited_too() -> None:
-    async with serving(PATIENT) as served:
-        client = await served.connect()
-        client.send(get("/wait"))
-        await eventually_true(lambda: served.application.requested)
-        sent = 0
-        # Until the kernel's buffers are full: a server that went on reading would never fill them.
-        while client.writer.transport.get_write_buffer_size() == 0:
-            client.send(get("/next") * 1000)
-            sent += 1000
-            await asyncio.sleep(0.01)
-            assert sent < 10_000_000
-        served.application.proceed.set()
-        assert await client.read_response() == (200, b"/wait")
-        await client.read_until_closed()
-        assert len(served.application.requested) < 50
-    assert served.close_reasons() == {"pipelined": 1}
-
-
-async def test_pipelining_can_be_switched_off() -> None:
-    async with serving(msgspec.structs.replace(PATIENT, max_pipelined_requests=0)) as served:
-        client = await served.connect()
-        client.send(get("/first") + get("/second"))
-        assert await client.read_response() == (200, b"/first")
-        assert await client.read_until_closed() == b""
+        await eventually_true(lambda: served.stats.connections == 0)
 
 
 # Malformed.
@@ -223,8 +182,8 @@ async def test_pipelining_can_be_switched_off() -> None:
     [
         b"\x16\x03\x01\x02\x00\x01\x00\x01",
         b"hello\r\n\r\n",
-        b"GET / HTTP/1.1\r\nContent-Length: x\r\n\r\n",
-        b"GET / HTTP/1.1\r\nno colon\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: x\r\nContent-Length: x\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: x\r\nno colon\r\n\r\n",
         b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
         POST + b"Content-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n",
     ],
@@ -261,15 +220,6 @@ async def test_malformed_http_after_a_request_does_not_affect_its_response() -> 
         assert await client.read_response() == MALFORMED
 
 
-async def test_a_request_to_upgrade_the_protocol_is_ignored(caplog: pytest.LogCaptureFixture) -> None:
-    async with serving(PATIENT) as served:
-        client = await served.connect()
-        for protocol in (b"websocket", b"h2c"):
-            client.send(b"GET /plain HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: %b\r\n\r\n" % protocol)
-            assert await client.read_response() == (200, b"/plain")
-    assert caplog.messages == []
-
-
 # Too slow.
 
 
@@ -302,7 +252,7 @@ async def test_an_idle_connection_is_closed() -> None:
 async def test_an_unread_body_that_is_sent_slowly_closes_the_connection() -> None:
     async with serving() as served:
         client = await served.connect()
-        client.send(b"GET /early HTTP/1.1\r\nContent-Length: 1000\r\n\r\n")
+        client.send(b"GET /early HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n")
         assert await client.read_response() == (200, b"/early")
         await client.send_slowly(b"x" * 100)
         assert await client.read_until_closed() == b""
@@ -372,8 +322,8 @@ async def test_a_connection_that_the_client_keeps_open_after_an_error_is_closed(
     [
         get("/wait"),
         get("/wait") + get("/wait/2"),
-        b"GET /wait HTTP/1.1\r\nContent-Length: 3\r\n\r\nabc" + get("/2"),
-        b"GET /wait HTTP/1.1\r\nContent-Length: 3\r\n\r\nabc" + get("/2") + get("/3"),
+        b"GET /wait HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc" + get("/2"),
+        b"GET /wait HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc" + get("/2") + get("/3"),
     ],
 )
 async def test_a_request_of_a_disconnected_client_is_dropped(content: bytes, caplog: pytest.LogCaptureFixture) -> None:
@@ -404,24 +354,14 @@ async def test_an_unread_response_delays_the_stop_by_the_grace_period_only(
 # Too many.
 
 
-async def test_a_connection_above_the_limit_is_answered_503() -> None:
-    async with serving(msgspec.structs.replace(PATIENT, max_connections=2)) as served:
-        clients = [await served.connect() for _ in range(2)]
-        assert [await client.request("/") for client in clients] == [(200, b"/")] * 2
-        third = await served.connect()
-        third.send(get("/"))
-        assert await third.read_until_closed() == TOO_MANY_CONNECTIONS
-        assert served.close_reasons() == {"crowded": 1}
-        clients[0].writer.close()
-        await eventually_true(lambda: served.stats.connections == 1)
-        assert await (await served.connect()).request("/") == (200, b"/")
-
-
 async def test_connections_above_the_limit_do_not_accumulate() -> None:
     async with serving(msgspec.structs.replace(PATIENT, max_connections=1)) as served:
         client = await served.connect()
+        client.send(get("/wait"))
+        await eventually_true(lambda: served.application.requested)
         refused = [await served.connect() for _ in range(300)]
         for one in refused:
             await one.read_until_closed()
-        assert await client.request("/") == (200, b"/")
+        served.application.proceed.set()
+        assert await client.read_response() == (200, b"/wait")
         assert served.close_reasons() == {"crowded": 300}

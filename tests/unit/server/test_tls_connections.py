@@ -56,10 +56,9 @@ async def test_handshakes_count_as_connections(tls: ssl.SSLContext, trusting: ss
         waiting = await served.connect()
         waiting.send(CLIENT_HELLO)
         client = await served.connect(ssl=trusting, server_hostname=HOST)
-        assert await client.request("/") == (200, b"/")
-        refused = await served.connect()
-        assert await refused.read_until_closed() == b""
-        assert served.close_reasons() == {"crowded": 1}
+        client.send(get("/wait"))
+        await eventually_true(lambda: served.application.requested)
+        assert served.stats.connections == 2
         waiting.writer.close()
         await eventually_true(lambda: served.stats.connections == 1)
         another = await served.connect(ssl=trusting, server_hostname=HOST)
@@ -102,6 +101,32 @@ async def test_the_limits_apply_after_a_handshake_too(tls: ssl.SSLContext, trust
         assert await client.read_response() == (431, error_body("header is longer than 2048 bytes"))
         client = await served.connect(ssl=trusting, server_hostname=HOST)
         assert await client.read_until_closed() == b""
+
+
+async def test_a_long_body_and_pipelined_requests_are_read_with_tls(
+    tls: ssl.SSLContext, trusting: ssl.SSLContext
+) -> None:
+    async with serving(msgspec.structs.replace(PATIENT, max_body_bytes=1024 * 1024), tls) as served:
+        client = await served.connect(ssl=trusting, server_hostname=HOST)
+        for size in (1, 15_000, 17_000, 1_000_000):
+            client.send(b"POST /body HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % size + b"x" * size)
+            assert await client.read_response() == (200, b"/body")
+        client.send(get("/ignored") + get("/next") * 10_000)
+        await eventually_true(lambda: "/ignored" in served.application.requested)
+        await asyncio.sleep(0.1)
+        served.application.proceed.set()
+        assert await client.read_response() == (200, b"/ignored")
+        for _ in range(10_000):
+            assert await client.read_response() == (200, b"/next")
+
+
+async def test_a_client_with_tls_that_closes_its_side_is_gone(tls: ssl.SSLContext, trusting: ssl.SSLContext) -> None:
+    async with serving(PATIENT, tls) as served:
+        client = await served.connect(ssl=trusting, server_hostname=HOST)
+        client.send(get("/wait"))
+        await eventually_true(lambda: served.application.requested)
+        client.writer.close()
+        await eventually_true(lambda: served.application.disconnected == ["/wait"])
 
 
 @pytest.mark.parametrize("path", ["/long", "/short"])
