@@ -47,10 +47,15 @@ def stops_within(operator: OperatorProcess, seconds: float) -> int:
     [
         (plugin("echo s3cret; echo 'log in' >&2; exit 3"), {}, "exec plugin 'sh' failed with exit code 3: log in"),
         (plugin("sleep 60"), {"LOGIN_TIMEOUT_SECONDS": "1"}, "exec plugin 'sh' did not finish within 1 s"),
-        ({"tokenFile": "/"}, {}, "cannot read tokenFile / (Is a directory)"),
-        ({"token": "t"}, {"HTTPS_PROXY": "socks5://jane:s3cret@x", "NO_PROXY": ""}, "HTTPS_PROXY is a socks5:// proxy"),
+        pytest.param({"tokenFile": "/"}, {}, "cannot read tokenFile / (Is a directory)", marks=pytest.mark.slow),
+        pytest.param(
+            {"token": "t"},
+            {"HTTPS_PROXY": "socks5://jane:s3cret@x", "NO_PROXY": ""},
+            "HTTPS_PROXY is a socks5:// proxy",
+            marks=pytest.mark.slow,
+        ),
     ],
-)  # fmt: skip
+)
 def test_a_login_that_fails_at_the_start_ends_the_process_with_one_line(
     user: dict[str, Any], environ: dict[str, str], expected: str, tmp_path: Path
 ) -> None:
