@@ -50,7 +50,8 @@ class Settings(Struct, frozen=True, kw_only=True):
         Meta(
             description="Request the initial list of pods as a [streaming list]"
             "(https://kubernetes.io/docs/reference/using-api/api-concepts/#streaming-lists) where the API server"
-            " supports it. `false` always requests pages."
+            " supports it, and otherwise as a whole list. `false` always requests pages, which cost the API server"
+            " most."
         ),
     ] = True
 
@@ -59,8 +60,8 @@ class Settings(Struct, frozen=True, kw_only=True):
         Meta(
             ge=0.1,
             le=86400,
-            description="Maximum duration of a streaming list, in seconds. Two attempts that take longer, or end"
-            " before all pods were sent, are followed by requests for pages.",
+            description="Maximum duration of a streaming list or a whole list, in seconds. Two attempts that take"
+            " longer, or end before all pods were sent, are followed by another way to list.",
         ),
     ] = 300.0
 

@@ -16,8 +16,8 @@ RESULTS = ("hit", "deleted", "miss", "error")
 LISTING_REASONS = ("start", "expired", "untrusted", "failing", "fault", "reopened")
 """Why the pods were listed."""
 
-MODES = ("streaming", "chunked")
-"""How the pods were listed: as a streaming list, or in pages."""
+MODES = ("streaming", "whole", "chunked")
+"""How the pods were listed: as a streaming list, as a whole list, or in pages."""
 
 API_FAILURES = (
     "unreachable",

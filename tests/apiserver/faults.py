@@ -54,7 +54,7 @@ class Fault:
 
     - ``status``: respond with this code, and with ``body`` or else a ``Status`` with ``message``;
       ``retry_after`` is for the header ``Retry-After``: seconds or an HTTP date;
-    - ``body`` without ``status``: respond with 200 and this body;
+    - ``body`` without ``status``: respond with 200 and this body, of ``media_type``;
     - ``expire_continue``: match only lists with a continue token, and respond that the token has expired;
     - ``drop``: close the connection without a response;
     - ``stall``: send the headers of a 200, and nothing more;
@@ -71,6 +71,7 @@ class Fault:
     message: str = ""
     retry_after: int | str | None = None
     body: bytes | None = None
+    media_type: str = "application/json"
     expire_continue: bool = False
     drop: bool = False
     stall: bool = False

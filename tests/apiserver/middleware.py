@@ -10,6 +10,7 @@ from tests.apiserver.access import Access
 from tests.apiserver.connections import Connections, disconnected
 from tests.apiserver.faults import Fault, Faults
 from tests.apiserver.listing import expired_continue
+from tests.apiserver.protobuf import MEDIA_TYPE
 from tests.apiserver.requests import RecordedRequest
 from tests.apiserver.responses import encoded_response, error_response
 from tests.apiserver.statuses import ApiError
@@ -50,6 +51,7 @@ class RequestMiddleware:
             user=user or "",
             user_agent=request.headers.get("user-agent", ""),
             headers=request.headers.items(),
+            accept=request.headers.get("accept", ""),
             time=time.monotonic(),
         )
         self._requests.append(recorded)
@@ -92,12 +94,27 @@ class RequestMiddleware:
             await app(scope, receive, send_half if fault.truncate else send)
 
 
+class JsonOnlyMiddleware:
+    """ASGI middleware of a server that has no protobuf: it removes it from what the client accepts."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle a request."""
+        headers = [
+            (name, value.replace(MEDIA_TYPE.encode() + b",", b"") if name == b"accept" else value)
+            for name, value in scope["headers"]
+        ]
+        await self._app({**scope, "headers": headers}, receive, send)
+
+
 def _replacement(fault: Fault, recorded: RecordedRequest, accept: str) -> ASGIApp | None:
     """The response that a fault sends instead of the real one, if any."""
     if fault.expire_continue:
         return error_response(expired_continue(recorded.query["continue"]), accept)
     if fault.body is not None:
-        response = encoded_response(fault.body, fault.status or 200)
+        response = encoded_response(fault.body, fault.status or 200, fault.media_type)
         if fault.retry_after is not None:
             response.headers["Retry-After"] = str(fault.retry_after)
         return response

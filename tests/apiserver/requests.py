@@ -20,6 +20,7 @@ class RecordedRequest:
     query: dict[str, str]
     user: str
     user_agent: str
+    accept: str
     time: float
     headers: list[tuple[str, str]]
     status: int | None = None

@@ -7,12 +7,14 @@ from typing import Self
 
 import trustme
 import uvicorn
+from starlette.types import ASGIApp
 
 from tests.apiserver.access import Access
 from tests.apiserver.application import PodEndpoints, create_application
 from tests.apiserver.connections import Connections, ListeningSocket, bound_socket
 from tests.apiserver.faults import Faults, WatchFault
 from tests.apiserver.kubeconfig import kubeconfig
+from tests.apiserver.middleware import JsonOnlyMiddleware
 from tests.apiserver.requests import RecordedRequest
 from tests.apiserver.store import PodStore
 from tests.apiserver.threads import ServerThread, call_in_loop
@@ -39,12 +41,13 @@ class ApiServer:
         streaming_list: bool = True,
         bookmark_interval: float = 1.0,
         anonymous: bool = False,
+        protobuf: bool = True,
     ) -> None:
         """``port`` 0 is any free one.
 
         ``history_limit`` is the number of changes that watches and continue tokens can go back, ``bookmark_interval``
-        is in seconds, ``streaming_list`` is the feature gate ``WatchList``, and with ``anonymous``, a request without
-        a token has all rights.
+        is in seconds, ``streaming_list`` is the feature gate ``WatchList``, with ``anonymous``, a request without a
+        token has all rights, and without ``protobuf``, responses are in JSON.
         """
         self.pods = PodStore(history_limit)
         self.access = Access(anonymous=anonymous)
@@ -55,7 +58,8 @@ class ApiServer:
         endpoints = PodEndpoints(
             self.pods, self.access, self._watches, streaming_list=streaming_list, bookmark_interval=bookmark_interval
         )
-        self._application = create_application(endpoints, self.access, self.faults, self.requests, self._connections)
+        application = create_application(endpoints, self.access, self.faults, self.requests, self._connections)
+        self._application: ASGIApp = application if protobuf else JsonOnlyMiddleware(application)
         self._authority = trustme.CA() if tls else None
         self._tls_context = _tls_context(self._authority) if self._authority else None
         # Bound but not listening: while the server is stopped, the port stays reserved and refuses connections.

@@ -96,7 +96,6 @@ def make_plan(options: argparse.Namespace) -> Plan:
         changes=options.changes or (5_000 if quick else 20_000),
         relists=options.relists or (3 if quick else 10),
         memory_runs=1 if quick else min(runs, 2),
-        real_pods=min(10_000, max(pods)),
         hostile_connections=options.hostile or (300 if quick else 1000),
         hostile_seconds=options.hostile_seconds or (3 if quick else 25),
         hostile_runs=1 if quick else min(runs, 3),

@@ -58,8 +58,6 @@ class Plan:
     """The relists in a run of memory."""
     memory_runs: int = 2
     """The runs of memory with pods, which varies little."""
-    real_pods: int = 10_000
-    """The size for a sync with a real kube-apiserver."""
     hostile_connections: int = 1000
     """The concurrent hostile clients."""
     hostile_seconds: float = 25.0

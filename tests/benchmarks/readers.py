@@ -1,8 +1,7 @@
 """The baseline of a sync: a process that requests the pods as the operator does, and keeps nothing.
 
 - ``null`` reads the bytes from a socket and discards them: the cost of the API server alone;
-- ``aiohttp`` reads them with aiohttp on uvloop and decodes them with msgspec, as the operator does; with ``--login``
-  from the API server of the kubeconfig.
+- ``aiohttp`` reads them with aiohttp on uvloop and decodes them with msgspec, as the operator does with JSON.
 
 It prints a line of JSON: when the listing ended (``time.monotonic()``), its number of pods, and the CPU time until
 then. With ``--follow``, the watch of a streaming list continues until the server ends it, and a second line has the
@@ -120,24 +119,15 @@ def read_nothing(port: int, streaming: bool) -> None:
     tally.end_listing()
 
 
-async def read_aiohttp(port: int, streaming: bool, follow: bool, *, login: bool) -> None:
-    """Read with aiohttp and decode; with ``login``, from the API server of the kubeconfig."""
+async def read_aiohttp(port: int, streaming: bool, follow: bool) -> None:
+    """Read with aiohttp and decode."""
     # Imported here, since the other reader does not need it.
     import aiohttp
 
     server, headers = f"http://127.0.0.1:{port}", {"Accept": "application/json", "Accept-Encoding": "identity"}
-    connector: aiohttp.TCPConnector | None = None
-    if login:
-        from pod_index.informer.login import CredentialsLoader
-
-        credentials = await CredentialsLoader(timeout_seconds=60).load()
-        server = credentials.server
-        connector = aiohttp.TCPConnector(ssl=credentials.ssl_context or True)
-        if credentials.authorization:
-            headers["Authorization"] = credentials.authorization
     timeout = aiohttp.ClientTimeout(total=None)
     tally = Tally()
-    async with aiohttp.ClientSession(server, headers=headers, timeout=timeout, connector=connector) as session:
+    async with aiohttp.ClientSession(server, headers=headers, timeout=timeout) as session:
         if streaming:
             async with session.get(STREAMING) as response:
                 async for lines in read_frames(response.content):
@@ -163,7 +153,6 @@ def main() -> None:
     parser.add_argument("port", type=int)
     parser.add_argument("--chunked", action="store_true")
     parser.add_argument("--follow", action="store_true")
-    parser.add_argument("--login", action="store_true")
     options = parser.parse_args()
     match options.kind:
         case "null":
@@ -171,7 +160,7 @@ def main() -> None:
         case _:
             import uvloop
 
-            uvloop.run(read_aiohttp(options.port, not options.chunked, options.follow, login=options.login))
+            uvloop.run(read_aiohttp(options.port, not options.chunked, options.follow))
 
 
 if __name__ == "__main__":

@@ -81,5 +81,5 @@ def test_a_server_with_and_without_streaming_lists(
         server.pods.load(realistic_pod(number) for number in range(700))
         operator = start_operator(server)
         assert_equal(operator, server.pods.pods())
-        assert ("Listing the pods in pages" in operator.log) is not streaming_list
+        assert ("Listing the pods by a whole list" in operator.log) is not streaming_list
         assert operator.warnings() == []

@@ -72,9 +72,10 @@ def test_each_event_of_the_process_is_one_line_and_pods_and_requests_are_none(
         operator,
         log_format,
         ("info", r"Listening on port \d+"),
-        ("info", rf"Listed 120 pods in {seconds}\d s, by a streaming list"),
+        ("info", rf"Listed 120 pods in {seconds}\d s, by a streaming list \(protobuf\)"),
+        ("warn", r"Requesting JSON from now on, since the API server's protobuf is invalid"),
         ("warn", r"Relisting the pods: the API server sent an invalid watch event \(.*\)"),
-        ("info", rf"Listed 71 pods in {seconds}\d s, by a streaming list"),
+        ("info", rf"Listed 71 pods in {seconds}\d s, by a streaming list \(JSON\)"),
         ("warn", rf"the connection to \S+ was lost \(.*\); attempt 1 failed, the next is in {seconds} s"),
         ("warn", rf"cannot connect to \S+ \(.*\); .*; attempt 2 failed, the next is in {seconds} s"),
         ("info", rf"The API server is back: recovered after {seconds} s"),
@@ -84,14 +85,14 @@ def test_each_event_of_the_process_is_one_line_and_pods_and_requests_are_none(
 
 
 def test_listings_in_pages_and_of_namespaces_are_logged_as_such(start_operator: StartOperator) -> None:
-    with ApiServer(streaming_list=False) as server:
+    with ApiServer() as server:
         server.pods.load(make_pod(f"web-{number}", "team-a") for number in range(120))
-        operator = start_operator(server, "-n", "team-a", "-n", "team-b")
+        operator = start_operator(server, "-n", "team-a", "-n", "team-b", STREAMING_LIST="false")
         eventually(lambda: operator.pod_count() == 120)
         listed = {message for _, message in lines(operator, "full") if message.startswith("Listed ")}
         assert {re.sub(r"in [\d.]+ s", "in S s", message) for message in listed} == {
-            "Listed 120 pods of namespace team-a in S s, in pages",
-            "Listed 0 pods of namespace team-b in S s, in pages",
+            "Listed 120 pods of namespace team-a in S s, in pages (protobuf)",
+            "Listed 0 pods of namespace team-b in S s, in pages (protobuf)",
         }
 
 

@@ -12,23 +12,25 @@ MIB = 1024 * 1024
 
 
 @pytest.mark.parametrize(
-    ("pods", "annotation", "streaming_list"),
+    ("pods", "annotation", "streaming_list", "setting"),
     [
-        (10_000, 10_000, True),
-        pytest.param(10_000, 10_000, False, marks=pytest.mark.slow),
-        pytest.param(400, 250_000, True, marks=pytest.mark.slow),
-        pytest.param(400, 250_000, False, marks=pytest.mark.slow),
+        pytest.param(10_000, 10_000, True, "true", id="streaming"),
+        pytest.param(10_000, 10_000, False, "true", id="whole", marks=pytest.mark.slow),
+        pytest.param(10_000, 10_000, True, "false", id="pages", marks=pytest.mark.slow),
+        pytest.param(400, 250_000, True, "true", id="large pods, streaming", marks=pytest.mark.slow),
+        pytest.param(400, 250_000, False, "true", id="large pods, whole", marks=pytest.mark.slow),
+        pytest.param(400, 250_000, True, "false", id="large pods, pages", marks=pytest.mark.slow),
     ],
 )
 def test_a_sync_peaks_at_most_64_mib_above_the_steady_state(
-    pods: int, annotation: int, streaming_list: bool, start_operator: StartOperator
+    pods: int, annotation: int, streaming_list: bool, setting: str, start_operator: StartOperator
 ) -> None:
     # A spec makes a pod of 10 KB that is not kept; annotations are kept, and may be as large as 256 KiB.
     kept = {"note": "x" * annotation} if annotation > 100_000 else None
     spec = {"containers": [{"command": ["x" * annotation]}]} if kept is None else {}
     with ApiServer(streaming_list=streaming_list) as server:
         server.pods.load(make_pod(f"web-{number}", annotations=kept) | {"spec": spec} for number in range(pods))
-        operator = start_operator(server)
+        operator = start_operator(server, STREAMING_LIST=setting)
         operator.wait_until_ready()
         assert operator.pod_count() == pods
         first_peak = operator.peak_bytes - operator.resident_bytes

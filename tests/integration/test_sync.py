@@ -13,12 +13,24 @@ from tests.support.operator_process import OperatorProcess, assert_equal, expect
 from tests.support.polling import eventually
 
 
-@pytest.mark.parametrize("streaming_list", [False, pytest.param(True, marks=pytest.mark.slow)])
-def test_five_thousand_pods_are_served(streaming_list: bool, start_operator: StartOperator) -> None:
-    with ApiServer(streaming_list=streaming_list) as server:
+@pytest.mark.parametrize(
+    ("server_options", "setting", "how"),
+    [
+        pytest.param({}, "true", "by a streaming list (protobuf)", marks=pytest.mark.slow),
+        pytest.param({"protobuf": False}, "true", "by a streaming list (JSON)", marks=pytest.mark.slow),
+        ({"streaming_list": False}, "true", "by a whole list (protobuf)"),
+        ({}, "false", "in pages (protobuf)"),
+        pytest.param({"streaming_list": False, "protobuf": False}, "true", "in pages (JSON)", marks=pytest.mark.slow),
+    ],
+)
+def test_five_thousand_pods_are_served(
+    server_options: dict[str, bool], setting: str, how: str, start_operator: StartOperator
+) -> None:
+    with ApiServer(**server_options) as server:
         server.pods.load(make_pod(f"web-{number}", labels={"app": "web"}) for number in range(5000))
-        operator = start_operator(server)
+        operator = start_operator(server, STREAMING_LIST=setting)
         operator.wait_until_ready()
+        assert how in operator.log
         assert operator.pod_count() == 5000
         pods = server.pods.pods()
         for uid in random.sample(sorted(pods), 500):

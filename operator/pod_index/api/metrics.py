@@ -97,7 +97,7 @@ class Metrics(Collector):
         yield _histogram(
             "pod_index_listing_duration_seconds",
             "Time from requesting a complete listing until its last pod was read, by mode:"
-            " streaming (a streaming list) or chunked (pages).",
+            " streaming (a streaming list), whole (a whole list) or chunked (pages).",
             "mode",
             stats.listing_durations,
         )

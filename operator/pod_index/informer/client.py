@@ -24,7 +24,7 @@ from pod_index.informer.errors import (
     Unauthorized,
     Unreachable,
 )
-from pod_index.informer.json_wire import MEDIA_TYPE, decode_status
+from pod_index.informer.wire import ACCEPT, wire_for
 
 CONNECT_SECONDS = 10.0
 """The timeout for connecting, TLS included."""
@@ -60,7 +60,6 @@ class ApiClient:
                 connector=aiohttp.TCPConnector(limit=0, socket_factory=open_socket),
                 trust_env=False,  # it would read ~/.netrc, and send its passwords to the API server
                 headers={
-                    "Accept": MEDIA_TYPE,
                     # Compression costs both sides more CPU time than it saves in a cluster's network.
                     "Accept-Encoding": "identity",
                     "User-Agent": self._user_agent,
@@ -91,7 +90,13 @@ class ApiClient:
 
     @contextlib.asynccontextmanager
     async def get(
-        self, path: str, params: Mapping[str, str], *, idle_seconds: float, close_connection: bool = False
+        self,
+        path: str,
+        params: Mapping[str, str],
+        *,
+        idle_seconds: float,
+        accept: str = ACCEPT,
+        close_connection: bool = False,
     ) -> AsyncIterator[aiohttp.ClientResponse]:
         """Send a GET request and yield the response, whose status is 200.
 
@@ -106,7 +111,11 @@ class ApiClient:
             async with session.get(
                 server + path,
                 params=params,
-                headers=[*_headers(credentials), *([("Connection", "close")] if close_connection else [])],
+                headers=[
+                    ("Accept", accept),
+                    *_headers(credentials),
+                    *([("Connection", "close")] if close_connection else []),
+                ],
                 ssl=True if credentials.ssl_context is None else credentials.ssl_context,
                 server_hostname=credentials.server_hostname,
                 proxy=proxy.url if proxy else None,
@@ -166,7 +175,8 @@ def _peer(error: aiohttp.ClientError, credentials: Credentials) -> str:
 
 
 async def _error_of(response: aiohttp.ClientResponse, server: str) -> ApiError:
-    status = decode_status(await response.content.read(ERROR_BODY_LIMIT))
+    wire = wire_for(response.headers.get("Content-Type", ""))
+    status = wire.decode_status(await response.content.read(ERROR_BODY_LIMIT))
     failure = f"{response.status} {response.reason or ''}".strip()
     if status.message:
         failure += ": " + " ".join(status.message.split())[:500]

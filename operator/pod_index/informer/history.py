@@ -1,6 +1,7 @@
 """Tells a history that was reset from a replica of the API server that is behind.
 
-All requests are consistent reads: lists without a resourceVersion, and streaming lists that ask for the newest state.
+All requests are consistent reads: lists without a resourceVersion, streaming lists that ask for the newest state, and
+whole lists that are not older than a consistent read just before.
 So a version older than an earlier one means that the history was reset (etcd was restored, or another cluster took over
 the address), or that the response comes from a replica or a cache that is behind. A reset is assumed only after further
 reads, with pauses and on connections of their own, all had older versions. Until then the response is discarded,

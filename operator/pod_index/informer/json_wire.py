@@ -17,6 +17,9 @@ from pod_index.store.deltas import DeltaType
 
 MEDIA_TYPE = "application/json"
 
+NAME = "JSON"
+"""The name in the log."""
+
 FRAME_LIMIT = 32 * 1024 * 1024
 """The maximum size of a watch event or of a page of a list, in bytes. etcd accepts objects of 1.5 MB; the limit
 protects the memory."""

@@ -1,10 +1,11 @@
-"""The ways to list the pods: as a streaming list, or in pages."""
+"""The ways to list the pods: as a streaming list, as a whole list, or in pages."""
 
 import asyncio
 import contextlib
 import dataclasses
 import logging
 from collections.abc import AsyncGenerator
+from typing import Literal
 
 from pod_index.informer.backoff import Backoff
 from pod_index.informer.errors import (
@@ -33,6 +34,10 @@ PAGE_BYTES = 8 * 1024 * 1024
 
 EMPTY_PAGE_SECONDS = 5.0
 """The longest pause after an empty page that is not the last."""
+
+
+MODE_LABELS = {"streaming": "by a streaming list", "whole": "by a whole list", "chunked": "in pages"}
+"""The log's words for ``stats.MODES``."""
 
 
 @dataclasses.dataclass(slots=True, kw_only=True)
@@ -88,6 +93,35 @@ def _next_token(page: PodList, token: str | None) -> str | None:
     return following
 
 
+async def list_whole(api: ListWatch, minimum: int, seconds: float, *, from_cache: bool) -> AsyncGenerator[Chunk]:
+    """Yield the pods of a whole list as they arrive; the arguments are those of ``ListWatch.list_whole``.
+
+    Raise IncompleteListing if it takes more than ``seconds``.
+    """
+    pods: list[Pod] = []
+    size = 0
+    deadline = asyncio.get_running_loop().time() + seconds
+    async with contextlib.aclosing(api.list_whole(minimum, from_cache=from_cache)) as parts:
+        while True:
+            try:
+                async with asyncio.timeout_at(deadline):
+                    part = await anext(parts)
+            except TimeoutError as error:
+                raise IncompleteListing(
+                    f"the API server did not complete the list within {seconds:g} s (STREAMING_LIST_SECONDS);"
+                    " check its load and the network"
+                ) from error
+            pods += part.pods
+            size += part.size
+            while len(pods) > PAGE_SIZE or (pods and size >= PAGE_BYTES):
+                yield Chunk(pods=pods[:PAGE_SIZE], added=len(pods[:PAGE_SIZE]))
+                del pods[:PAGE_SIZE]
+                size = 0
+            if part.version is not None:
+                yield Chunk(pods=pods, added=len(pods), version=part.version, complete=True)
+                return
+
+
 async def list_streaming(api: ListWatch, seconds: float) -> AsyncGenerator[Chunk | WatchEvent]:
     """Yield the initial state, and then each event of the watch that goes on.
 
@@ -139,35 +173,68 @@ async def list_streaming(api: ListWatch, seconds: float) -> AsyncGenerator[Chunk
         )
 
 
-class StreamingListSupport:
-    """Whether streaming lists work here: after failures that only they can have, pages are requested."""
+Mode = Literal["streaming", "whole", "chunked"]
+"""The ways to list, as in ``stats.MODES``."""
 
-    MAX_INCOMPLETE = 2
-    """After this many streaming lists without their end, the listing comes in pages."""
 
-    def __init__(self, *, enabled: bool) -> None:
-        self.enabled = enabled
-        self._incomplete = 0
+class Strategy:
+    """How to list the pods: the way that costs the API server least, and the next one after failures.
+
+    Only failures count that another way may not have. Pages are the last way, because they always work, but they cost
+    the API server most. Where even they fail, since no second page is available, a whole list takes turns with them.
+    """
+
+    MAX_FAILURES = 2
+    """So many failures of one way lead to the next one."""
+
+    def __init__(self, *, streaming_list: bool) -> None:
+        self.mode: Mode = "streaming" if streaming_list else "chunked"
+        self.after_pages = False
+        """Whether pages have failed, so that a whole list must not depend on the watch cache."""
+        self._failures = 0
 
     def completed(self) -> None:
         """Note a complete listing."""
-        self._incomplete = 0
+        self._failures = 0
 
-    def failed(self, failure: ApiError, *, accepted: bool, watches_fail: bool) -> bool:
-        """Note a failed streaming list; return whether pages are requested from now on.
+    def failed(self, failure: ApiError, *, accepted: bool, lists_work: bool, watches_fail: bool) -> bool:
+        """Note a failed listing; return whether to use another way at once.
 
-        ``accepted`` is whether the server began to answer. ``watches_fail`` is whether watches kept failing while lists
-        worked.
+        ``accepted`` is whether the server began to answer a watch, ``lists_work`` whether a list succeeded just before,
+        and ``watches_fail`` whether watches kept failing while lists worked.
         """
-        self._incomplete += accepted
-        # An old server rejects the request. If its etcd cannot report progress, the initial state never ends.
-        unavailable = isinstance(failure, Rejected | IdleTimeout)
-        if not (unavailable or watches_fail or self._incomplete >= self.MAX_INCOMPLETE):
-            return False
-        self.enabled = False
+        if self.mode == "streaming":
+            self._failures += accepted
+            # An old server rejects the request. If its etcd cannot report progress, the initial state never ends.
+            unavailable = isinstance(failure, Rejected | IdleTimeout)
+            if unavailable or watches_fail or self._failures >= self.MAX_FAILURES:
+                self._use("whole", "streaming lists are unavailable", failure, expected=unavailable)
+                return True
+        elif self.mode == "whole":
+            # If etcd cannot report progress, the watch cache never reaches the version, and the server answers 504.
+            self._failures += lists_work
+            unavailable = isinstance(failure, Rejected | PageTooLarge)
+            if unavailable or self._failures >= self.MAX_FAILURES:
+                self._use("chunked", "whole lists are unavailable", failure)
+                return not self.after_pages
+        else:
+            self._failures += isinstance(failure, Expired)
+            if self._failures >= self.MAX_FAILURES:
+                self.after_pages = True
+                self._use("whole", "pages are unavailable", failure)
+        return False
+
+    def use_pages(self, reason: str) -> None:
+        """List in pages from now on."""
+        self.mode, self._failures = "chunked", 0
+        logger.info("Listing the pods in pages, since %s", reason)
+
+    def _use(self, mode: Mode, reason: str, failure: ApiError, *, expected: bool = False) -> None:
+        self.mode, self._failures = mode, 0
         logger.log(
-            logging.INFO if unavailable else logging.WARNING,
-            "Listing the pods in pages, since streaming lists are unavailable: %s",
+            logging.INFO if expected else logging.WARNING,
+            "Listing the pods %s, since %s: %s",
+            MODE_LABELS[mode],
+            reason,
             failure,
         )
-        return True

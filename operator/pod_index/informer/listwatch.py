@@ -1,17 +1,31 @@
-"""The two requests of the informer: one page of a list of pods, and a watch of pods."""
+"""The requests of the informer: one page of a list of pods, a whole list, and a watch."""
 
 import asyncio
+import contextlib
+import logging
 import math
 import random
-from collections.abc import AsyncGenerator
-from typing import cast
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from typing import NamedTuple, cast
 
 import aiohttp
 
-from pod_index.informer import json_wire
+from pod_index.informer import json_wire, protobuf_wire
 from pod_index.informer.client import ApiClient
-from pod_index.informer.errors import ApiError, Expired, IdleTimeout, InconsistentResponse, PageTooLarge, Throttled
-from pod_index.informer.json_wire import Error, PodList, Status, WatchEvent
+from pod_index.informer.errors import (
+    ApiError,
+    Expired,
+    IdleTimeout,
+    InconsistentResponse,
+    PageTooLarge,
+    Throttled,
+)
+from pod_index.informer.json_wire import Error, ListMetadata, PodList, Status, WatchEvent
+from pod_index.informer.protobuf_list import ListDecoder
+from pod_index.informer.wire import ACCEPT, Wire, wire_for
+from pod_index.pods import Pod
+
+logger = logging.getLogger("pod_index.informer")
 
 WATCH_SECONDS = (300, 600)
 """The range of a watch's timeoutSeconds, random as in client-go: it spreads the reconnects of many clients."""
@@ -20,16 +34,32 @@ PAGE_SECONDS = 120.0
 """The maximum time for one page of a list. The API server's own limit is 60 s by default (``--request-timeout``)."""
 
 
+class ListPart(NamedTuple):
+    """Pods of a whole list."""
+
+    pods: list[Pod]
+    size: int
+    """In bytes."""
+    version: int | None = None
+    """The resourceVersion of the list, with its last part."""
+
+
 class ListWatch:
     """Lists and watches the pods of one scope ("" is all namespaces).
 
     ``idle_seconds`` is the maximum time between two reads. All methods raise ApiError and nothing else.
+
+    The responses are in protobuf or JSON, as the server chooses. After one in protobuf that is malformed, JSON is
+    requested.
     """
 
     def __init__(self, client: ApiClient, scope: str, *, idle_seconds: float) -> None:
         self._client = client
         self._path = f"/api/v1/namespaces/{scope}/pods" if scope else "/api/v1/pods"
         self._idle_seconds = idle_seconds
+        self._accept = ACCEPT
+        self.wire: Wire = json_wire
+        """The encoding of the latest list or watch."""
         self.read_at = 0.0
         """When the latest events of a watch were read from the connection, by the loop's clock."""
         self.watch_accepted = False
@@ -44,8 +74,8 @@ class ListWatch:
     async def current_version(self, *, close_connection: bool = False) -> int:
         """Return the newest resourceVersion.
 
-        A list without resourceVersion is a consistent read, and does not come from the API server's watch cache. Behind
-        a load balancer, the next request goes to the same replica, or with ``close_connection`` to any.
+        A list without resourceVersion is a consistent read: no response is newer than another that was sent before.
+        Behind a load balancer, the next request goes to the same replica, or with ``close_connection`` to any.
         https://kubernetes.io/docs/reference/using-api/api-concepts/#semantics-for-get-and-list
         """
         page, _ = await self.list_page(1, close_connection=close_connection)
@@ -68,45 +98,63 @@ class ListWatch:
         params = {"limit": str(limit)} | ({"continue": continue_token} if continue_token else {})
         buffer = bytearray() if buffer is None else buffer
         try:
-            async with asyncio.timeout(PAGE_SECONDS):
-                size = await self._read_page(params, buffer, close_connection=close_connection)
+            async with (
+                asyncio.timeout(PAGE_SECONDS),
+                self._get(params, close_connection=close_connection) as response,
+            ):
+                size = await _read_body(
+                    response,
+                    buffer,
+                    "a page of the list",
+                    f" for {limit} pods; check that nothing between removes the limit",
+                )
         except TimeoutError as error:
             raise IdleTimeout(
                 f"the API server did not complete a page of the list within {PAGE_SECONDS:g} s"
             ) from error
-        try:
-            with memoryview(buffer)[:size] as body:
-                return json_wire.decode_list(body), size
-        except json_wire.DECODE_ERRORS as error:
-            raise InconsistentResponse(f"the API server sent an invalid list of pods ({error})") from error
+        with memoryview(buffer)[:size] as body, self._decoding("list of pods"):
+            return self.wire.decode_list(body), size
 
-    async def _read_page(self, params: dict[str, str], buffer: bytearray, *, close_connection: bool) -> int:
-        """Read a response into ``buffer``; return its size."""
-        size = 0
-        limit = json_wire.FRAME_LIMIT
-        async with self._client.get(
-            self._path, params, idle_seconds=self._idle_seconds, close_connection=close_connection
-        ) as response:
-            async for part in response.content.iter_any():
-                begin, size = size, size + len(part)
-                if size > limit:
-                    raise PageTooLarge(
-                        f"the API server sent a page of the list of more than {limit} bytes"
-                        f" for {params['limit']} pods; check that nothing between removes the limit"
-                    )
-                if size > len(buffer):
-                    # Doubling: growing in small steps copies as much as the buffer saves.
-                    buffer.extend(bytes(max(size, min(2 * begin, limit)) - len(buffer)))
-                with memoryview(buffer) as view:
-                    view[begin:size] = part
-        return size
+    async def list_whole(self, minimum: int, *, from_cache: bool) -> AsyncGenerator[ListPart]:
+        """Yield the pods of a whole list as they arrive, and with the last ones the resourceVersion of the list.
+
+        The list is not older than the resourceVersion ``minimum``, which must be of a consistent read. With
+        ``from_cache``, the API server answers from its watch cache, or not at all. The memory that is needed does not
+        grow with the number of pods in protobuf, and is bounded like that for a page in JSON.
+        https://kubernetes.io/docs/reference/using-api/api-concepts/#semantics-for-get-and-list
+        """
+        cached = {"resourceVersion": str(minimum), "resourceVersionMatch": "NotOlderThan"}
+        async with self._get(cached if from_cache else {}) as response:
+            if self.wire is protobuf_wire:
+                decoder = ListDecoder()
+                async for chunk in response.content.iter_any():
+                    view = memoryview(chunk)
+                    for begin in range(0, len(view), protobuf_wire.SLICE_BYTES):
+                        part = view[begin : begin + protobuf_wire.SLICE_BYTES]
+                        with self._decoding("list of pods"):
+                            pods = decoder.feed(part)
+                        _check_version(decoder.metadata, minimum)
+                        yield ListPart(pods, len(part))
+                with self._decoding("list of pods"):
+                    metadata = decoder.finish()
+                pods, size = [], 0
+            else:
+                buffer = bytearray()
+                size = await _read_body(response, buffer, "a whole list in JSON", "; larger ones must be protobuf")
+                with memoryview(buffer)[:size] as body, self._decoding("list of pods"):
+                    page = self.wire.decode_list(body)
+                metadata, pods = page.metadata, page.items or []
+                _check_version(metadata, minimum)
+        if metadata.continue_token:
+            raise InconsistentResponse("the API server sent a page instead of the whole list")
+        yield ListPart(pods, size, metadata.resource_version)
 
     async def watch(
         self, resource_version: int | None, *, initial_seconds: float = 0.0
     ) -> AsyncGenerator[tuple[list[WatchEvent], int]]:
         """Yield the events after ``resource_version`` until the server ends the watch in good order.
 
-        Each item has all complete events of one read, and their size in bytes.
+        Each item has complete events of one read, and their size in bytes.
 
         None asks for a streaming list: the initial state comes as ADDED events, and a bookmark ends it. The server
         keeps the watch open for at least ``initial_seconds`` more.
@@ -123,12 +171,15 @@ class ListWatch:
         loop = asyncio.get_running_loop()
         started = loop.time()
         self.watch_accepted = False
-        async with self._client.get(self._path, params, idle_seconds=self._idle_seconds) as response:
+        async with self._get(params) as response:
             self.watch_accepted = True
             self._watching = response
-            async for frames in json_wire.read_frames(response.content):
+            reads = self.wire.read_frames(response.content)
+            while (frames := await self._next_frames(reads)) is not None:
                 self.read_at = loop.time()
-                events, failure = _decode(frames)
+                with self._decoding("watch event"):
+                    decoded = self.wire.decode_events(frames)
+                events, failure = _split(decoded)
                 if events:
                     yield events, len(frames)
                     empty = False
@@ -137,13 +188,69 @@ class ListWatch:
         if empty and loop.time() - started < 1.0:
             raise ApiError("the API server ended the watch at once, without an event")
 
+    @contextlib.asynccontextmanager
+    async def _get(
+        self, params: dict[str, str], *, close_connection: bool = False
+    ) -> AsyncIterator[aiohttp.ClientResponse]:
+        async with self._client.get(
+            self._path,
+            params,
+            accept=self._accept,
+            idle_seconds=self._idle_seconds,
+            close_connection=close_connection,
+        ) as response:
+            self.wire = wire_for(response.headers.get("Content-Type", ""))
+            yield response
 
-def _decode(frames: memoryview) -> tuple[list[WatchEvent], ApiError | None]:
+    async def _next_frames(self, reads: AsyncIterator[memoryview]) -> memoryview | None:
+        try:
+            return await anext(reads, None)
+        except InconsistentResponse:
+            self._distrust_protobuf()
+            raise
+
+    @contextlib.contextmanager
+    def _decoding(self, content: str) -> Iterator[None]:
+        """Raise InconsistentResponse for errors of decoding."""
+        try:
+            yield
+        except self.wire.DECODE_ERRORS as error:
+            self._distrust_protobuf()
+            raise InconsistentResponse(f"the API server sent an invalid {content} ({error})") from error
+
+    def _distrust_protobuf(self) -> None:
+        """Request JSON from now on, if the response was in protobuf: JSON is what every server and proxy can do."""
+        if self.wire is protobuf_wire:
+            self._accept = json_wire.MEDIA_TYPE
+            logger.warning("Requesting JSON from now on, since the API server's protobuf is invalid")
+
+
+async def _read_body(response: aiohttp.ClientResponse, buffer: bytearray, content: str, remedy: str) -> int:
+    """Read a response into ``buffer``; return its size. ``content`` and ``remedy`` are for the error."""
+    size = 0
+    limit = json_wire.FRAME_LIMIT
+    async for part in response.content.iter_any():
+        begin, size = size, size + len(part)
+        if size > limit:
+            raise PageTooLarge(f"the API server sent {content} of more than {limit} bytes{remedy}")
+        if size > len(buffer):
+            # Doubling: growing in small steps copies as much as the buffer saves.
+            buffer.extend(bytes(max(size, min(2 * begin, limit)) - len(buffer)))
+        with memoryview(buffer) as view:
+            view[begin:size] = part
+    return size
+
+
+def _check_version(metadata: ListMetadata | None, minimum: int) -> None:
+    """Raise InconsistentResponse if a list is older than requested, before its pods are used."""
+    if metadata is not None and metadata.resource_version < minimum:
+        raise InconsistentResponse(
+            f"the API server sent a list of version {metadata.resource_version}, older than {minimum}"
+        )
+
+
+def _split(events: list[WatchEvent | Error]) -> tuple[list[WatchEvent], ApiError | None]:
     """Return the events up to the first ERROR event, and the failure that it reports."""
-    try:
-        events = json_wire.decode_events(frames)
-    except json_wire.DECODE_ERRORS as error:
-        raise InconsistentResponse(f"the API server sent an invalid watch event ({error})") from error
     for position, event in enumerate(events if Error in map(type, events) else ()):
         if isinstance(event, Error):
             return cast(list[WatchEvent], events[:position]), _watch_error(event.object)

@@ -32,7 +32,8 @@ class ListDecoder:
     """
 
     def __init__(self) -> None:
-        self._metadata: ListMetadata | None = None
+        self.metadata: ListMetadata | None = None
+        """The metadata of the list, which the API server sends before the pods."""
         self._pending = bytearray()
         """The beginning of a field that is incomplete."""
         self._needed = len(PREFIX)
@@ -60,9 +61,9 @@ class ListDecoder:
         """Return the metadata of the list; raise DecodeError if its end is missing."""
         if self._pending or self._list_left:
             raise DecodeError("the list is incomplete")
-        if self._metadata is None:
+        if self.metadata is None:
             raise DecodeError("a list without metadata")
-        return self._metadata
+        return self.metadata
 
     def _take_pending(self, pods: list[Pod]) -> None:
         if len(self._pending) < self._needed:
@@ -121,7 +122,7 @@ class ListDecoder:
             message = POD_LIST.FromString(view[begin:end])
             if message.HasField("metadata"):
                 metadata = message.metadata
-                self._metadata = ListMetadata(start_version_of(metadata), text_of(metadata.continue_token) or None)
+                self.metadata = ListMetadata(start_version_of(metadata), text_of(metadata.continue_token) or None)
             pods.extend(map(pod_of, message.items))
             self._list_left = list_end - end
         return end

@@ -40,8 +40,14 @@ from pod_index.informer.protobuf_messages import (
 
 MEDIA_TYPE = "application/vnd.kubernetes.protobuf"
 
+NAME = "protobuf"
+"""The name in the log."""
+
 DECODE_ERRORS = (DecodeError,)
 """The exceptions of ``decode_list``, ``decode_events`` and ``ListDecoder``, for any invalid input."""
+
+SLICE_BYTES = 64 * 1024
+"""How much is decoded at once: a few milliseconds, even if the pods are small."""
 
 _FRAME_HEADER = 4
 _POD_EVENTS: dict[bytes, type[Added | Modified | Deleted]] = {
@@ -80,7 +86,7 @@ def decode_status(body: bytes) -> Status:
 
 
 async def read_frames(content: Content) -> AsyncIterator[memoryview]:
-    """Yield the complete frames, with their lengths, of each read that has any.
+    """Yield the complete frames, with their lengths, of each read that has any, in parts of about SLICE_BYTES.
 
     Raise Unreachable if the stream ends within a frame, and InconsistentResponse if a frame exceeds FRAME_LIMIT.
     """
@@ -98,6 +104,9 @@ async def read_frames(content: Content) -> AsyncIterator[memoryview]:
         end = begin
         while (size := _frame_size(chunk, end)) is not None and end + size <= len(chunk):
             end += size
+            if end - begin >= SLICE_BYTES:
+                yield memoryview(chunk)[begin:end]
+                begin = end
         if begin < end:
             yield memoryview(chunk)[begin:end]
         cut = bytearray(chunk[end:])

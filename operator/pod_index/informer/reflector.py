@@ -11,6 +11,7 @@ import contextlib
 import logging
 from collections.abc import AsyncGenerator
 
+from pod_index.informer import protobuf_wire
 from pod_index.informer.backoff import Backoff
 from pod_index.informer.client import ApiClient
 from pod_index.informer.errors import (
@@ -25,7 +26,15 @@ from pod_index.informer.errors import (
 )
 from pod_index.informer.history import History
 from pod_index.informer.json_wire import Added, Bookmark, Deleted, Modified, WatchEvent
-from pod_index.informer.listings import Chunk, StreamingListSupport, list_in_pages, list_streaming
+from pod_index.informer.listings import (
+    MODE_LABELS,
+    Chunk,
+    Mode,
+    Strategy,
+    list_in_pages,
+    list_streaming,
+    list_whole,
+)
 from pod_index.informer.listwatch import ListWatch
 from pod_index.informer.retries import Retries
 from pod_index.settings import Settings
@@ -40,9 +49,6 @@ RELIST_BACKOFF_RESET_SECONDS = 300.0
 SLOW_LISTING_SECONDS = 15.0
 """A listing that takes longer is logged before its end."""
 
-MODE_LABELS = {"streaming": "by a streaming list", "chunked": "in pages"}
-"""The log's words for ``stats.MODES``."""
-
 
 class Reflector:
     """The lists and watches of one scope ("" is all namespaces); one stream at a time."""
@@ -52,7 +58,7 @@ class Reflector:
         self._stats = stats
         self._scope = scope
         self._api = ListWatch(client, scope, idle_seconds=settings.watch_idle_seconds)
-        self._streaming = StreamingListSupport(enabled=settings.streaming_list)
+        self._strategy = Strategy(streaming_list=settings.streaming_list)
         self._streaming_list_seconds = settings.streaming_list_seconds
         self._history = History(self._api, settings.retry_max_seconds)
         self._retries = Retries(settings.retry_max_seconds)
@@ -98,7 +104,7 @@ class Reflector:
             except ApiError as error:
                 failure = error if self._relist_request is None else InternalFailure(self._relist_request)
                 self._count_end(failure.reason)
-                if self._version is None and self._gives_up_streaming_lists(failure):
+                if self._version is None and self._uses_another_way(failure):
                     continue
                 if isinstance(failure, OlderVersion):
                     failure = await self._history.check_reset(failure)
@@ -120,18 +126,14 @@ class Reflector:
         self._relist_request = None
         self._pods_listed = 0
         yield ListPage(scope=self._scope, pods=[], begins=True, history_reset=self._history.was_reset)
-        streaming = self._streaming.enabled
-        if streaming:
-            await self._prepare_watch()
-            parts: AsyncGenerator[Chunk | WatchEvent] = list_streaming(self._api, self._streaming_list_seconds)
-        else:
-            parts = list_in_pages(self._api)
+        parts = await self._request_list()
+        mode = self._strategy.mode
         slow = asyncio.get_running_loop().call_later(SLOW_LISTING_SECONDS, self._log_slow_listing)
         try:
             async with contextlib.aclosing(parts):
                 async for part in parts:
                     if isinstance(part, Chunk):
-                        yield self._page(part, "streaming" if streaming else "chunked")
+                        yield self._page(part, mode)
                     elif self._version is not None:
                         if (delta := self._follow(part)) is not None:
                             yield delta
@@ -140,8 +142,21 @@ class Reflector:
                         yield self._delta(part)
         finally:
             slow.cancel()
-        if streaming:
+        if mode == "streaming":
             await self._reopen()
+
+    async def _request_list(self) -> AsyncGenerator[Chunk | WatchEvent] | AsyncGenerator[Chunk]:
+        """Begin a list in the way of the strategy."""
+        if self._strategy.mode == "streaming":
+            await self._prepare_watch()
+            return list_streaming(self._api, self._streaming_list_seconds)
+        if self._strategy.mode == "whole":
+            version = await self._checked_version()
+            from_cache = not self._strategy.after_pages
+            if self._api.wire is protobuf_wire or not from_cache:
+                return list_whole(self._api, version, self._streaming_list_seconds, from_cache=from_cache)
+            self._strategy.use_pages("a whole list in JSON takes too much memory")
+        return list_in_pages(self._api)
 
     async def _watch(self, version: int) -> AsyncGenerator[Delta]:
         await self._prepare_watch()
@@ -159,9 +174,15 @@ class Reflector:
         version to watch from can be in the future; such a watch hangs without an error.
         """
         if self._retries.failing:
-            self._history.check(await self._api.current_version())
-            self._list_works = True
+            await self._checked_version()
         self._watch_requested = True
+
+    async def _checked_version(self) -> int:
+        """Return the newest resourceVersion; raise OlderVersion if it is older than an earlier one."""
+        version = await self._api.current_version()
+        self._history.check(version)
+        self._list_works = True
+        return version
 
     def _follow(self, event: WatchEvent) -> Delta | None:
         """Advance to an event after the listing; return its change, if it is not a bookmark."""
@@ -184,7 +205,7 @@ class Reflector:
     def _delta(self, event: Added | Modified | Deleted) -> Delta:
         return Delta(type=event.type, scope=self._scope, pod=event.object)
 
-    def _page(self, chunk: Chunk, mode: str) -> ListPage:
+    def _page(self, chunk: Chunk, mode: Mode) -> ListPage:
         if chunk.version is not None:
             self._history.check(chunk.version)
         self._pods_listed += chunk.added
@@ -193,12 +214,12 @@ class Reflector:
             self._complete(complete_at, mode)
         return ListPage(scope=self._scope, pods=chunk.pods, complete_at=complete_at)
 
-    def _complete(self, version: int, mode: str) -> None:
+    def _complete(self, version: int, mode: Mode) -> None:
         """Record and log that the listing is complete; watch from ``version``."""
         self._history.complete(version)
         self._version = version
         self._slow_listing_logged = False
-        self._streaming.completed()
+        self._strategy.completed()
         self._listed_at = asyncio.get_running_loop().time()
         seconds = self._retries.seconds()
         self._stats.listings[self._listing_reason] += 1
@@ -207,7 +228,8 @@ class Reflector:
         self._confirm()
         where = f" of namespace {self._scope}" if self._scope else ""
         pods = "1 pod" if self._pods_listed == 1 else f"{self._pods_listed} pods"
-        logger.info("Listed %s%s in %.2f s, %s", pods, where, seconds, MODE_LABELS[mode])
+        how, encoding = MODE_LABELS[mode], self._api.wire.NAME
+        logger.info("Listed %s%s in %.2f s, %s (%s)", pods, where, seconds, how, encoding)
 
     def _log_slow_listing(self) -> None:
         if self._version is None and not self._slow_listing_logged:
@@ -228,13 +250,14 @@ class Reflector:
         ends = self._stats.listing_failures if self._version is None else self._stats.watch_restarts
         ends[reason] += 1
 
-    def _gives_up_streaming_lists(self, failure: ApiError) -> bool:
-        """Return whether to list in pages after this failure of a listing."""
-        about_watches = not isinstance(failure, Unauthorized | Throttled | OlderVersion | InternalFailure)
-        if not (self._watch_requested and about_watches):
+    def _uses_another_way(self, failure: ApiError) -> bool:
+        """Return whether to list in another way, and at once, after this failure of a listing."""
+        requested = self._watch_requested or self._strategy.mode != "streaming"
+        if not requested or isinstance(failure, Unauthorized | Throttled | OlderVersion | InternalFailure):
             return False
-        watches_fail = self._list_works and self._retries.watch_keeps_failing(failure)
-        return self._streaming.failed(failure, accepted=self._api.watch_accepted, watches_fail=watches_fail)
+        watches_fail = self._watch_requested and self._list_works and self._retries.watch_keeps_failing(failure)
+        accepted, lists_work = self._api.watch_accepted, self._list_works
+        return self._strategy.failed(failure, accepted=accepted, lists_work=lists_work, watches_fail=watches_fail)
 
     def _needs_listing(self, failure: ApiError) -> bool:
         return isinstance(failure, Expired | InconsistentResponse | InternalFailure) or (

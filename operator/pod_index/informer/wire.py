@@ -14,6 +14,10 @@ class Wire(Protocol):
     """The interface of ``json_wire`` and ``protobuf_wire``; their docstrings have the details."""
 
     @property
+    def NAME(self) -> str:  # noqa: N802 - a constant of the module
+        """The name in the log."""
+
+    @property
     def DECODE_ERRORS(self) -> tuple[type[Exception], ...]:  # noqa: N802 - a constant of the module
         """The exceptions of ``decode_list`` and ``decode_events``."""
 

@@ -21,6 +21,7 @@ from pod_index.informer.errors import (
     Unreachable,
 )
 from tests.apiserver import ApiServer, Fault
+from tests.apiserver.protobuf import encode_message, encode_object
 from tests.support.operator_process import free_port
 from tests.unit.conftest import credentials
 
@@ -65,6 +66,28 @@ async def test_an_error_response_gives_its_status_and_message(
     assert str(status) in str(error)
     assert "because of this" in str(error)
     assert server.url in str(error)
+
+
+@pytest.mark.parametrize(
+    ("body", "media_type"),
+    [
+        (b'{"message":"because of this"}', "application/json"),
+        (
+            encode_object("Status", encode_message("Status", {"message": "because of this"})),
+            "application/vnd.kubernetes.protobuf",
+        ),
+        (b"because of this", "text/plain; charset=utf-8"),
+        (b"k8s", "application/vnd.kubernetes.protobuf"),
+        (b"", ""),
+    ],
+)
+async def test_an_error_response_can_be_in_any_encoding(
+    body: bytes, media_type: str, server: ApiServer, client: ApiClient
+) -> None:
+    server.faults.add(Fault(status=410, body=body, media_type=media_type))
+    error = await fail(client)
+    assert type(error) is Expired
+    assert ("because of this" in str(error)) is (len(body) > 20)
 
 
 @pytest.mark.parametrize(

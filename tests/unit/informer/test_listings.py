@@ -11,7 +11,7 @@ import pytest
 from pod_index.informer import json_wire
 from pod_index.informer.client import ApiClient
 from pod_index.informer.errors import IncompleteListing, InconsistentResponse, PageTooLarge
-from pod_index.informer.listings import Chunk, list_in_pages, list_streaming
+from pod_index.informer.listings import PAGE_SIZE, Chunk, list_in_pages, list_streaming, list_whole
 from pod_index.informer.listwatch import ListWatch
 from tests.apiserver import END, ApiServer, Fault, make_pod
 from tests.support.churn import Churn
@@ -130,3 +130,37 @@ async def test_a_page_that_trickles_is_given_up(
     server.faults.add(Fault(kind="list", stall=True))
     with pytest.raises(Exception, match=r"did not complete a page of the list within 0.3 s"):
         await pods.list_page(10)
+
+
+async def test_a_whole_list_comes_in_chunks_and_the_last_one_has_the_version(
+    pods: ListWatch, server: ApiServer
+) -> None:
+    wanted = [f"web-{number:04}" for number in range(3 * PAGE_SIZE)]
+    server.pods.load(map(make_pod, wanted))
+    chunks = [chunk async for chunk in list_whole(pods, server.pods.resource_version, 10, from_cache=True)]
+    assert [pod.metadata.name for chunk in chunks for pod in chunk.pods] == wanted
+    assert all(len(chunk.pods) <= PAGE_SIZE for chunk in chunks)
+    assert [chunk.complete for chunk in chunks] == [*[False] * (len(chunks) - 1), True]
+    assert chunks[-1].version == server.pods.resource_version
+
+
+async def test_a_whole_list_of_large_pods_comes_in_chunks_of_bounded_size(
+    pods: ListWatch, server: ApiServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pod_index.informer.listings.PAGE_BYTES", 1_000_000)
+    server.pods.load(make_pod(f"web-{number}", annotations={"large": "x" * 200_000}) for number in range(20))
+    chunks = [len(chunk.pods) async for chunk in list_whole(pods, 1, 10, from_cache=False)]
+    assert sum(chunks) == 20
+    assert max(chunks) <= 6
+
+
+async def test_a_whole_list_without_pods_is_one_chunk(pods: ListWatch, server: ApiServer) -> None:
+    (chunk,) = [chunk async for chunk in list_whole(pods, 1, 10, from_cache=False)]
+    assert chunk.complete
+    assert chunk.pods == []
+
+
+async def test_a_whole_list_that_trickles_is_given_up(pods: ListWatch, server: ApiServer) -> None:
+    server.faults.add(Fault(kind="list", stall=True))
+    with pytest.raises(IncompleteListing, match=r"did not complete the list within 0.3 s \(STREAMING_LIST_SECONDS\)"):
+        await names(list_whole(pods, 1, 0.3, from_cache=True))

@@ -1,14 +1,17 @@
 """The requests for a page and for a watch, and how their failures are classified."""
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
+from pod_index.informer import json_wire, protobuf_wire
 from pod_index.informer.client import ApiClient
 from pod_index.informer.errors import ApiError, Expired, InconsistentResponse
 from pod_index.informer.json_wire import Added
 from pod_index.informer.listwatch import ListWatch
+from pod_index.informer.wire import ACCEPT, Wire
 from tests.apiserver import ApiServer, Fault, make_pod
 from tests.kubernetes import TcpProxy
 from tests.unit.conftest import logged_in
@@ -19,7 +22,22 @@ def pods(client: ApiClient) -> ListWatch:
     return ListWatch(client, "", idle_seconds=5)
 
 
-async def test_the_pages_of_a_listing_have_the_pods_of_the_scope(client: ApiClient, server: ApiServer) -> None:
+@pytest.fixture(params=[protobuf_wire, json_wire], ids=["protobuf", "json"])
+def wire(request: pytest.FixtureRequest) -> Wire:
+    """The encoding of the server's responses."""
+    chosen: Wire = request.param
+    return chosen
+
+
+@pytest.fixture
+def server(wire: Wire) -> Iterator[ApiServer]:
+    with ApiServer(anonymous=True, protobuf=wire is protobuf_wire) as server:
+        yield server
+
+
+async def test_the_pages_of_a_listing_have_the_pods_of_the_scope(
+    client: ApiClient, server: ApiServer, wire: Wire
+) -> None:
     server.pods.load(make_pod(f"web-{number}", "team-a") for number in range(3))
     server.pods.create(make_pod("other", "team-b"))
     team = ListWatch(client, "team-a", idle_seconds=5)
@@ -28,6 +46,55 @@ async def test_the_pages_of_a_listing_have_the_pods_of_the_scope(client: ApiClie
     assert [pod.metadata.name for page in (first, last) for pod in page.items or []] == ["web-0", "web-1", "web-2"]
     assert last.metadata.continue_token is None
     assert size > 100
+    assert team.wire is wire
+
+
+async def whole(pods: ListWatch, minimum: int = 1, *, from_cache: bool = False) -> tuple[list[str], int | None]:
+    names: list[str] = []
+    version = None
+    async for part in pods.list_whole(minimum, from_cache=from_cache):
+        names += [pod.metadata.name for pod in part.pods]
+        version = part.version
+    return names, version
+
+
+@pytest.mark.parametrize("is_cached", [True, False])
+async def test_a_whole_list_has_all_pods_and_its_version(is_cached: bool, pods: ListWatch, server: ApiServer) -> None:
+    wanted = [f"web-{number:03}" for number in range(300)]
+    server.pods.load(make_pod(name, annotations={"large": "x" * 2000}) for name in wanted)
+    version = server.pods.resource_version
+    assert await whole(pods, version, from_cache=is_cached) == (wanted, version)
+    query = {"resourceVersion": str(version), "resourceVersionMatch": "NotOlderThan"} if is_cached else {}
+    assert server.requests[-1].query == query
+
+
+async def test_a_whole_list_of_a_server_that_is_behind_fails(pods: ListWatch, server: ApiServer) -> None:
+    with pytest.raises(ApiError, match="Too large resource version"):
+        await whole(pods, server.pods.resource_version + 1, from_cache=True)
+
+
+async def test_a_whole_list_that_breaks_off_is_not_complete(pods: ListWatch, server: ApiServer) -> None:
+    server.pods.load(make_pod(f"web-{number}") for number in range(10))
+    server.faults.add(Fault(truncate=True))
+    with pytest.raises(ApiError, match=r"the connection to .* was lost"):
+        await whole(pods)
+
+
+async def test_a_whole_list_that_is_older_than_requested_is_discarded_before_its_pods_are_used(
+    pods: ListWatch, server: ApiServer
+) -> None:
+    server.pods.create(make_pod("a"))
+    version = server.pods.resource_version
+    parts = pods.list_whole(version + 1, from_cache=False)
+    with pytest.raises(InconsistentResponse, match=f"a list of version {version}, older than {version + 1}"):
+        await anext(parts)
+
+
+async def test_a_page_instead_of_a_whole_list_is_inconsistent(pods: ListWatch, server: ApiServer) -> None:
+    body = b'{"metadata":{"resourceVersion":"9","continue":"more"},"items":[]}'
+    server.faults.add(Fault(body=body))
+    with pytest.raises(InconsistentResponse, match="a page instead of the whole list"):
+        await whole(pods)
 
 
 async def test_the_events_of_a_watch_are_those_after_its_resource_version(pods: ListWatch, server: ApiServer) -> None:
@@ -67,6 +134,32 @@ async def test_a_body_that_is_not_a_list_or_an_event_is_inconsistent(pods: ListW
         await pods.list_page(10)
     with pytest.raises(InconsistentResponse, match="an invalid watch event"):
         await anext(pods.watch(1))
+
+
+async def test_protobuf_that_is_invalid_is_followed_by_requests_for_json(
+    client: ApiClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    with ApiServer(anonymous=True) as server:
+        client = await logged_in(server.url)
+        pods = ListWatch(client, "", idle_seconds=5)
+        server.faults.add(Fault(body=b"<html>", media_type=protobuf_wire.MEDIA_TYPE, times=2))
+        with pytest.raises(InconsistentResponse, match="an invalid list of pods"):
+            await pods.list_page(1)
+        with pytest.raises(InconsistentResponse, match="an invalid list of pods"):
+            await whole(ListWatch(client, "", idle_seconds=5))
+        await pods.current_version()
+        await client.close()
+    assert pods.wire is json_wire
+    assert [request.accept for request in server.requests] == [ACCEPT, ACCEPT, "application/json"]
+    assert caplog.messages == ["Requesting JSON from now on, since the API server's protobuf is invalid"] * 2
+
+
+async def test_json_that_is_invalid_leaves_protobuf_preferred(pods: ListWatch, server: ApiServer) -> None:
+    server.faults.add(Fault(body=b"<html>", times=1))
+    with pytest.raises(InconsistentResponse):
+        await pods.list_page(1)
+    await pods.list_page(1)
+    assert server.requests[0].accept == server.requests[1].accept
 
 
 async def test_a_watch_that_ends_at_once_is_a_failure(pods: ListWatch, server: ApiServer) -> None:

@@ -60,6 +60,7 @@ async def test_a_file_that_hangs_is_given_up_and_opened_once(kubeconfig: Path) -
     await asyncio.to_thread(pipe.write_text, "t")  # the thread ends
     write(kubeconfig, {"token": "t"})
     await asyncio.to_thread(eventually, lambda: not loader._blocked)
+    loader._timeout_seconds = 30
     assert (await loader.load()).authorization == "Bearer t"
 
 

@@ -9,7 +9,14 @@ from hypothesis import strategies as st
 
 from pod_index.informer.errors import InconsistentResponse, Unreachable
 from pod_index.informer.json_wire import Added, Bookmark, Deleted, Error, Modified, Status
-from pod_index.informer.protobuf_wire import DECODE_ERRORS, decode_events, decode_list, decode_status, read_frames
+from pod_index.informer.protobuf_wire import (
+    DECODE_ERRORS,
+    SLICE_BYTES,
+    decode_events,
+    decode_list,
+    decode_status,
+    read_frames,
+)
 from tests.apiserver import make_pod
 from tests.apiserver.protobuf import encode_event, encode_frame, encode_list, encode_message, encode_object
 from tests.unit.informer.streams import Content, cuts
@@ -146,3 +153,10 @@ async def test_a_frame_above_the_limit_is_refused_before_it_is_read(
     monkeypatch.setattr("pod_index.informer.protobuf_wire.FRAME_LIMIT", 10)
     with pytest.raises(InconsistentResponse, match="a watch event of more than 10 bytes"):
         [frames async for frames in read_frames(Content(parts))]
+
+
+async def test_a_large_read_comes_in_parts_that_are_decoded_quickly() -> None:
+    event = encode_event("ADDED", "Pod", message())
+    parts = [bytes(part) async for part in read_frames(Content([event * 5000]))]
+    assert b"".join(parts) == event * 5000
+    assert max(map(len, parts)) < SLICE_BYTES + len(event)

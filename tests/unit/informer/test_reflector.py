@@ -17,6 +17,7 @@ from pod_index.stats import Stats
 from pod_index.store.deltas import Delta, ListPage
 from tests.apiserver import CUT, END, ApiServer, Fault, RecordedRequest, WatchFault, make_pod, watch_error
 from tests.support.churn import Churn
+from tests.unit.conftest import logged_in
 
 
 def reflector(client: ApiClient, stats: Stats | None = None, **settings: Any) -> Reflector:
@@ -122,7 +123,7 @@ async def test_a_refused_streaming_list_costs_one_request(client: ApiClient, ser
     watched = reflector(client)
     assert (await take(watched, 3))[2][:2] == ("page", ["a"])
     assert (await take(watched, 2))[1][:2] == ("page", ["a"])
-    assert [request.kind for request in server.requests] == ["watch", "list", "list"]
+    assert kinds(server) == ["streaming", "probe", "whole", "probe", "whole"]
 
 
 async def test_a_watch_continues_from_the_last_bookmark(client: ApiClient, server: ApiServer) -> None:
@@ -202,7 +203,7 @@ async def test_an_internal_error_is_logged_and_ends_the_stream_but_not_the_opera
 ) -> None:
     watched = reflector(client)
     with monkeypatch.context() as patched, caplog.at_level(logging.WARNING):
-        patched.setattr("pod_index.informer.json_wire.decode_events", lambda frames: 1 / 0)
+        patched.setattr("pod_index.informer.protobuf_wire.decode_events", lambda frames: 1 / 0)
         assert await take(watched, 9) == [("begin", [], None)]
     assert "Traceback" in caplog.text
     assert "ZeroDivisionError" in caplog.text
@@ -296,7 +297,7 @@ async def test_a_listing_after_a_reopened_stream_or_an_internal_error_is_counted
     await take(watched, 2)
     await take(watched, 2)
     with monkeypatch.context() as patched:
-        patched.setattr("pod_index.informer.json_wire.decode_events", lambda frames: 1 / 0)
+        patched.setattr("pod_index.informer.protobuf_wire.decode_events", lambda frames: 1 / 0)
         await take(watched, 9)
     await take(watched, 2)
     assert counted(stats.listings) == {"start": 1, "reopened": 1, "fault": 1}
@@ -323,7 +324,9 @@ async def test_failed_listings_are_counted_by_the_kind_of_failure(
     await take(reflector(client, stats, streaming_list=streaming_list), 3)
     assert counted(stats.listing_failures) == {reason: 1}
     assert counted(stats.listings) == {"start": 1}
-    mode = "streaming" if streaming_list and reason != "rejected" else "chunked"
+    mode = "streaming" if streaming_list else "chunked"
+    if streaming_list and reason == "rejected":
+        mode = "whole"
     assert sum(stats.listing_durations[mode].buckets) == 1
     assert counted(stats.watch_restarts) == {}
 
@@ -340,19 +343,20 @@ def is_resumed(request: RecordedRequest) -> bool:
 
 
 def kinds(server: ApiServer) -> list[str]:
-    """The requests: ``streaming``, ``watch``, ``probe`` (a list with a limit of 1) or ``page``."""
+    """The requests: ``streaming``, ``watch``, ``probe`` (a list with a limit of 1), ``page`` or ``whole``."""
     result = []
     for request in server.requests:
         if request.kind == "watch":
             result.append("streaming" if is_streaming_list(request) else "watch")
         else:
-            result.append("probe" if request.query.get("limit") == "1" else "page")
+            limit = request.query.get("limit")
+            result.append("whole" if limit is None else "probe" if limit == "1" else "page")
     return result
 
 
 @pytest.mark.parametrize("events", [0, 1, 2])
 @pytest.mark.parametrize("then", [END, CUT, watch_error(504, "Timeout", "Too large resource version")])
-async def test_after_two_streaming_lists_without_their_end_the_pods_come_in_pages(
+async def test_after_two_streaming_lists_without_their_end_the_pods_come_by_a_whole_list(
     events: int, then: WatchFault, client: ApiClient, server: ApiServer, caplog: pytest.LogCaptureFixture
 ) -> None:
     server.pods.load([make_pod("a"), make_pod("b"), make_pod("c")])
@@ -364,12 +368,16 @@ async def test_after_two_streaming_lists_without_their_end_the_pods_come_in_page
                 if isinstance(item, ListPage) and item.complete_at is not None:
                     assert [pod.metadata.name for pod in item.pods] == ["a", "b", "c"]
                     break
-    assert kinds(server) == ["streaming", "probe", "streaming", "page"]
+    assert kinds(server) == ["streaming", "probe", "streaming", "probe", "whole"]
+    assert server.requests[-1].query == {
+        "resourceVersion": str(server.pods.resource_version),
+        "resourceVersionMatch": "NotOlderThan",
+    }
     assert sum(stats.listing_failures.values()) == 2
-    assert caplog.text.count("Listing the pods in pages") == 1
+    assert caplog.text.count("Listing the pods by a whole list, since streaming lists are unavailable") == 1
 
 
-async def test_streaming_lists_that_changes_keep_open_are_replaced_by_pages(
+async def test_streaming_lists_that_changes_keep_open_are_replaced(
     client: ApiClient, server: ApiServer, caplog: pytest.LogCaptureFixture
 ) -> None:
     server.faults.add(Fault(kind="watch", when=is_streaming_list, withhold_end=True))
@@ -384,13 +392,11 @@ async def test_streaming_lists_that_changes_keep_open_are_replaced_by_pages(
     assert "did not complete the streaming list within 0.3 s (STREAMING_LIST_SECONDS)" in caplog.text
 
 
-async def test_streaming_lists_that_fail_while_lists_work_are_replaced_by_pages(
-    client: ApiClient, server: ApiServer
-) -> None:
+async def test_streaming_lists_that_fail_while_lists_work_are_replaced(client: ApiClient, server: ApiServer) -> None:
     server.faults.add(Fault(kind="watch", when=is_streaming_list, status=502))
     async with asyncio.timeout(10):
         assert (await take(reflector(client), WATCH_FAILURES_MAX + 3))[-1][0] == "page"
-    assert kinds(server)[-3:] == ["probe", "streaming", "page"]
+    assert kinds(server)[-4:] == ["probe", "streaming", "probe", "whole"]
 
 
 async def test_an_outage_does_not_end_streaming_lists(client: ApiClient, server: ApiServer) -> None:
@@ -411,23 +417,147 @@ async def test_a_listing_that_takes_long_is_logged_once(
     assert caplog.text.count("The listing is not complete after 0.1 s, ") == 1
 
 
-# ---- pages
+# ---- whole lists and pages
 
 
-async def test_a_second_page_that_is_never_available_is_logged_counted_and_requested_ever_more_slowly(
+def without_streaming_lists(server: ApiServer) -> None:
+    server.faults.add(Fault(kind="watch", when=is_streaming_list, status=422))
+
+
+def is_whole(request: RecordedRequest) -> bool:
+    return request.kind == "list" and "limit" not in request.query
+
+
+async def complete_listing(watched: Reflector) -> list[str]:
+    """The names of the pods in the pages since the listing that is completed began."""
+    names: list[str] = []
+    async with asyncio.timeout(10), contextlib.aclosing(watched.stream()) as stream:
+        async for item in stream:
+            assert isinstance(item, ListPage)
+            names = [] if item.begins else names
+            names += [pod.metadata.name for pod in item.pods]
+            if item.complete_at is not None:
+                return names
+    raise AssertionError("the stream has ended")
+
+
+@pytest.mark.parametrize("fault", [{"truncate": True}, {"status": 504, "message": "Too large resource version"}])
+async def test_whole_lists_that_fail_while_lists_work_are_replaced_by_pages(
+    fault: dict[str, Any], client: ApiClient, server: ApiServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    without_streaming_lists(server)
+    server.pods.load(make_pod(f"web-{number}") for number in range(3))
+    server.faults.add(Fault(when=is_whole, **fault))
+    assert await complete_listing(reflector(client)) == ["web-0", "web-1", "web-2"]
+    assert kinds(server) == ["streaming", "probe", "whole", "probe", "whole", "page"]
+    assert caplog.text.count("Listing the pods in pages, since whole lists are unavailable") == 1
+
+
+async def test_an_outage_does_not_end_whole_lists(client: ApiClient, server: ApiServer) -> None:
+    without_streaming_lists(server)
+    watched = reflector(client)
+    await complete_listing(watched)
+    server.faults.add(Fault(status=502, times=5))
+    await complete_listing(watched)
+    assert kinds(server)[-2:] == ["probe", "whole"]
+
+
+async def test_a_server_without_protobuf_and_streaming_lists_sends_pages(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, logger="pod_index.informer")
+    with ApiServer(anonymous=True, streaming_list=False, protobuf=False) as server:
+        client = await logged_in(server.url)
+        server.pods.create(make_pod("a"))
+        assert await complete_listing(reflector(client)) == ["a"]
+        await client.close()
+    assert kinds(server) == ["streaming", "probe", "page"]
+    assert "Listing the pods in pages, since a whole list in JSON takes too much memory" in caplog.text
+    assert "in pages (JSON)" in caplog.text
+
+
+@pytest.mark.parametrize("protobuf", [True, False])
+async def test_where_the_second_page_is_never_available_a_whole_list_follows(
+    protobuf: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    wanted = [f"web-{number:02}" for number in range(60)]
+    with ApiServer(anonymous=True, protobuf=protobuf) as server:
+        client = await logged_in(server.url)
+        server.pods.load(map(make_pod, wanted))
+        server.faults.add(Fault(expire_continue=True))
+        stats = Stats()
+        watched = reflector(client, stats, streaming_list=False)
+        assert await complete_listing(watched) == wanted
+        assert await complete_listing(watched) == wanted
+        await client.close()
+    assert kinds(server) == ["page", "page", "page", "page", "probe", "whole", "probe", "whole"]
+    assert "resourceVersion" not in server.requests[-1].query, "it must not depend on the watch cache"
+    assert counted(stats.listing_failures) == {"expired": 2}
+    assert "page 2 of the list is not available" in caplog.text
+    assert "Listing the pods by a whole list, since pages are unavailable" in caplog.text
+
+
+async def test_without_pages_a_whole_list_in_json_has_a_bound_and_is_requested_ever_more_slowly(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("pod_index.informer.json_wire.FRAME_LIMIT", 20_000)
+    with ApiServer(anonymous=True, protobuf=False) as server:
+        client = await logged_in(server.url)
+        server.pods.load(make_pod(f"web-{number}", annotations={"large": "x" * 1000}) for number in range(60))
+        server.faults.add(Fault(expire_continue=True))
+        stats = Stats()
+        await take(reflector(client, stats, streaming_list=False, retry_max_seconds=0.2), 2 * 6)
+        await client.close()
+    assert stats.listing_failures["expired"] >= 2
+    assert stats.listing_failures["oversized"] >= 2
+    assert "a whole list in JSON of more than 20000 bytes" in caplog.text
+    whole = [request.time for request in server.requests if is_whole(request)]
+    assert all(later - earlier >= 0.1 for earlier, later in itertools.pairwise(whole))
+
+
+# ---- protobuf
+
+
+async def test_the_log_says_how_a_listing_came(
     client: ApiClient, server: ApiServer, caplog: pytest.LogCaptureFixture
 ) -> None:
-    server.pods.load(make_pod(f"web-{number}") for number in range(60))
-    server.faults.add(Fault(expire_continue=True))
-    stats = Stats()
-    watched = reflector(client, stats, streaming_list=False, retry_max_seconds=0.2)
-    await take(watched, 2 * 6)
-    assert counted(stats.listing_failures) == {"expired": 5}
-    assert "page 2 of the list is not available" in caplog.text
-    times = [request.time for request in server.requests if not request.query.get("continue")]
-    assert all(later - earlier >= 0.1 for earlier, later in itertools.pairwise(times))
-    server.faults.clear()
-    assert (await take(watched, 3))[-1][0] == "page"
+    caplog.set_level(logging.INFO, logger="pod_index.informer")
+    await take(reflector(client), 2)
+    await take(reflector(client, streaming_list=False), 2)
+    without_streaming_lists(server)
+    await complete_listing(reflector(client))
+    listed = [message.partition(" s, ")[2] for message in caplog.messages if message.startswith("Listed ")]
+    assert listed == ["by a streaming list (protobuf)", "in pages (protobuf)", "by a whole list (protobuf)"]
+
+
+@pytest.mark.parametrize(
+    "body", [b"<html>\n", b"k8s\0", b"k8s\0\x0a\x05\x0a\x02v2\x12\x00", (4).to_bytes(4) + b"\xff" * 4]
+)
+@pytest.mark.parametrize("streaming_list", [True, False])
+async def test_protobuf_that_is_invalid_has_one_line_and_json_follows(
+    body: bytes, streaming_list: bool, client: ApiClient, server: ApiServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    server.pods.create(make_pod("a"))
+    server.faults.add(Fault(body=body, media_type="application/vnd.kubernetes.protobuf", when=accepts_protobuf))
+    assert await complete_listing(reflector(client, streaming_list=streaming_list)) == ["a"]
+    assert caplog.text.count("Requesting JSON from now on") == 1
+    assert server.requests[-1].accept == "application/json"
+    assert len(server.requests) <= 4
+
+
+async def test_a_watch_in_protobuf_that_is_invalid_leads_to_a_listing_in_json(
+    client: ApiClient, server: ApiServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    watched = reflector(client)
+    async with contextlib.aclosing(watched.stream()) as stream:
+        async for item in stream:
+            if isinstance(item, ListPage) and item.complete_at is not None:
+                server.faults.garbage_line(b"garbage")
+    server.pods.create(make_pod("a"))
+    assert await complete_listing(watched) == ["a"]
+    assert server.requests[-1].accept == "application/json"
+
+
+def accepts_protobuf(request: RecordedRequest) -> bool:
+    return "protobuf" in request.accept
 
 
 # ---- watches that fail while lists work
