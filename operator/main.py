@@ -115,12 +115,15 @@ class Service:
             self.certificate_watch.cancel()
         await self.session.close()
 
-    def write(self, item: ListPage | Delta) -> None:
+    async def write(self, item: ListPage | Delta) -> None:
         """Write an item of a stream to the index."""
-        was_synced = self.index.synced
+        was_synced, history_resets = self.index.synced, self.index.history_resets
         match item:
             case ListPage():
-                self.index.replace_page(item)
+                for _ in self.index.replace_page(item):
+                    await asyncio.sleep(0)
+                if self.index.history_resets > history_resets and not item.history_reset:
+                    logger.warning("The API server's history was reset: pods are older than known, or exist again")
             case Delta(type="DELETED"):
                 self.index.delete(item)
             case Delta():
@@ -173,7 +176,7 @@ async def pod_event(event: kopf.RawEvent, memo: kopf.Memo, **_: Any) -> None:
     """Write the index: resume (a page of a listing), create, update and delete."""
     service: Service = memo.service
     with service.session.ticket(event) as item:
-        service.write(item)
+        await service.write(item)
 
 
 @kopf.on.probe(id="pods")

@@ -10,8 +10,9 @@ SELECTORS = ("uid", "id", "containerID", "ip", "name", "many", "list", "none")
 """How pods were selected: by one parameter, ``many`` in a batch lookup, ``list`` in a list. ``none`` is a request
 without one readable selector."""
 
-RESULTS = ("hit", "deleted", "miss", "error")
-"""The results of a lookup. ``deleted``: a deleted pod was found. ``error``: the lookup was refused or aborted."""
+RESULTS = ("hit", "deleted", "miss", "ambiguous", "error")
+"""The results of a lookup. ``deleted``: a deleted pod was found. ``ambiguous``: several pods have the identifier.
+``error``: the lookup was refused or aborted."""
 
 LISTING_REASONS = ("start", "expired", "untrusted", "failing", "fault", "reopened")
 """Why the pods were listed."""

@@ -32,7 +32,7 @@ from pod_index.stats import Stats
 from pod_index.store.index import PodIndex
 from tests.apiserver import realistic_pod
 from tests.support.operator_process import free_port
-from tests.support.served import listing
+from tests.support.served import listing, replace_page
 
 UNCOUNTED, COUNTED, LOGIN, TOKEN = VARIANTS = ("uncounted", "counted", "login", "token")
 """``counted`` is the default application; ``login`` and ``token`` add authentication."""
@@ -102,7 +102,7 @@ async def serve(pods: int) -> None:
     """Serve and measure until stdin ends."""
     index = PodIndex()
     made = [_pod(number) for number in range(pods)]
-    index.replace_page(listing(*made))
+    replace_page(index, listing(*made))
     uids = [pod.metadata.uid for pod in made]
     with tempfile.TemporaryDirectory() as folder:
         subjects = variants(index, uids, Path(folder) / "tokens", Stats())

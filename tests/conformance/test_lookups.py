@@ -7,7 +7,17 @@ from typing import Any
 import pytest
 
 from tests.apiserver import container_status, make_pod
-from tests.conformance.asking import address, ask, catch_up, container_id, create, found, running
+from tests.conformance.asking import (
+    address,
+    ask,
+    catch_up,
+    container_id,
+    create,
+    found,
+    held_lookup,
+    lookup_many,
+    running,
+)
 from tests.conformance.cluster import Cluster
 from tests.conftest import StartOperator
 from tests.support.operator_process import OperatorProcess
@@ -59,6 +69,53 @@ def test_a_mirror_pod_is_found_by_the_uid_in_the_kubelet(
         f"/var/log/pods/kube-system_etcd-node-1_{config_hash}/etcd/0.log",
     ):
         assert found(shared_operator, id=path) == (uid, "config.hash"), path
+
+
+def mirror(name: str, config_hash: str, **parts: Any) -> dict[str, Any]:
+    """A static pod in the API, as the kubelet shows it."""
+    annotations = {"kubernetes.io/config.hash": config_hash, "kubernetes.io/config.mirror": config_hash}
+    return running(name, annotations=annotations, **parts)
+
+
+def test_a_static_pod_on_several_nodes_is_found_by_what_else_its_path_says_or_not_at_all(
+    shared_cluster: Cluster, shared_operator: OperatorProcess
+) -> None:
+    config_hash = container_id("a manifest from a URL")[:32]
+    uids, containers = {}, {}
+    for node in ("one", "two", "three"):
+        containers[node] = container_id(f"a manifest from a URL on {node}")
+        pod = mirror(f"agent-{node}", config_hash, container_id=f"containerd://{containers[node]}")
+        uids[node] = create(shared_cluster, shared_operator, pod)
+    for node, uid in uids.items():
+        for path in (
+            f"/kubepods/burstable/pod{config_hash}/{containers[node]}",
+            f"/var/log/pods/default_agent-{node}_{config_hash}/main/0.log",
+        ):
+            assert found(shared_operator, id=path) == (uid, "config.hash"), path
+    further = "give a container ID, or namespace and name"
+    for parameter, text in (
+        ("uid", config_hash),
+        ("id", f"/kubepods/burstable/pod{config_hash}"),
+        ("id", f"/kubepods/burstable/pod{config_hash}/{container_id('not told yet')}"),
+    ):
+        status, _, content = ask(shared_operator, **{parameter: text})
+        assert (status, content) == (409, {"error": f"{parameter.upper()} {text} is that of 3 pods: {further}"})
+    assert lookup_many(shared_operator, [config_hash, uids["one"]]) == [(config_hash, None), (uids["one"], uids["one"])]
+    with held_lookup(shared_operator, uid=config_hash, wait="10s") as lookup:
+        shared_cluster.pods.delete("default", "agent-one")
+        shared_cluster.pods.delete("default", "agent-two")
+        assert lookup.found() == (uids["three"], "config.hash")
+    assert found(shared_operator, id=f"/kubepods/burstable/pod{config_hash}/{containers['one']}") is None
+    assert found(shared_operator, id=f"/var/log/pods/default_agent-two_{config_hash}/main/0.log") is None
+
+
+def test_a_static_pod_with_a_uid_of_its_own_does_not_hide_the_pod_that_has_it_from_the_api_server(
+    shared_cluster: Cluster, shared_operator: OperatorProcess
+) -> None:
+    uid = create(shared_cluster, shared_operator, make_pod("with-a-uid"))
+    create(shared_cluster, shared_operator, mirror("imposter", uid))
+    assert found(shared_operator, uid=uid) == (uid, "uid")
+    assert found(shared_operator, id=f"/var/log/pods/default_imposter_{uid}/main/0.log") == (uid, "uid")
 
 
 # ---- container IDs
@@ -188,6 +245,48 @@ def test_a_pod_in_the_host_network_is_never_found_by_ip(
     agent["spec"]["hostNetwork"] = True
     create(shared_cluster, shared_operator, agent)
     assert found(shared_operator, ip=ip) == (uid, "ip")
+
+
+def test_a_pod_ip_without_pod_ips_is_found(shared_cluster: Cluster, shared_operator: OperatorProcess) -> None:
+    ip = address()
+    pod = running("one-ip", ip=ip)
+    del pod["status"]["podIPs"]
+    uid = create(shared_cluster, shared_operator, pod)
+    assert found(shared_operator, ip=ip) == (uid, "ip")
+
+
+def test_an_ip_of_two_pods_that_started_at_the_same_time_is_ambiguous(
+    shared_cluster: Cluster, shared_operator: OperatorProcess
+) -> None:
+    ip = address()
+    for name in ("twin-0", "twin-1"):
+        create(shared_cluster, shared_operator, running(name, ip=ip, started="2025-01-01T00:00:00Z"))
+    status, _, content = ask(shared_operator, ip=ip)
+    text = f"IP {ip} is that of 2 pods: give a container ID, or namespace and name"
+    assert (status, content) == (409, {"error": text})
+
+
+@pytest.mark.parametrize("order", ["finished first", "later first"])
+def test_a_finished_pod_has_lost_its_ip_to_a_later_pod_even_when_that_is_deleted(
+    order: str, shared_cluster: Cluster, shared_operator: OperatorProcess
+) -> None:
+    ip, name = address(), order.replace(" ", "-")
+    job = running(f"job-{name}", ip=ip, started="2025-01-01T00:00:00Z")
+    job["status"]["phase"] = "Succeeded"
+    pods = [job, running(f"web-{name}", ip=ip, started="2025-01-02T00:00:00Z")]
+    uids = [create(shared_cluster, shared_operator, pod) for pod in (pods if order == "finished first" else pods[::-1])]
+    later = uids[order == "finished first"]
+    assert found(shared_operator, ip=ip) == (later, "ip")
+    shared_cluster.pods.delete("default", f"web-{name}")
+    for number in range(2):
+        catch_up(shared_cluster, shared_operator)
+        assert found(shared_operator, ip=ip) is None
+        assert found(shared_operator, ip=ip, includeDeleted="true") == (later, "ip")
+        shared_cluster.pods.update(
+            "default",
+            f"job-{name}",
+            lambda pod, number=number: pod["metadata"].update(labels={"number": str(number)}),  # type: ignore[misc]
+        )
 
 
 @pytest.mark.parametrize("phase", ["Succeeded", "Failed"])

@@ -248,6 +248,29 @@ def test_a_deleted_pod_that_a_backup_brings_back_under_its_uid_is_served(
     assert_equal(operator, {pod["metadata"]["uid"]: pod for pod in backup})
 
 
+@pytest.mark.parametrize("streaming_list", ["true", "false"])
+def test_after_a_restore_of_etcd_with_a_bumped_revision_the_index_equals_the_restored_state(
+    streaming_list: str, start_operator: StartOperator
+) -> None:
+    with ApiServer(bookmark_interval=0.2) as server:
+        server.pods.load(make_pod(name) for name in NAMES)
+        operator = start_operator(server, STREAMING_LIST=streaming_list)
+        backup = server.pods.pods()
+        assert_equal(operator, backup)
+        server.pods.delete("default", "web-0")
+        server.pods.update("default", "web-1", lambda pod: pod["metadata"].update(labels={"lost": "yes"}))
+        server.pods.create(make_pod("lost"))
+        assert_equal(operator, server.pods.pods())
+        server.stop()
+        server.pods.replace_all(backup.values(), resource_version=server.pods.resource_version + 1_000_000)
+        server.start()
+        assert_equal(operator, backup)
+        assert "The API server's history was reset" in operator.log
+        assert b"pod_index_history_resets_total 1.0" in operator.get("/metrics")[2]
+        server.pods.create(make_pod("new"))
+        assert_equal(operator, server.pods.pods())
+
+
 def test_a_server_that_ends_every_watch_at_once_is_not_flooded(server: ApiServer, operator: OperatorProcess) -> None:
     before = len(server.requests)
     fault = Fault(kind="watch")

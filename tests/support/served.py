@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 import httpx
+import msgspec
 from starlette.types import Message, Receive
 
 from pod_index.api.app import create_app
@@ -60,6 +61,15 @@ def simple_pod(
     return Pod(metadata=metadata, spec=PodSpec(node_name=node))
 
 
+def namesakes(number: int, pod: Pod) -> list[Pod]:
+    """Pods that differ in UID and name only."""
+    pods = []
+    for index in range(number):
+        metadata = msgspec.structs.replace(pod.metadata, uid=f"{index:08}{pod.metadata.uid[8:]}", name=f"pod-{index}")
+        pods.append(msgspec.structs.replace(pod, metadata=metadata))
+    return pods
+
+
 def listing(*pods: Pod, at: int = 1_000) -> ListPage:
     """A complete listing of all namespaces."""
     return ListPage(scope="", pods=list(pods), begins=True, complete_at=at)
@@ -70,10 +80,16 @@ def change(pod: Pod) -> Delta:
     return Delta(type="MODIFIED", scope="", pod=pod)
 
 
+def replace_page(index: PodIndex, page: ListPage) -> None:
+    """Store a page of a listing, in one go."""
+    for _ in index.replace_page(page):
+        pass
+
+
 def synced_index(*pods: Pod, **options: Any) -> PodIndex:
     """An index with these pods after a complete listing."""
     index = PodIndex(**options)
-    index.replace_page(listing(*pods))
+    replace_page(index, listing(*pods))
     return index
 
 

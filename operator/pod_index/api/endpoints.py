@@ -17,7 +17,8 @@ from pod_index.api.response_limiter import PROGRESS
 from pod_index.api.responses import RETRY_AFTER, Header, RequestError, encode, error, respond, respond_in_chunks
 from pod_index.api.waiting import ClientGone
 from pod_index.store.identifiers import Identifier, IdentifierError, parse
-from pod_index.store.index import Match, PodIndex
+from pod_index.store.index import PodIndex
+from pod_index.store.matching import Ambiguity, Match
 
 POD_PATH = "/api/v1/pod"
 """The path of PodEndpoint."""
@@ -115,24 +116,27 @@ class PodEndpoint(Endpoint):
             query = self._query(scope)
             lookup = queries.parse_lookup(query, self._index.index_names)
             match = await self._find(lookup, receive)
-            if match is None:
+            if match is None or (isinstance(match, Ambiguity) and not self._index.synced):
                 result = "miss" if self._index.synced else "error"
                 raise self._not_found(lookup.not_found)
+            if isinstance(match, Ambiguity):
+                result = "ambiguous"
+                raise RequestError(409, lookup.ambiguous(match.pods))
             result = "deleted" if match.deleted else "hit"
             return (match.record,), ((b"matched-by", match.matched_by.encode()),)
         finally:
             self._stats.lookups[lookup.selector if lookup else queries.selector_of(query), result] += 1
 
-    async def _find(self, lookup: LookupQuery, receive: Receive) -> Match | None:
+    async def _find(self, lookup: LookupQuery, receive: Receive) -> Match | Ambiguity | None:
         """Look up the pod, and wait for it if the query says so."""
 
-        def find() -> Match | None:
+        def find() -> Match | Ambiguity | None:
             return _first_match(self._index, lookup.identifiers, deleted=lookup.include_deleted)
 
-        match = find()
-        if match is None and lookup.wait_seconds:
-            return await self._lookup_waiters.wait_for(find, lookup.identifiers, lookup.wait_seconds, receive)
-        return match
+        found = find()
+        if isinstance(found, Match) or not lookup.wait_seconds:
+            return found
+        return await self._lookup_waiters.wait_for(find, lookup.identifiers, lookup.wait_seconds, receive)
 
 
 class LimitedEndpoint(Endpoint):
@@ -239,9 +243,9 @@ class BatchLookupEndpoint(LimitedEndpoint):
             match = _first_match(self._index, parse(text), deleted=deleted)
         except IdentifierError:
             match = None
-        if match is None:
-            return None, "miss"
-        return match.record, "deleted" if match.deleted else "hit"
+        if isinstance(match, Match):
+            return match.record, "deleted" if match.deleted else "hit"
+        return None, "miss" if match is None else "ambiguous"
 
 
 class ListEndpoint(LimitedEndpoint):
@@ -279,10 +283,18 @@ class ListEndpoint(LimitedEndpoint):
         return records, continuation
 
 
-def _first_match(index: PodIndex, identifiers: tuple[Identifier, ...], *, deleted: bool) -> Match | None:
-    """Return the pod of the first identifier that matches."""
+def _first_match(index: PodIndex, identifiers: tuple[Identifier, ...], *, deleted: bool) -> Match | Ambiguity | None:
+    """Return the pod of the first identifier that matches.
+
+    An ambiguous UID is resolved by another path that has the same UID, but by no other identifier.
+    """
+    ambiguity, ambiguous = None, ""
     for identifier in identifiers:
-        match = index.find(identifier, deleted=deleted)
-        if match is not None:
-            return match
-    return None
+        if ambiguity is not None and identifier.value != ambiguous:
+            continue
+        found = index.find(identifier, deleted=deleted)
+        if isinstance(found, Match):
+            return found
+        if isinstance(found, Ambiguity) and ambiguity is None:
+            ambiguity, ambiguous = found, identifier.value
+    return ambiguity

@@ -107,6 +107,11 @@ class Metrics(Collector):
             "reason",
             stats.listing_failures,
         )
+        yield CounterMetricFamily(
+            "pod_index_history_resets",
+            "Listings that showed that the history of the API server was reset: etcd was restored from a backup.",
+            self._index.history_resets,
+        )
         yield _counter(
             "pod_index_watch_restarts",
             "Watches that ended or could not be opened, by reason; ended is the regular end, every few minutes.",
@@ -138,7 +143,8 @@ class Metrics(Collector):
         lookups = CounterMetricFamily(
             "pod_index_lookups",
             "Lookups by selector and result; each pod of a batch lookup counts."
-            " deleted: a deleted pod was found; error: the lookup was refused or aborted.",
+            " deleted: a deleted pod was found; ambiguous: several pods have the identifier;"
+            " error: the lookup was refused or aborted.",
             labels=("selector", "result"),
         )
         for key, count in self._stats.lookups.items():

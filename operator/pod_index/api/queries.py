@@ -28,11 +28,22 @@ class LookupQuery:
     """The parameter that selects the pod: one of ``stats.SELECTORS``."""
     identifiers: tuple[Identifier, ...]
     """The identifiers that may match, the most specific first."""
-    not_found: str
-    """The error message if none matches."""
+    subject: str
+    """The identifier as error messages name it."""
     include_deleted: bool
     wait_seconds: float
     """How long to wait for the pod."""
+
+    @property
+    def not_found(self) -> str:
+        """The error message if no pod matches."""
+        return f"pod {'' if self.selector == 'name' else 'with '}{self.subject} not found"
+
+    def ambiguous(self, pods: int) -> str:
+        """Return the error message if several pods match."""
+        has_only_containers = all(identifier.kind == "containerID" for identifier in self.identifiers)
+        further = "namespace and name" if has_only_containers else "a container ID, or namespace and name"
+        return f"{self.subject} is that of {pods} pods: give {further}"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -60,13 +71,13 @@ def parse_lookup(query: bytes, index_names: frozenset[IndexName]) -> LookupQuery
         if not (namespace and name):
             raise RequestError(400, "namespace and name parameters must be given together")
         identifiers: tuple[Identifier, ...] = (Identifier("name", f"{namespace}/{name}"),)
-        not_found = f"pod {namespace}/{name} not found"
+        subject = f"{namespace}/{name}"
     else:
-        identifiers, not_found = _identifiers(selector, parameters[selector])
+        identifiers, subject = _identifiers(selector, parameters[selector])
     if all(kind != "uid" and kind not in index_names for kind, *_ in identifiers):
         raise _disabled(identifiers[0].kind)
     return LookupQuery(
-        selector, identifiers, not_found, _flag(parameters, "includeDeleted"), _duration(parameters, "wait")
+        selector, identifiers, subject, _flag(parameters, "includeDeleted"), _duration(parameters, "wait")
     )
 
 
@@ -108,23 +119,23 @@ def _selectors(parameters: Mapping[str, str]) -> list[str]:
 
 
 def _identifiers(selector: str, text: str) -> tuple[tuple[Identifier, ...], str]:
-    """Return the identifiers in the value of a selector, and the error message if none matches."""
+    """Return the identifiers in the value of a selector, and the value as error messages name it."""
     match selector:
         case "uid":
             # Text that is not a UID in any spelling is looked up as it is, and not found.
-            return (Identifier("uid", parse_uid(text) or text),), f"pod with UID {text} not found"
+            return (Identifier("uid", parse_uid(text) or text),), f"UID {text}"
         case "containerID":
             container_id = parse_container_id(text)
             if not container_id:
                 raise RequestError(400, f"containerID {text!r:.80} has no ID")
-            return (Identifier("containerID", container_id),), f"pod with container ID {text} not found"
+            return (Identifier("containerID", container_id),), f"container ID {text}"
         case "ip":
             address = canonical_ip(text.strip())
             if address is None:
                 raise RequestError(400, f"ip {text!r:.80} is not an IP address")
-            return (Identifier("ip", address),), f"pod with IP {text} not found"
+            return (Identifier("ip", address),), f"IP {text}"
     try:
-        return parse(text), f"pod with ID {text} not found"
+        return parse(text), f"ID {text}"
     except IdentifierError as problem:
         raise RequestError(400, f"id {problem}") from problem
 

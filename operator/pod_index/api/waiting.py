@@ -2,18 +2,16 @@
 
 import asyncio
 from collections.abc import Callable, Iterable
-from typing import TypeVar
 
 from starlette.types import Receive
 
 from pod_index.api.responses import RETRY_AFTER, RequestError
 from pod_index.store.identifiers import Identifier
 from pod_index.store.index import PodIndex
+from pod_index.store.matching import Ambiguity, Match
 
 WAITERS_MAX = 1_000
 """How many lookups may wait at a time. Each holds a connection and a few kilobytes."""
-
-T = TypeVar("T")
 
 
 class ClientGone(Exception):
@@ -39,9 +37,13 @@ class LookupWaiters:
             wakeup.set()
 
     async def wait_for(
-        self, find: Callable[[], T | None], identifiers: Iterable[Identifier], seconds: float, receive: Receive
-    ) -> T | None:
-        """Return the first result of ``find`` that is not None, or None after ``seconds``.
+        self,
+        find: Callable[[], Match | Ambiguity | None],
+        identifiers: Iterable[Identifier],
+        seconds: float,
+        receive: Receive,
+    ) -> Match | Ambiguity | None:
+        """Return the first match of ``find``, or after ``seconds`` its last result.
 
         Raise ClientGone if the client disconnects, and RequestError (503) if too many lookups wait or the service
         shuts down.
@@ -55,7 +57,7 @@ class LookupWaiters:
         disconnect.add_done_callback(lambda _: wakeup.set())
         try:
             async with asyncio.timeout(seconds):
-                while (found := find()) is None:
+                while not isinstance(found := find(), Match):
                     if self._closed:
                         raise RequestError(503, "shutting down", RETRY_AFTER)
                     if disconnect.done():

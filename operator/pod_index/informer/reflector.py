@@ -292,10 +292,6 @@ class Reflector:
 
 def _listing_reason(failure: ApiError) -> str:
     """Return the label of a listing that a failure causes."""
-    match failure:
-        case Expired() | InconsistentResponse():
-            return failure.reason
-        case InternalFailure():
-            return "fault"
-        case _:
-            return "failing"
+    if isinstance(failure, InternalFailure):
+        return "fault"
+    return failure.reason if isinstance(failure, Expired | InconsistentResponse) else "failing"

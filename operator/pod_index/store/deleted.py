@@ -2,14 +2,19 @@
 
 import datetime
 import time
-from collections.abc import Callable
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
 
 from msgspec import Struct
 
+from pod_index.store.entries import StreamState
 from pod_index.store.indexers import Indices
 
 BUCKETS = 1 << 12
 """Buckets of the indices. Fewer than for running pods, because there are fewer deleted pods."""
+
+EXPIRED_AT_ONCE = 500
+"""How many pods an operation removes at most: up to 2 ms. Many pods can expire at the same time."""
 
 
 class DeletedPod(Struct, gc=False, eq=False):
@@ -19,35 +24,48 @@ class DeletedPod(Struct, gc=False, eq=False):
     record: bytes
     """The last record, with ``deletedAt``."""
     index_values: bytes
-    scope: str
+    stream: StreamState
+    recorded: int
+    """The number of the stream's current or last listing at the time of the last state."""
+    listing: int
+    """The number of the stream's current or last listing at the time of the deletion."""
     deleted_at: float
+
+    @property
+    def is_void(self) -> bool:
+        """Whether the last state is from a history that was reset."""
+        return self.recorded < self.stream.history
 
 
 class DeletedPods:
     """The last records of pods deleted within ``seconds``, at most ``limit``. The oldest go first.
 
-    ``now`` is a clock that returns seconds since the epoch.
+    If the history of a stream was reset, the pods deleted before are ignored. ``now`` is a clock that returns seconds
+    since the epoch.
     """
 
     def __init__(self, seconds: float, limit: int, now: Callable[[], float] = time.time) -> None:
         self._seconds = seconds
-        self._limit = limit
+        self.limit = limit
         self._now = now
-        self._pods: dict[str, DeletedPod] = {}
+        # A dict would search its first key behind the places of all keys that were deleted before it.
+        self._pods: OrderedDict[str, DeletedPod] = OrderedDict()
         self._indices: Indices[DeletedPod] = Indices(BUCKETS)
 
     def __len__(self) -> int:
         return len(self._pods)
 
     def __contains__(self, uid: str) -> bool:
-        return uid in self._pods
+        return self.by_uid(uid) is not None
 
-    def add(self, uid: str, record: bytes, index_values: bytes, scope: str) -> None:
+    def add(self, uid: str, record: bytes, index_values: bytes, stream: StreamState, recorded: int) -> None:
         """Keep the last record of a pod that was deleted now. A repeated deletion changes nothing."""
-        if uid in self._pods:
+        if uid in self or self._seconds <= 0 or self.limit <= 0:
             return
+        self.discard(uid)
         deleted_at = self._now()
-        pod = DeletedPod(uid, _with_deleted_at(record, deleted_at), index_values, scope, deleted_at)
+        record = _with_deleted_at(record, deleted_at)
+        pod = DeletedPod(uid, record, index_values, stream, recorded, stream.listing, deleted_at)
         self._pods[uid] = pod
         self._indices.add(pod)
         self.expire()
@@ -58,31 +76,28 @@ class DeletedPods:
         if pod is not None:
             self._indices.remove(pod)
 
-    def discard_scope(self, scope: str) -> None:
-        """Remove the pods of a namespace scope, because the history of the API server was reset."""
-        for uid in [uid for uid, pod in self._pods.items() if pod.scope == scope]:
-            self.discard(uid)
-
     def expire(self) -> None:
-        """Remove the pods that are too old or exceed the limit."""
+        """Remove the pods that are too old or exceed the limit, but at most EXPIRED_AT_ONCE."""
         since = self._now() - self._seconds
-        while self._pods:
-            oldest = next(iter(self._pods.values()))
-            if oldest.deleted_at > since and len(self._pods) <= self._limit:
+        for _ in range(EXPIRED_AT_ONCE):
+            oldest = next(iter(self._pods.values()), None)
+            if oldest is None or (oldest.deleted_at > since and len(self._pods) <= self.limit):
                 return
             self.discard(oldest.uid)
 
-    def by_uid(self, uid: str) -> bytes | None:
-        """Return the last record of a deleted pod, with ``deletedAt``, or None."""
+    def by_uid(self, uid: str) -> DeletedPod | None:
+        """Return a deleted pod, or None."""
         self.expire()
         pod = self._pods.get(uid)
-        return None if pod is None else pod.record
+        return pod if pod is not None and self._is_kept(pod) else None
 
-    def by_index_value(self, value: bytes) -> bytes | None:
-        """Return the last record of the most recently deleted pod with the index value, or None."""
+    def by_index_value(self, value: bytes) -> Sequence[DeletedPod]:
+        """Return the deleted pods with the index value, in the order of their deletions."""
         self.expire()
-        pods = self._indices.find(value)
-        return pods[-1].record if pods else None
+        return [pod for pod in self._indices.find(value) if self._is_kept(pod)]
+
+    def _is_kept(self, pod: DeletedPod) -> bool:
+        return pod.deleted_at > self._now() - self._seconds and pod.listing >= pod.stream.history
 
 
 def _with_deleted_at(record: bytes, deleted_at: float) -> bytes:

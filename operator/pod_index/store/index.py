@@ -7,74 +7,31 @@ repeatedly or out of order. These rules keep the index correct:
 - A pod whose deletion was observed never comes back, because Kubernetes never reuses a UID.
 - A complete listing is the truth about its scope at its resourceVersion. Pods that it does not show are deleted, unless
   they are newer. A later listing or a newer event brings such a pod back: then the listing was wrong.
+- A listing is consistent: it shows everything that happened before it began. If a complete listing contradicts what was
+  recorded before, the history of the API server was reset: etcd was restored from a backup. Then that is void.
 """
 
 import time
-from collections.abc import Callable, Iterable, Iterator
-from typing import NamedTuple
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
 
-from msgspec import Struct
-
-from pod_index.pods import Pod, encode_record
+from pod_index.pods import Pod
 from pod_index.store.deleted import DeletedPods
 from pod_index.store.deltas import Delta, ListPage
-from pod_index.store.identifiers import Identifier
-from pod_index.store.indexers import (
-    INDEX_NAMES,
-    IndexName,
-    Indices,
-    config_hash_value,
-    container_id_value,
-    index_values,
-    ip_value,
-    is_in_namespace,
-    name_value,
-    node_value,
-    rank_of,
-    split,
-    uid_value,
-)
-from pod_index.store.subscriptions import Subscriptions
+from pod_index.store.entries import Entry, StreamState
+from pod_index.store.indexers import INDEX_NAMES, IndexName
+from pod_index.store.table import SLICE, PodTable, slices
 from pod_index.store.tombstones import TOMBSTONES_MAX, Tombstone, Tombstones
 
-SLICE = 500
-"""How many pods ``select`` checks without a pause: up to 0.5 ms."""
+SCANNED_SLICE = 20 * SLICE
+"""How many pods are only looked at without a pause: 1 ms."""
+
+CONTRADICTIONS_MAX = 5_000
+"""How many contradictions are held until a listing is complete: up to 10 MB. Until then it may turn out that a replica
+of the API server is behind. With more of them, the history counts as reset at once."""
 
 
-class Entry(Struct, gc=False, eq=False):
-    """A pod in the index."""
-
-    uid: str
-    record: bytes
-    """The encoded answer to a lookup."""
-    index_values: bytes
-    """As ``indexers.index_values`` packs them."""
-    resource_version: int
-    scope: str
-    """The namespace scope of the stream."""
-    listing: int
-    """The number of the last listing that showed the pod. 0 if only events did."""
-
-
-class StreamState(Struct):
-    """The state of a stream."""
-
-    listing: int = 0
-    """The number of the current or last listing. Numbers are never reused."""
-    synced: bool = False
-
-
-class Match(NamedTuple):
-    """The pod that an identifier names."""
-
-    record: bytes
-    """The encoded record, with ``deletedAt`` if the pod is deleted."""
-    matched_by: str
-    """``uid`` or an index name."""
-    deleted: bool = False
-
-
-class PodIndex:
+class PodIndex(PodTable):
     """Pods by UID and by the indices in ``index_names``.
 
     The namespace scopes of the streams must not overlap.
@@ -92,174 +49,120 @@ class PodIndex:
         tombstones_max: int = TOMBSTONES_MAX,
         now: Callable[[], float] = time.time,
     ) -> None:
-        self.index_names = index_names
-        self._entries: dict[str, Entry] = {}
-        self._indices: Indices[Entry] = Indices()
-        self._deleted = DeletedPods(retention_seconds, retention_max, now)
-        self._subscriptions = Subscriptions()
+        super().__init__(index_names, DeletedPods(retention_seconds, retention_max, now))
         self._tombstones = Tombstones(tombstones_max)
-        self._streams: dict[str, StreamState] = {}
+        self._streams: defaultdict[str, StreamState] = defaultdict(StreamState)
         self._listings = 0
         self.synced = False
         """Whether every stream has completed a listing. An outage or a relist does not reset it."""
+        self.history_resets = 0
+        """How many listings have found that the history of the API server was reset, ``ListPage.history_reset``
+        included."""
 
-    def __len__(self) -> int:
-        return len(self._entries)
+    def replace_page(self, page: ListPage) -> Iterator[None]:
+        """Store a page of a listing. After the last page, delete the pods that the listing did not show.
 
-    def count_deleted(self) -> int:
-        """Return the number of deleted pods that are kept."""
-        self._deleted.expire()
-        return len(self._deleted)
-
-    def lookup(self, uid: str) -> bytes | None:
-        """Return the encoded record of the pod with ``uid``, or None if the pod is unknown."""
-        entry = self._entries.get(uid)
-        return None if entry is None else entry.record
-
-    def find(self, identifier: Identifier, *, deleted: bool = False) -> Match | None:
-        """Return the pod that the identifier names, or None. With ``deleted``, falls back to deleted pods."""
-        kind, value = identifier[:2]
-        if kind == "uid":
-            record = self.lookup(value)
-            if record is not None:
-                return Match(record, kind)
-            record = self._deleted.by_uid(value) if deleted else None
-            if record is not None:
-                return Match(record, kind, deleted=True)
-            if value in self._deleted:
-                # Anyone who creates pods can set annotations, so a config.hash never replaces the UID of a deleted pod.
-                return None
-        *_, index_value = _index_values_of(identifier)
-        matched_by = "config.hash" if kind == "uid" else kind
-        entries = self._indices.find(index_value)
-        if entries:
-            return Match(max(entries, key=_precedence).record, matched_by)
-        record = self._deleted.by_index_value(index_value) if deleted else None
-        return None if record is None else Match(record, matched_by, deleted=True)
-
-    def select(self, *, node: str = "", namespace: str = "") -> Iterator[list[tuple[str, bytes]]]:
-        """Yield the UIDs and records of the pods on a node, in a namespace, or both. The order is undefined.
-
-        They come in slices, and the index may change between two of them. A pod that exists from the first slice to
-        the last is in one of them.
+        Yields None after each slice of the work, so that the event loop can serve requests. The caller must exhaust
+        the iterator before it hands over what comes next in the stream.
         """
-        entries = self._indices.find(node_value(node)) if node else list(self._entries.values())
-        for start in range(0, len(entries), SLICE):
-            yield [
-                (entry.uid, entry.record)
-                for entry in entries[start : start + SLICE]
-                if (not namespace or is_in_namespace(entry.index_values, namespace))
-                and self._entries.get(entry.uid) is entry
-            ]
-
-    def subscribe(self, identifiers: Iterable[Identifier], callback: Callable[[], None]) -> Callable[[], None]:
-        """Call ``callback`` when a pod with one of the identifiers is added, or changes its index values.
-
-        The call comes in the middle of an update, so ``callback`` must not raise or use the index. Return a function
-        that unsubscribes.
-        """
-        values = [value for identifier in identifiers for value in _index_values_of(identifier)]
-        self._subscriptions.add(values, callback)
-        return lambda: self._subscriptions.remove(values, callback)
-
-    def replace_page(self, page: ListPage) -> None:
-        """Store a page of a listing. After the last page, delete the pods that the listing did not show."""
+        stream = self._streams[page.scope]
         if page.begins:
-            self._begin_listing(page.scope, history_reset=page.history_reset)
-        listing = self._streams[page.scope].listing
-        for pod in page.pods:
-            self._store(page.scope, pod, listing)
+            self._begin_listing(stream, page)
+        yield from self._store_all(stream, page.pods)
+        if len(stream.contradictions) > CONTRADICTIONS_MAX:
+            yield from self._reset_history(stream)
         if page.complete_at is not None:
-            self._complete_listing(page.scope, page.complete_at)
+            yield from self._complete_listing(stream, page.complete_at)
 
     def update(self, delta: Delta) -> None:
         """Store a created or changed pod, unless it is deleted or a newer version is known."""
-        self._store(delta.scope, delta.pod, None)
+        self._store(self._streams[delta.scope], delta.pod, listed=False)
 
     def delete(self, delta: Delta) -> None:
         """Delete a pod for good."""
         uid, resource_version = delta.pod.metadata.uid, delta.pod.metadata.resource_version
-        self._store(delta.scope, delta.pod, None)  # A DELETED event carries the last state.
-        self._remove(uid, Tombstone(delta.scope, resource_version, deletion_observed=True))
+        stream = self._streams[delta.scope]
+        if uid in self._entries:
+            self._finished_ips.settle(self._entries[uid].index_values)
+        self._store(stream, delta.pod, listed=False)  # A DELETED event carries the last state.
+        if uid in self._entries:
+            entry = self._entries[uid]
+            self._finished_ips.settle(entry.index_values, deleted=entry)
+            self._remove(entry)
+        self._tombstones.add(uid, Tombstone(stream.listing, resource_version, deletion_observed=True))
 
-    def _begin_listing(self, scope: str, *, history_reset: bool) -> None:
+    def _begin_listing(self, stream: StreamState, page: ListPage) -> None:
         self._listings += 1
-        self._streams.setdefault(scope, StreamState()).listing = self._listings
+        stream.listing = self._listings
+        stream.contradictions.clear()
         self._update_synced()
-        if history_reset:
-            for entry in self._entries.values():
-                if entry.scope == scope:
-                    entry.resource_version = 0
-            self._tombstones.discard_scope(scope)
-            self._deleted.discard_scope(scope)
+        if page.history_reset:
+            self._void_history(stream)
 
-    def _complete_listing(self, scope: str, resource_version: int) -> None:
-        stream = self._streams[scope]
-        missing = [
-            uid
-            for uid, entry in self._entries.items()
-            if entry.scope == scope and entry.listing != stream.listing and entry.resource_version <= resource_version
-        ]
-        for uid in missing:
-            self._remove(uid, Tombstone(scope, resource_version, deletion_observed=False))
+    def _void_history(self, stream: StreamState) -> None:
+        stream.history = stream.listing
+        self.history_resets += 1
+
+    def _reset_history(self, stream: StreamState) -> Iterator[None]:
+        """Accept what contradicts the history."""
+        self._void_history(stream)
+        pods = list(stream.contradictions.values())
+        stream.contradictions.clear()
+        yield from self._store_all(stream, pods)
+
+    def _complete_listing(self, stream: StreamState, resource_version: int) -> Iterator[None]:
+        if stream.contradictions:
+            yield from self._reset_history(stream)
+        missing: list[Entry] = []
+        for entries in slices(list(self._entries.values()), SCANNED_SLICE):
+            for entry in entries:
+                if entry.stream is not stream or entry.listing == stream.listing:
+                    continue
+                if entry.version > resource_version and entry.recorded < stream.listing:
+                    self._void_history(stream)
+                if entry.version <= resource_version:
+                    missing.append(entry)
+            yield
+        # Adding more deleted pods than are kept would remove the first of them again.
+        first_kept = len(missing) - self._deleted.limit
+        for number, entry in enumerate(missing, 1):
+            self._finished_ips.settle(entry.index_values)
+            self._remove(entry, keep=number > first_kept)
+            self._tombstones.add(entry.uid, Tombstone(stream.listing, resource_version, deletion_observed=False))
+            if number % SLICE == 0:
+                yield
         stream.synced = True
         self._update_synced()
 
     def _update_synced(self) -> None:
         self.synced = all(stream.synced for stream in self._streams.values())
 
-    def _store(self, scope: str, pod: Pod, listing: int | None) -> None:
-        """Store a pod from a listing, or from an event if ``listing`` is None."""
+    def _store(self, stream: StreamState, pod: Pod, *, listed: bool) -> None:
+        """Store a pod from a listing (``listed``) or from an event."""
         uid, resource_version = pod.metadata.uid, pod.metadata.resource_version
         if uid in self._tombstones:
-            if self._tombstones[uid].rejects(resource_version, listed=listing is not None):
+            tombstone = self._tombstones[uid]
+            if tombstone.listing >= stream.history and tombstone.rejects(resource_version, listed=listed):
+                if tombstone.listing < stream.listing and (listed or uid in stream.contradictions):
+                    stream.hold(pod)
                 return
             del self._tombstones[uid]
         entry = self._entries.get(uid)
         if entry is None:
-            self._deleted.discard(uid)
-            entry = Entry(
-                uid, encode_record(pod), index_values(pod, self.index_names), resource_version, scope, listing or 0
-            )
-            self._entries[uid] = entry
-            self._indices.add(entry)
-            self._notify(entry)
+            self._add(stream, pod, listed=listed)
             return
-        if listing is not None:
-            entry.listing = listing
-        if resource_version > entry.resource_version:
-            entry.record = encode_record(pod)
-            entry.resource_version = resource_version
-            values = index_values(pod, self.index_names)
-            if values != entry.index_values:
-                self._indices.remove(entry)
-                entry.index_values = values
-                self._indices.add(entry)
-                self._notify(entry)
+        version = entry.version
+        if listed:
+            entry.listing = stream.listing
+        if resource_version > version:
+            self._change(entry, pod)
+        if resource_version >= version:
+            entry.recorded = stream.listing
+        elif entry.recorded < stream.listing and (listed or uid in stream.contradictions):
+            stream.hold(pod)
 
-    def _notify(self, entry: Entry) -> None:
-        if self._subscriptions:
-            self._subscriptions.notify([uid_value(entry.uid), *split(entry.index_values)])
-
-    def _remove(self, uid: str, tombstone: Tombstone) -> None:
-        entry = self._entries.pop(uid, None)
-        if entry is not None:
-            self._indices.remove(entry)
-            self._deleted.add(uid, entry.record, entry.index_values, entry.scope)
-        self._tombstones.add(uid, tombstone)
-
-
-_INDEX_VALUE = {"containerID": container_id_value, "ip": ip_value, "name": name_value}
-
-
-def _index_values_of(identifier: Identifier) -> tuple[bytes, ...]:
-    """Return the index values that a pod with this identifier can have."""
-    kind, value = identifier[:2]
-    if kind == "uid":
-        return (uid_value(value), config_hash_value(value))
-    return (_INDEX_VALUE[kind](value),)
-
-
-def _precedence(entry: Entry) -> tuple[bytes, int]:
-    """Return the sort key of pods with the same index value. A lookup finds the greatest one."""
-    return rank_of(entry.index_values), entry.resource_version
+    def _store_all(self, stream: StreamState, pods: Sequence[Pod]) -> Iterator[None]:
+        for part in slices(pods, SLICE):
+            for pod in part:
+                self._store(stream, pod, listed=True)
+            yield

@@ -1,5 +1,7 @@
 """Tombstones: the UIDs of deleted pods, so that a late event does not bring a pod back."""
 
+from collections import OrderedDict
+
 from msgspec import Struct
 
 TOMBSTONES_MAX = 10_000
@@ -10,19 +12,20 @@ arrive after it, and they are never more than a page or two."""
 class Tombstone(Struct, gc=False):
     """The deletion of a pod."""
 
-    scope: str
-    """The namespace scope of the stream."""
+    listing: int
+    """The number of the stream's current or last listing at the time of the deletion."""
     resource_version: int
     """The version of the listing that did not show the pod. Has no meaning if ``deletion_observed``."""
     deletion_observed: bool
     """Whether the API server reported the deletion. Otherwise a listing did not show the pod, and it may be wrong."""
 
     def rejects(self, resource_version: int, *, listed: bool) -> bool:
-        """Return whether a version of the pod, from an event or a listing (``listed``), must be ignored."""
+        """Return whether a version of the pod, from an event or a consistent listing (``listed``), must be ignored."""
         return self.deletion_observed or not (listed or resource_version > self.resource_version)
 
 
-class Tombstones(dict[str, Tombstone]):
+# A dict would search its first key behind the places of all keys that were deleted before it.
+class Tombstones(OrderedDict[str, Tombstone]):
     """Tombstones by UID, at most ``limit``. The oldest go first."""
 
     __slots__ = ("_limit",)
@@ -33,12 +36,7 @@ class Tombstones(dict[str, Tombstone]):
 
     def add(self, uid: str, tombstone: Tombstone) -> None:
         """Add a tombstone. A repeated deletion counts as new."""
-        self.pop(uid, None)
         self[uid] = tombstone
+        self.move_to_end(uid)
         if len(self) > self._limit:
-            del self[next(iter(self))]
-
-    def discard_scope(self, scope: str) -> None:
-        """Remove the tombstones of a namespace scope, because the history of the API server was reset."""
-        for uid in [uid for uid, tombstone in self.items() if tombstone.scope == scope]:
-            del self[uid]
+            self.popitem(last=False)

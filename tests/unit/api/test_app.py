@@ -15,6 +15,7 @@ from pod_index.api.responses import error
 from pod_index.pods import Pod, PodMetadata
 from pod_index.store.deltas import ListPage
 from pod_index.store.index import PodIndex
+from tests.support.served import replace_page
 
 UID = "1234abcd-5678-90ef-aaaa-bbbbccccdddd"
 
@@ -42,7 +43,7 @@ async def client(app: Starlette) -> AsyncIterator[httpx.AsyncClient]:
 
 
 async def test_a_known_uid_is_answered_with_the_record(index: PodIndex, client: httpx.AsyncClient) -> None:
-    index.replace_page(listing(UID))
+    replace_page(index, listing(UID))
     answer = await client.get("/api/v1/pod", params={"uid": UID})
     assert (answer.status_code, answer.content) == (200, index.lookup(UID))
     assert answer.headers["content-type"] == "application/json"
@@ -52,12 +53,12 @@ async def test_a_known_uid_is_answered_before_the_first_sync_is_complete(
     index: PodIndex, client: httpx.AsyncClient
 ) -> None:
     page = listing(UID)
-    index.replace_page(ListPage(scope="", pods=page.pods, begins=True))
+    replace_page(index, ListPage(scope="", pods=page.pods, begins=True))
     assert (await client.get("/api/v1/pod", params={"uid": UID})).status_code == 200
 
 
 async def test_an_unknown_uid_is_404(index: PodIndex, client: httpx.AsyncClient) -> None:
-    index.replace_page(listing())
+    replace_page(index, listing())
     answer = await client.get("/api/v1/pod?uid=U")
     assert (answer.status_code, answer.content) == (404, b'{"error":"pod with UID U not found"}')
 
@@ -77,7 +78,7 @@ async def test_an_unknown_uid_is_404(index: PodIndex, client: httpx.AsyncClient)
 async def test_any_uid_is_valid_json_in_the_error(
     query: str, uid: str, index: PodIndex, client: httpx.AsyncClient
 ) -> None:
-    index.replace_page(listing())
+    replace_page(index, listing())
     answer = await client.get(f"/api/v1/pod?{query}")
     assert (answer.status_code, answer.content) == (404, f'{{"error":"pod with UID {uid} not found"}}'.encode())
 
@@ -85,7 +86,7 @@ async def test_any_uid_is_valid_json_in_the_error(
 @given(query=st.binary(max_size=40).map(lambda rest: b"uid=" + rest) | st.binary(max_size=40))
 async def test_every_query_is_parsed_as_a_form(query: bytes) -> None:
     index = PodIndex()
-    index.replace_page(listing())
+    replace_page(index, listing())
     sent: list[Message] = []
 
     async def receive() -> Message:

@@ -22,6 +22,7 @@ from tests.support.served import (
     example_pod,
     http_scope,
     receiving,
+    replace_page,
     served,
     simple_pod,
     static_pod,
@@ -88,7 +89,7 @@ async def test_a_key_that_is_switched_off_is_unknown() -> None:
 
 async def test_before_the_first_sync_one_miss_fails_the_batch() -> None:
     index = PodIndex()
-    index.replace_page(ListPage(scope="", pods=[example_pod()], begins=True))
+    replace_page(index, ListPage(scope="", pods=[example_pod()], begins=True))
     async with served(index) as client:
         assert (await client.post(PATH, json={"ids": [UID, "10.244.1.5"]})).status_code == 200
         for missing in ("10.0.0.1", "nonsense"):

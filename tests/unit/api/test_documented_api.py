@@ -26,6 +26,7 @@ from pod_index.server.heads import HEADERS_MAX
 from pod_index.server.server import TOO_MANY_CONNECTIONS
 from pod_index.settings import Settings
 from pod_index.store.index import PodIndex
+from pod_index.store.matching import Ambiguity
 from tests.support.documents import INTRODUCTION, OPERATOR, section, table
 from tests.support.served import UID, change, example_pod, served, simple_pod, synced_index
 
@@ -127,6 +128,13 @@ async def test_the_example_of_a_uid_of_cgroups_finds_the_pod() -> None:
         assert (await client.get("/api/v1/pod", params={"uid": found[1]})).status_code == 200
 
 
+def ambiguous_uid() -> PodIndex:
+    """An index in which the UID ``U`` of the documentation is that of three pods."""
+    index = synced_index()
+    index.find = lambda identifier, *, deleted=False: Ambiguity(3)  # type: ignore[method-assign]
+    return index
+
+
 def requests_that_fail() -> Iterator[tuple[ASGIApp, str, str, bytes]]:
     """An application, a method, a path and a body for every documented error."""
 
@@ -146,6 +154,7 @@ def requests_that_fail() -> Iterator[tuple[ASGIApp, str, str, bytes]]:
     yield synced, "DELETE", "/api/v1/pod", b""
     yield synced, "POST", "/api/v1/pods/lookup", b"x" * (Settings().max_body_bytes + 1)
     yield app(synced_index(index_names=frozenset())), "GET", "/api/v1/pod?ip=10.0.0.1", b""
+    yield app(ambiguous_uid()), "GET", "/api/v1/pod?uid=U", b""
     yield app(PodIndex()), "GET", "/ready", b""
     yield create_app(synced_index(), lambda: 312.0, Settings(max_staleness_seconds=300.0)), "GET", "/ready", b""
     yield app(PodIndex()), "GET", "/api/v1/pod?uid=U", b""
@@ -185,7 +194,7 @@ async def test_every_error_is_answered_as_documented() -> None:
         for row in table(OPERATOR, "error")
         for text in re.findall(r'`(\{"error":"[^`]*"\})`', row[1])
     }
-    assert {status for status, _ in documented} == {400, 401, 404, 405, 408, 413, 414, 431, 500, 503}
+    assert {status for status, _ in documented} == {400, 401, 404, 405, 408, 409, 413, 414, 431, 500, 503}
     assert documented == answered
 
 

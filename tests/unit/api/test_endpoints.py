@@ -22,6 +22,7 @@ from tests.support.served import (
     example_pod,
     http_scope,
     listing,
+    replace_page,
     served,
     simple_pod,
     static_pod,
@@ -94,7 +95,7 @@ async def test_an_unknown_pod_is_404_and_the_error_names_its_identifier(query: s
 @pytest.mark.parametrize(("query", "_message"), NOT_FOUND)
 async def test_before_the_first_sync_a_miss_is_503_and_a_hit_is_200(query: str, _message: str) -> None:
     index = PodIndex()
-    index.replace_page(ListPage(scope="", pods=[example_pod()], begins=True))
+    replace_page(index, ListPage(scope="", pods=[example_pod()], begins=True))
     async with served(index) as client:
         answer = await client.get(f"/api/v1/pod?{query}")
         assert (answer.status_code, answer.content) == (503, b'{"error":"cache not synced"}')
@@ -234,7 +235,7 @@ async def test_the_most_specific_identifier_wins_even_if_its_pod_is_deleted() ->
 async def test_a_deleted_pod_is_forgotten_after_the_retention() -> None:
     now = 0.0
     index = synced_index(example_pod(), now=lambda: now, retention_seconds=300)
-    index.replace_page(listing(at=2_000))
+    replace_page(index, listing(at=2_000))
     async with served(index) as client:
         for now, status in ((299.0, 200), (301.0, 404)):
             for query, _ in ANSWERED_BY:

@@ -7,8 +7,9 @@ import httpx
 import pytest
 
 from pod_index.store.deltas import ListPage
-from pod_index.store.index import SLICE, PodIndex
-from tests.support.served import change, served, simple_pod, synced_index
+from pod_index.store.index import PodIndex
+from pod_index.store.table import SLICE
+from tests.support.served import change, replace_page, served, simple_pod, synced_index
 
 PATH = "/api/v1/pods"
 
@@ -109,7 +110,7 @@ async def test_any_continue_value_is_a_position_in_the_order(text: str, uids: st
 
 async def test_before_the_first_sync_a_list_is_503() -> None:
     index = PodIndex()
-    index.replace_page(ListPage(scope="", pods=[simple_pod("a")], begins=True))
+    replace_page(index, ListPage(scope="", pods=[simple_pod("a")], begins=True))
     async with served(index) as client:
         answer = await client.get(PATH, params={"node": "node-1"})
     assert (answer.status_code, answer.content) == (503, b'{"error":"cache not synced"}')

@@ -190,7 +190,7 @@ async def test_each_pod_of_a_batch_is_counted(client: httpx.AsyncClient) -> None
     await client.post("/api/v1/pods/lookup", content=b"{")
     samples = await scrape(client)
     counted = {result: value(samples, "lookups_total", "many", result) for result in RESULTS}
-    assert counted == {"hit": 2, "deleted": 1, "miss": 2, "error": 1}
+    assert counted == {"hit": 2, "deleted": 1, "miss": 2, "ambiguous": 0, "error": 1}
     assert value(samples, "requests_total", "/api/v1/pods/lookup", "200") == 1
     assert value(samples, "requests_total", "/api/v1/pods/lookup", "400") == 1
 
@@ -200,7 +200,7 @@ async def test_a_list_with_any_pod_is_a_hit(client: httpx.AsyncClient) -> None:
         await client.get(f"/api/v1/pods?{query}")
     samples = await scrape(client)
     counted = {result: value(samples, "lookups_total", "list", result) for result in RESULTS}
-    assert counted == {"hit": 2, "deleted": 0, "miss": 1, "error": 1}
+    assert counted == {"hit": 2, "deleted": 0, "miss": 1, "ambiguous": 0, "error": 1}
 
 
 # ---- requests

@@ -26,7 +26,17 @@ from tests.support.openapi import (
     resolved,
     validator,
 )
-from tests.support.served import UID, change, example_pod, served, simple_pod, synced_index
+from tests.support.served import (
+    CONFIG_HASH,
+    UID,
+    change,
+    example_pod,
+    namesakes,
+    served,
+    simple_pod,
+    static_pod,
+    synced_index,
+)
 
 DELETED_AT = 1704153600.0  # 2024-01-02T00:00:00Z
 
@@ -61,6 +71,11 @@ def gone() -> PodIndex:
     return index
 
 
+def ambiguous() -> PodIndex:
+    """An index with three static pods of one manifest, and two pods with one IP and one container ID."""
+    return synced_index(*namesakes(3, static_pod()), *namesakes(2, example_pod(container_id="some-vm")))
+
+
 def requests() -> Iterator[Example]:
     """A request for every example of a response."""
     pod, pods, many = "/api/v1/pod", "/api/v1/pods", "/api/v1/pods/lookup"
@@ -93,6 +108,13 @@ def requests() -> Iterator[Example]:
         "name": "namespace=default&name=another-pod",
     }.items():
         yield Example("PodNotFound", name, here, f"{pod}?{query}")
+    for name, query in {
+        "uid": f"uid={CONFIG_HASH}",
+        "id": f"id=/kubepods/pod{CONFIG_HASH}",
+        "containerID": "containerID=some-vm",
+        "ip": "ip=10.244.1.5",
+    }.items():
+        yield Example("PodAmbiguous", name, app(ambiguous()), f"{pod}?{query}")
     yield Example("PodUnavailable", "notSynced", unsynced, f"{pod}?uid=U")
     yield Example("PodUnavailable", "shuttingDown", stopping, f"{pod}?uid=U&wait=1")
     yield Example("ApiMethodNotAllowed", "method", here, pod, "POST")

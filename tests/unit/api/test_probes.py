@@ -9,7 +9,7 @@ from starlette.applications import Starlette
 from pod_index.api.app import begin_shutdown, create_app
 from pod_index.settings import Settings
 from pod_index.store.index import PodIndex
-from tests.support.served import UID, listing, simple_pod
+from tests.support.served import UID, listing, replace_page, simple_pod
 
 
 @pytest.fixture
@@ -39,7 +39,7 @@ async def test_ready_is_503_before_the_first_sync(client: httpx.AsyncClient) -> 
 
 
 async def test_ready_has_the_number_of_pods(index: PodIndex, client: httpx.AsyncClient) -> None:
-    index.replace_page(listing(*(simple_pod(str(number)) for number in range(150))))
+    replace_page(index, listing(*(simple_pod(str(number)) for number in range(150))))
     answer = await client.get("/ready")
     assert (answer.status_code, answer.content) == (200, b'{"status":"ready","podCount":150}')
 
@@ -47,7 +47,7 @@ async def test_ready_has_the_number_of_pods(index: PodIndex, client: httpx.Async
 async def test_ready_is_503_during_the_drain_and_lookups_are_answered(
     index: PodIndex, app: Starlette, client: httpx.AsyncClient
 ) -> None:
-    index.replace_page(listing(simple_pod(UID)))
+    replace_page(index, listing(simple_pod(UID)))
     begin_shutdown(app)
     answer = await client.get("/ready")
     assert (answer.status_code, answer.content) == (503, b'{"error":"shutting down"}')
@@ -56,7 +56,7 @@ async def test_ready_is_503_during_the_drain_and_lookups_are_answered(
 
 
 async def test_ready_is_503_while_the_data_is_too_old_and_lookups_are_answered(index: PodIndex) -> None:
-    index.replace_page(listing(simple_pod(UID)))
+    replace_page(index, listing(simple_pod(UID)))
     age = 300.0
     app = create_app(index, lambda: age, Settings(max_staleness_seconds=300.0))
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as client:
@@ -79,7 +79,7 @@ async def test_before_the_first_sync_the_data_is_not_stale(index: PodIndex) -> N
 
 
 async def test_data_of_any_age_is_ready_by_default(index: PodIndex) -> None:
-    index.replace_page(listing())
+    replace_page(index, listing())
     app = create_app(index, lambda: 1e6)
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as client:
         assert (await client.get("/ready")).status_code == 200

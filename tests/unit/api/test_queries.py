@@ -7,7 +7,7 @@ import pytest
 from pod_index.api import queries
 from pod_index.api.queries import ListQuery, LookupQuery
 from pod_index.api.responses import RequestError
-from pod_index.store.identifiers import Identifier
+from pod_index.store.identifiers import Identifier, Kind
 from pod_index.store.indexers import INDEX_NAMES, IndexName
 from tests.support.served import CONFIG_HASH, CONTAINER_ID, UID
 
@@ -55,7 +55,7 @@ def refusal(query: str, index_names: frozenset[IndexName] = INDEX_NAMES) -> str:
         ("namespace=default&name=web", ("name", "default/web"), "pod default/web not found"),
     ],
 )
-def test_every_selector_is_parsed(query: str, identifier: tuple[str, str], missing: str) -> None:
+def test_every_selector_is_parsed(query: str, identifier: tuple[Kind, str], missing: str) -> None:
     parsed = lookup(query)
     assert [found[:2] for found in parsed.identifiers] == [identifier]
     assert parsed.not_found.startswith(missing)

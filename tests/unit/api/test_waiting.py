@@ -18,6 +18,7 @@ from pod_index.settings import Settings
 from pod_index.stats import Stats
 from pod_index.store.deltas import ListPage
 from pod_index.store.index import PodIndex
+from pod_index.store.matching import Match
 from tests.support.polling import eventually_true
 from tests.support.served import (
     CONFIG_HASH,
@@ -27,6 +28,7 @@ from tests.support.served import (
     example_pod,
     http_scope,
     listing,
+    replace_page,
     simple_pod,
     static_pod,
     synced_index,
@@ -98,7 +100,7 @@ async def test_a_wait_ends_as_soon_as_the_pod_appears(
     await asyncio.sleep(0)
     assert not request.done()
     if listed:
-        index.replace_page(listing(example_pod()))
+        replace_page(index, listing(example_pod()))
     else:
         index.update(change(example_pod()))
     answer = await request
@@ -145,7 +147,7 @@ async def test_before_the_first_sync_a_miss_waits_too() -> None:
         answer = await client.get(f"{PATH}?uid={UID}&wait=10ms")
         assert (answer.status_code, answer.content) == (503, b'{"error":"cache not synced"}')
         request = await ask(client, f"uid={UID}&wait=10s", app.state.context.lookup_waiters)
-        index.replace_page(ListPage(scope="", pods=[example_pod()], begins=True))
+        replace_page(index, ListPage(scope="", pods=[example_pod()], begins=True))
         assert (await request).status_code == 200
 
 
@@ -182,14 +184,15 @@ async def test_wakeups_in_vain_do_not_extend_the_wait(
 
 
 async def test_a_pod_that_appears_at_the_last_moment_is_found() -> None:
-    answers = iter([None, "the pod"])
+    pod = Match(b"{}", "uid")
+    answers = iter([None, pod])
     never = asyncio.Event()
 
     async def receive() -> Message:
         await never.wait()
         raise AssertionError
 
-    assert await LookupWaiters(PodIndex()).wait_for(lambda: next(answers), [], 0.001, receive) == "the pod"
+    assert await LookupWaiters(PodIndex()).wait_for(lambda: next(answers), [], 0.001, receive) == pod
 
 
 async def test_a_thousand_lookups_wait_and_one_more_is_refused(
@@ -207,7 +210,7 @@ async def test_a_thousand_lookups_wait_and_one_more_is_refused(
     assert refused.headers["retry-after"] == "1"
     # Lookups that do not wait are answered.
     assert (await client.get(f"{PATH}?uid={UID}")).status_code == 404
-    index.replace_page(listing(example_pod()))
+    replace_page(index, listing(example_pod()))
     assert {answer.content for answer in await asyncio.gather(*requests)} == {encode_record(example_pod())}
     await eventually_true(lambda: not left(index, waiters))
 

@@ -1,16 +1,20 @@
 """A property test of the index against a naive model of a cluster."""
 
 import random
+from collections.abc import Iterable
 from typing import Any, Literal
 
 import msgspec
-from hypothesis import given
+import pytest
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+import pod_index.store.index
 from pod_index.pods import Pod, encode_record
 from pod_index.store.deltas import Delta, ListPage
 from pod_index.store.identifiers import Identifier
 from pod_index.store.index import PodIndex
+from pod_index.store.matching import Ambiguity, Match
 from tests.unit.store.test_index import pod
 
 # Few values, so that pods share them and take over those of others. Some are prefixes of others.
@@ -71,6 +75,9 @@ class Cluster:
 
     def __init__(self) -> None:
         self.version = 0
+        self.restored = False
+        """Whether etcd was restored from a backup after the last complete listing."""
+        self.backup: dict[str, Pod] = {}
         self.pods: dict[str, Pod] = {}
         self.states: dict[str, Pod] = {}
         self.events: list[Event] = []
@@ -96,6 +103,16 @@ class Cluster:
             uid = sorted(self.pods)[choice % len(self.pods)]
             self._emit("delete", uid, choice)
             del self.pods[uid]
+
+    def back_up(self) -> None:
+        self.backup = dict(self.pods)
+
+    def restore(self, bump: int) -> None:
+        """Restore etcd with ``--bump-revision``: versions go on rising, but pods are as they were, or exist again."""
+        self.pods = dict(self.backup)
+        self.version += bump
+        self.restored = True
+        self.events.clear()  # The watch has ended, and nothing that it sent is still on its way.
 
     def pages(self, size: int) -> list[ListPage]:
         pods = [pod for _, pod in sorted(self.pods.items())]
@@ -124,51 +141,126 @@ def served_versions(cluster: Cluster, index: PodIndex) -> dict[str, int]:
     }
 
 
-def check_indices(cluster: Cluster, index: PodIndex) -> None:
-    """Compare the results of ``find`` and ``select`` with the states that the index has by UID."""
+class Ips:
+    """The naive model of IPs: which finished pods have lost theirs for good."""
+
+    def __init__(self) -> None:
+        self.lost: set[tuple[str, str]] = set()
+        """UIDs and IPs."""
+
+    def has_lost(self, pod: Pod, ip: str) -> bool:
+        return pod.status.phase in FINISHED and (pod.metadata.uid, ip) in self.lost
+
+    def observe(self, existing: Iterable[Pod], deleted: Iterable[Pod]) -> None:
+        """Compare all pods with each other, after each change."""
+        lost: set[tuple[str, str]] = set()
+        for finished in existing:
+            if finished.status.phase not in FINISHED:
+                self.lost -= {(finished.metadata.uid, ip) for ip in IPS}
+                continue
+            for ip in ips_of(finished):
+                later = [other for other in deleted if started_later(other, finished)]
+                later += [
+                    other
+                    for other in existing
+                    if started_later(other, finished)
+                    or (
+                        other.status.phase not in FINISHED
+                        and other.metadata.resource_version > finished.metadata.resource_version
+                    )
+                ]
+                if any(ip in ips_of(other) and not self.has_lost(other, ip) for other in later):
+                    lost.add((finished.metadata.uid, ip))
+        self.lost |= lost
+
+
+def ips_of(pod: Pod) -> set[str]:
+    return {ip.ip for ip in pod.status.pod_ips or ()}
+
+
+def started_later(one: Pod, other: Pod) -> bool:
+    return (one.status.start_time or "") > (other.status.start_time or "")
+
+
+def known_pods(cluster: Cluster, index: PodIndex) -> tuple[list[Pod], list[tuple[str, Pod, bytes]]]:
+    """Return the states of the pods in the index, and the times, states and records of deleted pods."""
     existing: list[Pod] = []
     deleted: list[tuple[str, Pod, bytes]] = []
     for uid in cluster.uids():
         match = index.find(Identifier("uid", uid), deleted=True)
         if match is not None:
+            assert isinstance(match, Match)
             record = msgspec.json.decode(match.record)
             known = cluster.states[record["annotations"]["version"]]
             if "deletedAt" in record:
                 deleted.append((record["deletedAt"], known, match.record))
             else:
                 existing.append(known)
+    return existing, deleted
+
+
+def expected_pods(identifier: Identifier, candidates: list[Pod]) -> list[Pod]:
+    """Return which of the candidates the identifier may name."""
+
+    def rank(pod: Pod) -> tuple[bool, str]:
+        return pod.status.phase not in FINISHED, pod.status.start_time or ""
+
+    if identifier.kind == "ip":
+        candidates = [pod for pod in candidates if rank(pod) == max(map(rank, candidates))]
+    if identifier.kind == "containerID":
+        unfinished = [pod for pod in candidates if pod.status.phase not in FINISHED]
+        candidates = unfinished or candidates
+    newest = sorted(candidates, key=lambda pod: pod.metadata.resource_version)
+    return list({pod.metadata.name: pod for pod in newest}.values())
+
+
+def check_indices(cluster: Cluster, index: PodIndex, ips: Ips, *, exact: bool) -> None:
+    """Compare the results of ``find`` and ``select`` with the states that the index has by UID.
+
+    Unless ``exact``, it is not known which finished pods have lost their IPs.
+    """
+    existing, deleted = known_pods(cluster, index)
     for identifier in SHARED:
         candidates = [pod for pod in existing if identifier in identifiers(pod)]
+        deleted_candidates = [
+            (deleted_at, pod, record) for deleted_at, pod, record in deleted if identifier in identifiers(pod)
+        ]
+        if identifier.kind == "ip":
+            finished = [pod for pod in candidates if pod.status.phase in FINISHED]
+            deleted_finished = [pod for _, pod, _ in deleted_candidates if pod.status.phase in FINISHED]
+            if deleted_finished or (finished and not exact):
+                continue
+            candidates = [pod for pod in candidates if not ips.has_lost(pod, identifier.value)]
         found = index.find(identifier)
-        if candidates:
-            expected = max(
-                candidates,
-                key=lambda pod: (
-                    pod.status.phase not in FINISHED,
-                    pod.status.start_time or "",
-                    pod.metadata.resource_version,
-                ),
+        expected = expected_pods(identifier, candidates)
+        if expected:
+            records = [encode_record(pod) for pod in expected]
+            assert found == (
+                Ambiguity(len(expected)) if len(expected) > 1 else Match(records[0], matched_by(identifier))
             )
-            assert found is not None
-            assert found.record == encode_record(expected)
             assert index.find(identifier, deleted=True) == found
             continue
         assert found is None
-        deleted_candidates = [
-            (deleted_at, record) for deleted_at, pod, record in deleted if identifier in identifiers(pod)
-        ]
         found = index.find(identifier, deleted=True)
-        if deleted_candidates:
-            # Pods that one listing did not show have the same time of deletion.
-            assert found is not None
-            assert (max(deleted_candidates)[0], found.record) in deleted_candidates
-        else:
+        if not deleted_candidates:
             assert found is None
+        elif identifier.kind in {"ip", "name"}:
+            # Pods that one listing did not show have the same time of deletion.
+            assert isinstance(found, Match)
+            last = max(deleted_at for deleted_at, _, _ in deleted_candidates)
+            assert found.record in [record for deleted_at, _, record in deleted_candidates if deleted_at == last]
+        else:
+            names = {pod.metadata.name for pod in expected_pods(identifier, [pod for _, pod, _ in deleted_candidates])}
+            assert (found.pods if isinstance(found, Ambiguity) else 1) == len(names)
     for node in NODES[1:]:
         expected_on_node = {(pod.metadata.uid, encode_record(pod)) for pod in existing if pod.spec.node_name == node}
         on_node = [entry for pods in index.select(node=node) for entry in pods]
         assert len(on_node) == len(expected_on_node)
         assert set(on_node) == expected_on_node
+
+
+def matched_by(identifier: Identifier) -> str:
+    return "config.hash" if identifier.kind == "uid" else identifier.kind
 
 
 STEPS = st.one_of(
@@ -181,32 +273,68 @@ STEPS = st.one_of(
     st.tuples(st.just("list"), st.integers(1, 3)),
     st.tuples(st.just("list partly"), st.integers(1, 3)),
     st.tuples(st.just("list wrongly"), st.integers(0, 9)),
+    st.tuples(st.just("back up"), st.just(0)),
+    st.tuples(st.just("restore"), st.integers(0, 1000)),
 )
 # Hypothesis prefers short lists, so half of the histories have a minimum size.
 HISTORIES = st.lists(STEPS, max_size=60) | st.lists(STEPS, min_size=30, max_size=60)
 PLENTY = 1000
 
 
+@pytest.fixture(autouse=True)
+def _small_slices(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pod_index.store.index, "SLICE", 1)
+    monkeypatch.setattr(pod_index.store.index, "SCANNED_SLICE", 2)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(HISTORIES, st.sampled_from([PLENTY, 3, 0]), st.randoms(use_true_random=False))
 def test_after_the_next_listing_the_index_equals_the_cluster_despite_late_repeated_or_lost_events(
     steps: list[tuple[str, int]], retention_max: int, random: Any
 ) -> None:
     now = 0.0
     cluster = Cluster()
+    ips = Ips()
     index = PodIndex(retention_seconds=PLENTY, retention_max=retention_max, now=lambda: now)
     delivered: set[str] = set()
     deleted_for_good: set[str] = set()
     newest: dict[str, int] = {}
+    restored = False
+
+    def observe() -> None:
+        existing, deleted = known_pods(cluster, index)
+        ips.observe(existing, [pod for _, pod, _ in deleted])
 
     def deliver(kind: EventKind, delta: Delta) -> None:
         index.update(delta) if kind == "update" else index.delete(delta)
+        observe()
         delivered.add(delta.pod.metadata.uid)
         if kind == "delete":
             deleted_for_good.add(delta.pod.metadata.uid)
 
     def deliver_page(page: ListPage) -> None:
-        index.replace_page(page)
+        nonlocal newest
+        if cluster.restored:
+            deleted_for_good.clear()
+            newest = {}
+        for _ in index.replace_page(page):
+            observe()
+        observe()
         delivered.update(pod.metadata.uid for pod in page.pods)
+        if page.complete_at is not None:
+            cluster.restored = False
+
+    def change_a_pod(listed: dict[str, Pod]) -> None:
+        """Change a pod, and deliver the event at once. After a restore, it is one that the listing has shown."""
+        if cluster.restored:
+            hidden = {uid: pod for uid, pod in cluster.pods.items() if uid not in listed}
+            cluster.pods = {uid: pod for uid, pod in cluster.pods.items() if uid in listed}
+            random.choice([cluster.create, cluster.update, cluster.delete])(random.randrange(1000))
+            cluster.pods |= hidden
+        else:
+            random.choice([cluster.create, cluster.update, cluster.delete])(random.randrange(1000))
+        if cluster.events:
+            deliver(*cluster.events[-1])
 
     for step, choice in steps:
         now += 1
@@ -224,13 +352,20 @@ def test_after_the_next_listing_the_index_equals_the_cluster_despite_late_repeat
                 deliver(*cluster.events[-1])
             case "lose":
                 del cluster.events[: choice % (len(cluster.events) + 1)]
+            case "back up":
+                cluster.back_up()
+            case "restore":
+                cluster.restore(choice)
+                deleted_for_good.clear()
+                restored = True
             case "list":  # with changes and events between the pages
+                listed: dict[str, Pod] = {}
                 for page in cluster.pages(choice):
                     deliver_page(page)
+                    listed |= {pod.metadata.uid: pod for pod in page.pods}
                     if cluster.pods and random.random() < 0.3:
-                        random.choice([cluster.create, cluster.update, cluster.delete])(random.randrange(1000))
-                        deliver(*cluster.events[-1])
-                    if cluster.events and random.random() < 0.3:
+                        change_a_pod(listed)
+                    if cluster.events and not restored and random.random() < 0.3:
                         deliver(*random.choice(cluster.events))
             case "list wrongly":  # without one pod, as from a broken watch cache
                 for page in cluster.pages(100):
@@ -240,22 +375,26 @@ def test_after_the_next_listing_the_index_equals_the_cluster_despite_late_repeat
                 for page in cluster.pages(choice)[:-1]:
                     deliver_page(page)
         after = served_versions(cluster, index)
-        deleted_for_good |= before.keys() - after.keys() - cluster.pods.keys()
+        if not restored:
+            assert index.history_resets == 0
+            deleted_for_good |= before.keys() - after.keys() - cluster.pods.keys()
         assert deleted_for_good.isdisjoint(after), "a deleted pod came back"
         assert [uid for uid, version in after.items() if version < newest.get(uid, 0)] == [], "an older state came back"
         newest |= after
         if step == "list":
             versions = {uid: known.metadata.resource_version for uid, known in cluster.pods.items()}
             assert versions.items() <= after.items(), "a pod is missing or stale after a listing"
-        check_indices(cluster, index)
+        if not cluster.restored:
+            check_indices(cluster, index, ips, exact=retention_max == PLENTY and not restored)
     for page in cluster.pages(2):
         deliver_page(page)
-    check_indices(cluster, index)
+    check_indices(cluster, index, ips, exact=retention_max == PLENTY and not restored)
     found = {uid for uid in cluster.uids() if index.lookup(uid)}
     assert found == set(cluster.pods)
     assert len(index) == len(cluster.pods)
     for uid, latest in cluster.pods.items():
         assert index.lookup(uid) == encode_record(latest), "a stale state is served"
-    deleted = {uid for uid in delivered if uid not in found and index.find(Identifier("uid", uid), deleted=True)}
-    assert deleted == delivered - found if retention_max == PLENTY else len(deleted) <= retention_max
+    if not restored:
+        deleted = {uid for uid in delivered if uid not in found and index.find(Identifier("uid", uid), deleted=True)}
+        assert deleted == delivered - found if retention_max == PLENTY else len(deleted) <= retention_max
     assert index.synced

@@ -213,6 +213,13 @@ def test_both_ips_of_a_dual_stack_pod_are_index_values() -> None:
     assert values(pod, "ip") == [ip_value("10.0.0.1"), ip_value("fd00::1")]
 
 
+@pytest.mark.parametrize("pod_ips", [{}, {"podIPs": []}, {"podIPs": None}])
+def test_a_pod_ip_without_pod_ips_is_an_index_value(pod_ips: dict[str, Any]) -> None:
+    assert values(received(podIP="FD00::0:1", **pod_ips), "ip") == [ip_value("fd00::1")]
+    assert values(received(podIP="none", **pod_ips), "ip") == []
+    assert values(received(podIP="10.0.0.1", spec={"hostNetwork": True}, **pod_ips), "ip") == []
+
+
 def test_the_ips_of_a_pod_with_host_network_are_not_index_values() -> None:
     pod = received(spec={"hostNetwork": True}, podIP="192.168.1.1", podIPs=[{"ip": "192.168.1.1"}])
     assert values(pod, "ip") == []
@@ -423,12 +430,23 @@ def test_indices_find_the_same_entries_as_a_dictionary_of_sets(
         if step >= len(items):
             continue
         item, expected = items[step]
-        if step in added:
+        if step in added and order.random() < 0.5:
+            pod, after = order.choice(pods)
+            indices.replace(item, index_values(pod))
+            items[step] = item, after
+            for value in expected:
+                naive[value].remove(item)
+            for value in after:
+                naive[value].add(item)
+        elif step in added:
             added.remove(step)
             indices.remove(item)
             for value in expected:
                 naive[value].remove(item)
         else:
+            pod, expected = pods[step]
+            item = Item(index_values(pod))
+            items[step] = item, expected
             added.add(step)
             indices.add(item)
             for value in expected:

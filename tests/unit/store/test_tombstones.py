@@ -5,8 +5,8 @@ import pytest
 from pod_index.store.tombstones import Tombstone, Tombstones
 
 
-def tombstone(*, scope: str = "", version: int = 5, observed: bool = True) -> Tombstone:
-    return Tombstone(scope, version, deletion_observed=observed)
+def tombstone(*, version: int = 5, observed: bool = True) -> Tombstone:
+    return Tombstone(1, version, deletion_observed=observed)
 
 
 @pytest.mark.parametrize("listed", [True, False])
@@ -31,11 +31,3 @@ def test_the_limit_removes_the_oldest_tombstone(uids: str, kept: str) -> None:
     for uid in uids:
         tombstones.add(uid, tombstone())
     assert "".join(tombstones) == kept
-
-
-def test_discarding_a_scope_keeps_the_tombstones_of_others() -> None:
-    tombstones = Tombstones()
-    for uid, scope in (("a", "one"), ("b", "two"), ("c", "one")):
-        tombstones.add(uid, tombstone(scope=scope))
-    tombstones.discard_scope("one")
-    assert list(tombstones) == ["b"]

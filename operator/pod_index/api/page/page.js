@@ -371,6 +371,7 @@ const REASONS = {
   400: "Not understood",
   401: "Not allowed",
   404: "Not found",
+  409: "Ambiguous",
   503: "Not ready",
 };
 
@@ -534,7 +535,7 @@ async function lookUp(mine) {
     : "api/v1/pods" + search({ node, namespace, limit: ROWS, continue: after });
   const answer = await ask(address, LOGIN_MS);
   if (mine !== turn) return;
-  settled = answer.ok || answer.status >= 500 ? "" : answer.status === 404 ? "missing" : "refused";
+  settled = answer.ok || answer.status >= 500 ? "" : [404, 409].includes(answer.status) ? "missing" : "refused";
   if (!answer.ok) {
     if (!drawn) show(new Failure());
     drawn.fail(answer);

@@ -1,0 +1,90 @@
+"""The IPs of finished pods. A finished pod may still show an IP that another pod has had since.
+
+https://github.com/kubernetes/kubernetes/issues/92697
+"""
+
+from pod_index.store.deleted import DeletedPods
+from pod_index.store.entries import Entry
+from pod_index.store.indexers import (
+    Indices,
+    ip_values,
+    is_finished,
+    lose_ips,
+    lost_ip_values,
+    started_later,
+)
+
+COUNTERS = 1 << 16
+COUNTER_MAX = 255
+
+
+class FinishedPodIps:
+    """Takes an IP from a finished pod for good when a later pod has been seen with it.
+
+    As long as the index has both pods, the later one takes precedence. So it is enough to compare them before one of
+    them changes or is removed, and when a finished pod appears beside another one.
+    """
+
+    def __init__(self, indices: Indices[Entry], deleted: DeletedPods) -> None:
+        self._indices = indices
+        self._deleted = deleted
+        # How many finished pods show the IPs with a hash. A full counter stays full. The search for an IP takes 30
+        # microseconds at 150,000 pods, and few of the pods that are removed have the IP of a finished one.
+        self._counters = bytearray(COUNTERS)
+
+    def values_of_new_state(self, packed: bytes, entry: Entry | None) -> bytes:
+        """Return the index values of a new state of a finished pod without the IPs that the pod has lost.
+
+        It lost them before (``entry``), or a deleted pod had them later.
+        """
+        self.settle(packed)
+        lost = set() if entry is None or entry.is_void else set(lost_ip_values(entry.index_values))
+        for ip in ip_values(packed):
+            pods = self._deleted.by_index_value(ip)
+            if any(not pod.is_void and started_later(pod.index_values, packed) for pod in pods):
+                lost.add(ip)
+        return lose_ips(packed, lost) if lost else packed
+
+    def settle(self, packed: bytes, *, finished_pods: int = 1, deleted: Entry | None = None) -> None:
+        """Compare the pods with the IPs in packed index values, if so many of the pods are finished.
+
+        The version of a ``deleted`` pod proves nothing: it is that of the deletion, and until then a pod shows its
+        last IP.
+        """
+        for ip in ip_values(packed):
+            if self._counters[hash(ip) % COUNTERS] < finished_pods:
+                continue
+            entries = self._indices.find(ip)
+            for entry in entries:
+                if is_finished(entry.index_values) and any(
+                    _had_later(other, entry, has_version=other is not deleted) for other in entries
+                ):
+                    self.discard(entry.index_values)
+                    self._indices.replace(entry, lose_ips(entry.index_values, {ip}))
+                    self.add(entry.index_values)
+
+    def add(self, packed: bytes) -> None:
+        """Count the IPs of a pod, if it is finished."""
+        self._count(packed, 1)
+
+    def discard(self, packed: bytes) -> None:
+        """Count the IPs of a pod no more."""
+        self._count(packed, -1)
+
+    def _count(self, packed: bytes, change: int) -> None:
+        if is_finished(packed):
+            for ip in ip_values(packed):
+                if self._counters[hash(ip) % COUNTERS] < COUNTER_MAX:
+                    self._counters[hash(ip) % COUNTERS] += change
+
+
+def _had_later(other: Entry, finished: Entry, *, has_version: bool) -> bool:
+    """Return whether another pod had the IP later than a finished pod.
+
+    A pod that started later has it later. A pod can also wait long after its start for an IP. So an unfinished pod
+    that shows the IP in a version after that of the finished pod has it later, too.
+    """
+    if other.is_void:
+        return False
+    is_newer = not is_finished(other.index_values) and other.resource_version > finished.resource_version
+    return (has_version and is_newer) or started_later(other.index_values, finished.index_values)

@@ -1,0 +1,133 @@
+"""Match an identifier with the one pod that it names. If several pods are left, the answer is none of them."""
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple, Protocol, TypeVar
+
+import msgspec
+
+from pod_index.store.identifiers import Identifier, Kind
+from pod_index.store.indexers import (
+    config_hash_value,
+    container_id_value,
+    ip_value,
+    is_finished,
+    name_value,
+    rank_of,
+    uid_value,
+)
+
+
+class Match(NamedTuple):
+    """The pod that an identifier names."""
+
+    record: bytes
+    """The encoded record, with ``deletedAt`` if the pod is deleted."""
+    matched_by: str
+    """``uid`` or an index name."""
+    deleted: bool = False
+
+
+class Ambiguity(NamedTuple):
+    """Several pods that an identifier may name."""
+
+    pods: int
+    """How many."""
+
+
+class Candidate(Protocol):
+    """A pod with the index value of an identifier."""
+
+    @property
+    def record(self) -> bytes:
+        """The encoded record."""
+
+    @property
+    def index_values(self) -> bytes:
+        """The packed index values."""
+
+
+C = TypeVar("C", bound=Candidate)
+
+
+class _Name(msgspec.Struct):
+    """The name in a record. It is not among the index values if its index is disabled."""
+
+    namespace: str
+    name: str
+
+
+_decoder = msgspec.json.Decoder(_Name)
+
+
+_INDEX_VALUE = {
+    "uid": config_hash_value,
+    "containerID": container_id_value,
+    "ip": ip_value,
+    "name": name_value,
+}
+
+
+def index_value(identifier: Identifier) -> bytes:
+    """Return the index value of an identifier; of a UID the one as a config.hash, as there is no index of UIDs."""
+    return _INDEX_VALUE[identifier.kind](identifier.value)
+
+
+def subscribed_values(identifier: Identifier) -> list[bytes]:
+    """Return the values of the pods that can change what an identifier names."""
+    containers = [container_id_value(container_id) for container_id in identifier.container_ids]
+    uids = [uid_value(identifier.value)] if identifier.kind == "uid" else []
+    return [index_value(identifier), *uids, *containers]
+
+
+def resolve(
+    identifier: Identifier,
+    candidates: Sequence[C],
+    pods_of_container: Callable[[str], Sequence[Candidate]],
+    *,
+    deleted: bool = False,
+) -> Match | Ambiguity | None:
+    """Return the one of the candidates that the identifier names; they are sorted from the oldest to the newest.
+
+    ``pods_of_container`` returns all pods that have or had a container ID; ``deleted`` says that the candidates are
+    deleted pods.
+
+    - A container ID or a name from the same path excludes the other pods. An unknown container ID excludes none.
+    - An IP is that of the unfinished pod, then of the pod that started last: a finished pod may still show an IP that
+      another pod has. A container ID is that of the unfinished pod.
+    - Among pods with the same name the newest counts: the deletion of the others was missed.
+    """
+    if identifier.container_ids or identifier.pod_name:
+        candidates = _not_excluded(identifier, candidates, pods_of_container)
+    if len(candidates) > 1:
+        candidates = _preferred(identifier.kind, candidates)
+    match candidates:
+        case []:
+            return None
+        case [candidate]:
+            matched_by = "config.hash" if identifier.kind == "uid" else identifier.kind
+            return Match(candidate.record, matched_by, deleted)
+    return Ambiguity(len(candidates))
+
+
+def _preferred(kind: Kind, candidates: Sequence[C]) -> Sequence[C]:
+    if kind == "ip":
+        last = max(rank_of(candidate.index_values) for candidate in candidates)
+        candidates = [candidate for candidate in candidates if rank_of(candidate.index_values) == last]
+    elif kind == "containerID":
+        unfinished = [candidate for candidate in candidates if not is_finished(candidate.index_values)]
+        candidates = unfinished or candidates
+    return list({_name_of(candidate): candidate for candidate in candidates}.values())
+
+
+def _not_excluded(
+    identifier: Identifier, candidates: Sequence[C], pods_of_container: Callable[[str], Sequence[Candidate]]
+) -> Sequence[C]:
+    allowed = [{_name_of(pod) for pod in pods_of_container(container_id)} for container_id in identifier.container_ids]
+    if identifier.pod_name:
+        allowed.append({identifier.pod_name})
+    return [candidate for candidate in candidates if all(_name_of(candidate) in names for names in allowed if names)]
+
+
+def _name_of(candidate: Candidate) -> str:
+    name = _decoder.decode(candidate.record)
+    return f"{name.namespace}/{name.name}"

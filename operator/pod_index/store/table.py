@@ -1,0 +1,164 @@
+"""The pods in the index, by UID and by index values. It does not know where they come from."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import TypeVar
+
+from pod_index.pods import Pod, encode_record
+from pod_index.store.addresses import FinishedPodIps
+from pod_index.store.deleted import DeletedPod, DeletedPods
+from pod_index.store.entries import Entry, StreamState
+from pod_index.store.identifiers import Identifier
+from pod_index.store.indexers import (
+    IndexName,
+    Indices,
+    container_id_value,
+    index_values,
+    is_finished,
+    is_in_namespace,
+    node_value,
+    split,
+    uid_value,
+)
+from pod_index.store.matching import Ambiguity, Match, index_value, resolve, subscribed_values
+from pod_index.store.subscriptions import Subscriptions
+
+SLICE = 250
+"""How many pods are stored, deleted or selected without a pause: 2 to 5 ms."""
+
+T = TypeVar("T")
+
+
+class PodTable:
+    """Pods by UID and by the indices in ``index_names``, and deleted pods."""
+
+    def __init__(self, index_names: frozenset[IndexName], deleted: DeletedPods) -> None:
+        self.index_names = index_names
+        self._entries: dict[str, Entry] = {}
+        self._indices: Indices[Entry] = Indices()
+        self._deleted = deleted
+        self._finished_ips = FinishedPodIps(self._indices, self._deleted)
+        self._subscriptions = Subscriptions()
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def count_deleted(self) -> int:
+        """Return the number of deleted pods that are kept."""
+        self._deleted.expire()
+        return len(self._deleted)
+
+    def lookup(self, uid: str) -> bytes | None:
+        """Return the encoded record of the pod with ``uid``, or None if the pod is unknown."""
+        entry = self._entries.get(uid)
+        return None if entry is None else entry.record
+
+    def find(self, identifier: Identifier, *, deleted: bool = False) -> Match | Ambiguity | None:
+        """Return the pod that the identifier names, or None. With ``deleted``, falls back to deleted pods."""
+        kind, value = identifier.kind, identifier.value
+        if kind == "uid":
+            record = self.lookup(value)
+            if record is not None:
+                return Match(record, kind)
+            pod = self._deleted.by_uid(value)
+            if pod is not None:
+                # Anyone who creates pods can set annotations, so a config.hash never replaces the UID of a deleted pod.
+                return Match(pod.record, kind, deleted=True) if deleted else None
+        packed = index_value(identifier)
+        entries = sorted(self._indices.find(packed), key=_version)
+        found = resolve(identifier, entries, self._pods_of_container)
+        if found is None and deleted:
+            pods = self._deleted.by_index_value(packed)
+            # Of the deleted pods with an IP, the last one had it last.
+            found = resolve(identifier, pods[-1:] if kind == "ip" else pods, self._pods_of_container, deleted=True)
+        return found
+
+    def select(self, *, node: str = "", namespace: str = "") -> Iterator[list[tuple[str, bytes]]]:
+        """Yield the UIDs and records of the pods on a node, in a namespace, or both. The order is undefined.
+
+        They come in slices, and the index may change between two of them. A pod that exists from the first slice to
+        the last is in one of them.
+        """
+        entries = self._indices.find(node_value(node)) if node else list(self._entries.values())
+        for part in slices(entries, SLICE):
+            yield [
+                (entry.uid, entry.record)
+                for entry in part
+                if (not namespace or is_in_namespace(entry.index_values, namespace))
+                and self._entries.get(entry.uid) is entry
+            ]
+
+    def subscribe(self, identifiers: Iterable[Identifier], callback: Callable[[], None]) -> Callable[[], None]:
+        """Call ``callback`` when a pod with one of the identifiers is added or removed, or changes its index values.
+
+        The call comes in the middle of an update, so ``callback`` must not raise or use the index. Return a function
+        that unsubscribes.
+        """
+        values = [value for identifier in identifiers for value in subscribed_values(identifier)]
+        self._subscriptions.add(values, callback)
+        return lambda: self._subscriptions.remove(values, callback)
+
+    def _add(self, stream: StreamState, pod: Pod, *, listed: bool) -> None:
+        uid = pod.metadata.uid
+        self._deleted.discard(uid)
+        values = index_values(pod, self.index_names)
+        finished = is_finished(values)
+        if finished:
+            values = self._finished_ips.values_of_new_state(values, None)
+        entry = Entry(
+            uid,
+            encode_record(pod),
+            values,
+            pod.metadata.resource_version,
+            stream,
+            stream.listing if listed else 0,
+            stream.listing,
+        )
+        self._entries[uid] = entry
+        self._indices.add(entry)
+        if finished:
+            self._finished_ips.add(values)
+            self._finished_ips.settle(values, finished_pods=2)
+        self._notify(entry)
+
+    def _change(self, entry: Entry, pod: Pod) -> None:
+        values = index_values(pod, self.index_names)
+        finished = is_finished(values)
+        if finished or values != entry.index_values:
+            self._finished_ips.settle(entry.index_values)
+        if finished:
+            values = self._finished_ips.values_of_new_state(values, entry)
+        entry.record = encode_record(pod)
+        entry.resource_version = pod.metadata.resource_version
+        if values != entry.index_values:
+            self._finished_ips.discard(entry.index_values)
+            self._indices.replace(entry, values)
+            if finished:
+                self._finished_ips.add(values)
+                self._finished_ips.settle(values, finished_pods=2)
+            self._notify(entry)
+
+    def _remove(self, entry: Entry, *, keep: bool = True) -> None:
+        """Remove a pod; ``keep`` its last state among the deleted pods."""
+        self._finished_ips.discard(entry.index_values)
+        self._notify(entry)
+        del self._entries[entry.uid]
+        if keep:
+            self._deleted.add(entry.uid, entry.record, entry.index_values, entry.stream, entry.recorded)
+        self._indices.remove(entry)
+
+    def _notify(self, entry: Entry) -> None:
+        if self._subscriptions:
+            self._subscriptions.notify([uid_value(entry.uid), *split(entry.index_values)])
+
+    def _pods_of_container(self, container_id: str) -> list[Entry | DeletedPod]:
+        value = container_id_value(container_id)
+        return [*self._indices.find(value), *self._deleted.by_index_value(value)]
+
+
+def _version(entry: Entry) -> int:
+    return entry.version
+
+
+def slices(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:
+    """Return the items in slices."""
+    return (items[start : start + size] for start in range(0, len(items), size))
