@@ -16,6 +16,7 @@ import dataclasses
 import itertools
 import json
 import math
+import time
 import urllib.parse
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping, MutableMapping
 from typing import Any, Protocol, Self
@@ -97,7 +98,7 @@ class Ticket:
     reflector: Reflector
     handled: asyncio.Event
     read_at: float
-    """When a delta was read from the connection, by the loop's clock; meaningless for pages."""
+    """When a delta was read from the connection, by time.perf_counter(); meaningless for pages."""
 
 
 class KopfSession(SessionUsedByKopf):
@@ -140,7 +141,7 @@ class KopfSession(SessionUsedByKopf):
         try:
             yield ticket.item
             if isinstance(ticket.item, Delta):
-                self._stats.event_lags.observe(asyncio.get_running_loop().time() - ticket.read_at)
+                self._stats.event_lags.observe(time.perf_counter() - ticket.read_at)
         except BaseException:
             lost = "a change" if isinstance(ticket.item, Delta) else "a page"
             ticket.reflector.request_relist(f"{lost} was lost by an internal error")

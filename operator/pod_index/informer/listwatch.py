@@ -5,6 +5,7 @@ import contextlib
 import logging
 import math
 import random
+import time
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from typing import NamedTuple, cast
 
@@ -61,7 +62,7 @@ class ListWatch:
         self.wire: Wire = json_wire
         """The encoding of the latest list or watch."""
         self.read_at = 0.0
-        """When the latest events of a watch were read from the connection, by the loop's clock."""
+        """When the latest events of a watch were read from the connection, by time.perf_counter(): uvloop's clock has only milliseconds."""
         self.watch_accepted = False
         """Whether the server answered the latest watch request with 200."""
         self._watching: aiohttp.ClientResponse | None = None
@@ -176,7 +177,7 @@ class ListWatch:
             self._watching = response
             reads = self.wire.read_frames(response.content)
             while (frames := await self._next_frames(reads)) is not None:
-                self.read_at = loop.time()
+                self.read_at = time.perf_counter()
                 with self._decoding("watch event"):
                     decoded = self.wire.decode_events(frames)
                 events, failure = _split(decoded)

@@ -81,7 +81,7 @@ class Reflector:
 
     @property
     def read_at(self) -> float:
-        """When the latest delta was read from the connection, by the loop's clock."""
+        """When the latest delta was read from the connection, by time.perf_counter()."""
         return self._api.read_at
 
     def request_relist(self, reason: str) -> None:
