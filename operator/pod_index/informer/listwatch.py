@@ -62,7 +62,7 @@ class ListWatch:
         self.wire: Wire = json_wire
         """The encoding of the latest list or watch."""
         self.read_at = 0.0
-        """When the latest events of a watch were read from the connection, by time.perf_counter(): uvloop's clock has only milliseconds."""
+        """When the latest events were read, by ``time.perf_counter()``: the clock of uvloop has milliseconds."""
         self.watch_accepted = False
         """Whether the server answered the latest watch request with 200."""
         self._watching: aiohttp.ClientResponse | None = None
