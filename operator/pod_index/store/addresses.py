@@ -32,13 +32,13 @@ class FinishedPodIps:
         # microseconds at 150,000 pods, and few of the pods that are removed have the IP of a finished one.
         self._counters = bytearray(COUNTERS)
 
-    def values_of_new_state(self, packed: bytes, entry: Entry | None) -> bytes:
+    def values_of_new_state(self, packed: bytes, before: bytes) -> bytes:
         """Return the index values of a new state of a finished pod without the IPs that the pod has lost.
 
-        It lost them before (``entry``), or a deleted pod had them later.
+        It lost them before, or a deleted pod had them later. ``before`` are its index values until now, or b"".
         """
         self.settle(packed)
-        lost = set() if entry is None or entry.is_void else set(lost_ip_values(entry.index_values))
+        lost = set(lost_ip_values(before))
         for ip in ip_values(packed):
             pods = self._deleted.by_index_value(ip)
             if any(not pod.is_void and started_later(pod.index_values, packed) for pod in pods):

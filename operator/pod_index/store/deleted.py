@@ -70,11 +70,14 @@ class DeletedPods:
         self._indices.add(pod)
         self.expire()
 
-    def discard(self, uid: str) -> None:
-        """Remove a pod, if present: it has expired, or it exists after all."""
-        pod = self._pods.pop(uid, None)
-        if pod is not None:
-            self._indices.remove(pod)
+    def discard(self, uid: str) -> bytes:
+        """Remove a pod, if present: it has expired, or it exists after all. Return its index values, or b""."""
+        if uid not in self._pods:
+            return b""
+        pod = self._pods.pop(uid)
+        values = b"" if pod.is_void else pod.index_values
+        self._indices.remove(pod)
+        return values
 
     def expire(self) -> None:
         """Remove the pods that are too old or exceed the limit, but at most EXPIRED_AT_ONCE."""

@@ -45,7 +45,7 @@ class Entry(Struct, gc=False, eq=False):
     @property
     def is_void(self) -> bool:
         """Whether the pod is known only from a history that was reset."""
-        return self.recorded < self.stream.history
+        return max(self.recorded, self.listing) < self.stream.history
 
     @property
     def version(self) -> int:

@@ -31,6 +31,10 @@ CONTRADICTIONS_MAX = 5_000
 of the API server is behind. With more of them, the history counts as reset at once."""
 
 
+EVENT = 0
+"""Stands for the number of a listing where an event shows a pod."""
+
+
 class PodIndex(PodTable):
     """Pods by UID and by the indices in ``index_names``.
 
@@ -76,7 +80,7 @@ class PodIndex(PodTable):
 
     def update(self, delta: Delta) -> None:
         """Store a created or changed pod, unless it is deleted or a newer version is known."""
-        self._store(self._streams[delta.scope], delta.pod, listed=False)
+        self._store(self._streams[delta.scope], delta.pod, EVENT)
 
     def delete(self, delta: Delta) -> None:
         """Delete a pod for good."""
@@ -84,7 +88,7 @@ class PodIndex(PodTable):
         stream = self._streams[delta.scope]
         if uid in self._entries:
             self._finished_ips.settle(self._entries[uid].index_values)
-        self._store(stream, delta.pod, listed=False)  # A DELETED event carries the last state.
+        self._store(stream, delta.pod, EVENT)  # A DELETED event carries the last state.
         if uid in self._entries:
             entry = self._entries[uid]
             self._finished_ips.settle(entry.index_values, deleted=entry)
@@ -114,11 +118,10 @@ class PodIndex(PodTable):
         if stream.contradictions:
             yield from self._reset_history(stream)
         missing: list[Entry] = []
+        listing = stream.listing
         for entries in slices(list(self._entries.values()), SCANNED_SLICE):
-            for entry in entries:
-                if entry.stream is not stream or entry.listing == stream.listing:
-                    continue
-                if entry.version > resource_version and entry.recorded < stream.listing:
+            for entry in [entry for entry in entries if entry.listing != listing and entry.stream is stream]:
+                if entry.version > resource_version and entry.recorded < listing:
                     self._void_history(stream)
                 if entry.version <= resource_version:
                     missing.append(entry)
@@ -137,32 +140,37 @@ class PodIndex(PodTable):
     def _update_synced(self) -> None:
         self.synced = all(stream.synced for stream in self._streams.values())
 
-    def _store(self, stream: StreamState, pod: Pod, *, listed: bool) -> None:
-        """Store a pod from a listing (``listed``) or from an event."""
+    def _store(self, stream: StreamState, pod: Pod, listing: int) -> None:
+        """Store a pod from a listing with a number, or from an event (``EVENT``)."""
         uid, resource_version = pod.metadata.uid, pod.metadata.resource_version
         if uid in self._tombstones:
             tombstone = self._tombstones[uid]
-            if tombstone.listing >= stream.history and tombstone.rejects(resource_version, listed=listed):
-                if tombstone.listing < stream.listing and (listed or uid in stream.contradictions):
+            if tombstone.listing >= stream.history and tombstone.rejects(resource_version, listed=bool(listing)):
+                if tombstone.listing < stream.listing and (listing or uid in stream.contradictions):
                     stream.hold(pod)
                 return
             del self._tombstones[uid]
         entry = self._entries.get(uid)
         if entry is None:
-            self._add(stream, pod, listed=listed)
+            self._add(stream, pod, listing)
             return
-        version = entry.version
-        if listed:
-            entry.listing = stream.listing
+        # Faster than entry.is_void and entry.version.
+        is_void = entry.recorded < stream.history and entry.listing < stream.history
+        version = -1 if is_void else entry.resource_version
         if resource_version > version:
             self._change(entry, pod)
-        if resource_version >= version:
             entry.recorded = stream.listing
-        elif entry.recorded < stream.listing and (listed or uid in stream.contradictions):
+        elif (
+            resource_version < version and entry.recorded < stream.listing and (listing or uid in stream.contradictions)
+        ):
             stream.hold(pod)
+            return
+        if listing:
+            entry.listing = listing
 
     def _store_all(self, stream: StreamState, pods: Sequence[Pod]) -> Iterator[None]:
+        listing = stream.listing
         for part in slices(pods, SLICE):
             for pod in part:
-                self._store(stream, pod, listed=True)
+                self._store(stream, pod, listing)
             yield

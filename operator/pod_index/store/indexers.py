@@ -35,7 +35,8 @@ BUCKETS = 1 << 14
 
 # The packed form: rank, namespace, each value that is text after a "\n", then "\n\0" and the container IDs as bytes.
 # The first letter of a value identifies its index.
-_RANK_SIZE = 21
+_START_SIZE = 20
+_RANK_SIZE = 1 + _START_SIZE
 _ID_SIZE = 33
 _ID_LETTER = ord("c")
 _IP_LETTER = ord("i")
@@ -86,7 +87,8 @@ def index_values(pod: Pod, names: frozenset[IndexName] = INDEX_NAMES) -> bytes:
     """
     metadata, status = pod.metadata, pod.status
     rank = "0" if status.phase in FINISHED else "1"
-    lines = [f"{rank}{status.start_time or '':{_RANK_SIZE - 1}.{_RANK_SIZE - 1}}{metadata.namespace}"]
+    started = (status.start_time or "").ljust(_START_SIZE)[:_START_SIZE]
+    lines = [f"{rank}{started}{metadata.namespace}"]
     if "name" in names:
         lines.append(f"n{metadata.namespace}/{metadata.name}")
     if "node" in names and pod.spec.node_name:
@@ -176,18 +178,19 @@ E = TypeVar("E", bound=Indexed)
 
 
 class Indices(Generic[E]):
-    """Entries by index value. Several entries may have the same value."""
+    """Entries by index value. Several entries may have the same value. The number of ``buckets`` is a power of two."""
 
     def __init__(self, buckets: int = BUCKETS) -> None:
         self._buckets: list[list[E]] = [[] for _ in range(buckets)]
+        self._mask = buckets - 1
         self._swept = 0
         """The bucket to be swept next."""
 
     def add(self, entry: E) -> None:
         """Add an entry under all of its index values."""
-        buckets, number = self._buckets, len(self._buckets)
+        buckets, mask = self._buckets, self._mask
         for value_hash in map(hash, split(entry.index_values)):  # Twice as fast as self._bucket().
-            buckets[value_hash % number].append(entry)
+            buckets[value_hash & mask].append(entry)
 
     def replace(self, entry: E, packed: bytes) -> None:
         """Replace the index values of an entry."""
@@ -209,7 +212,7 @@ class Indices(Generic[E]):
         bucket = self._buckets[self._swept]
         # In place, as a new list would not be frozen, and garbage collections would look at all entries.
         bucket[:] = [entry for entry in bucket if entry.index_values is not REMOVED]
-        self._swept = (self._swept + 1) % len(self._buckets)
+        self._swept = (self._swept + 1) & self._mask
 
     def find(self, value: bytes) -> list[E]:
         """Return the entries that have the index value, in the order in which they were added."""
@@ -221,7 +224,7 @@ class Indices(Generic[E]):
         return found if len(found) < 2 else list(dict.fromkeys(found))
 
     def _bucket(self, value: bytes) -> list[E]:
-        return self._buckets[hash(value) % len(self._buckets)]
+        return self._buckets[hash(value) & self._mask]
 
 
 def _container_ids(status: PodStatus) -> list[str]:

@@ -94,23 +94,24 @@ class PodTable:
         that unsubscribes.
         """
         values = [value for identifier in identifiers for value in subscribed_values(identifier)]
-        self._subscriptions.add(values, callback)
-        return lambda: self._subscriptions.remove(values, callback)
+        self._subscriptions.subscribe(values, callback)
+        return lambda: self._subscriptions.unsubscribe(values, callback)
 
-    def _add(self, stream: StreamState, pod: Pod, *, listed: bool) -> None:
+    def _add(self, stream: StreamState, pod: Pod, listing: int) -> None:
+        """Add a pod that a listing showed, or only an event if ``listing`` is 0."""
         uid = pod.metadata.uid
-        self._deleted.discard(uid)
+        before = self._deleted.discard(uid)
         values = index_values(pod, self.index_names)
         finished = is_finished(values)
         if finished:
-            values = self._finished_ips.values_of_new_state(values, None)
+            values = self._finished_ips.values_of_new_state(values, before)
         entry = Entry(
             uid,
             encode_record(pod),
             values,
             pod.metadata.resource_version,
             stream,
-            stream.listing if listed else 0,
+            listing,
             stream.listing,
         )
         self._entries[uid] = entry
@@ -118,7 +119,8 @@ class PodTable:
         if finished:
             self._finished_ips.add(values)
             self._finished_ips.settle(values, finished_pods=2)
-        self._notify(entry)
+        if self._subscriptions:
+            self._notify(entry)
 
     def _change(self, entry: Entry, pod: Pod) -> None:
         values = index_values(pod, self.index_names)
@@ -126,7 +128,7 @@ class PodTable:
         if finished or values != entry.index_values:
             self._finished_ips.settle(entry.index_values)
         if finished:
-            values = self._finished_ips.values_of_new_state(values, entry)
+            values = self._finished_ips.values_of_new_state(values, b"" if entry.is_void else entry.index_values)
         entry.record = encode_record(pod)
         entry.resource_version = pod.metadata.resource_version
         if values != entry.index_values:
@@ -135,20 +137,22 @@ class PodTable:
             if finished:
                 self._finished_ips.add(values)
                 self._finished_ips.settle(values, finished_pods=2)
-            self._notify(entry)
+            if self._subscriptions:
+                self._notify(entry)
 
     def _remove(self, entry: Entry, *, keep: bool = True) -> None:
         """Remove a pod; ``keep`` its last state among the deleted pods."""
         self._finished_ips.discard(entry.index_values)
-        self._notify(entry)
+        if self._subscriptions:
+            self._notify(entry)
         del self._entries[entry.uid]
         if keep:
-            self._deleted.add(entry.uid, entry.record, entry.index_values, entry.stream, entry.recorded)
+            recorded = max(entry.recorded, entry.listing)
+            self._deleted.add(entry.uid, entry.record, entry.index_values, entry.stream, recorded)
         self._indices.remove(entry)
 
     def _notify(self, entry: Entry) -> None:
-        if self._subscriptions:
-            self._subscriptions.notify([uid_value(entry.uid), *split(entry.index_values)])
+        self._subscriptions.notify([uid_value(entry.uid), *split(entry.index_values)])
 
     def _pods_of_container(self, container_id: str) -> list[Entry | DeletedPod]:
         value = container_id_value(container_id)

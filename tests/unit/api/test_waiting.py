@@ -87,7 +87,7 @@ async def ask(client: httpx.AsyncClient, query: str, waiters: LookupWaiters) -> 
 def left(index: PodIndex, waiters: LookupWaiters) -> list[object]:
     """What must be empty when no lookup waits."""
     others = asyncio.all_tasks() - {asyncio.current_task()}
-    return [*range(len(waiters)), *index._subscriptions._callbacks, *others]
+    return [*range(len(waiters)), *index._subscriptions, *others]
 
 
 @pytest.mark.parametrize("query", [*BY_NAME, *BY_STATE])

@@ -144,6 +144,16 @@ def test_a_pod_whose_deletion_was_missed_does_not_take_the_ip_of_a_later_finishe
     assert owner(index) == ("job", "job")
 
 
+def test_a_finished_pod_that_one_listing_did_not_show_has_not_got_its_ip_back(index: PodIndex) -> None:
+    index.update(job(1))
+    index.update(web(2))
+    index.delete(web(3))
+    replace_page(index, listing(at=4))
+    replace_page(index, listing(job(1).pod, at=5))
+    assert found(index, uid("job")) == "job"
+    assert owner(index) == (None, "web (deleted)")
+
+
 def test_among_finished_pods_the_one_that_started_last_has_the_ip(index: PodIndex) -> None:
     index.update(delta("first", 3, name="first", phase="Failed", started=MIDDLE, ips=(IP,)))
     index.update(job(2, started=LATE))

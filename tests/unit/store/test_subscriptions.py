@@ -12,8 +12,8 @@ def subscriptions() -> Subscriptions:
 
 def test_a_callback_is_called_for_its_own_values_only(subscriptions: Subscriptions) -> None:
     calls: list[str] = []
-    subscriptions.add([b"a", b"b"], lambda: calls.append("first"))
-    subscriptions.add([b"b"], lambda: calls.append("second"))
+    subscriptions.subscribe([b"a", b"b"], lambda: calls.append("first"))
+    subscriptions.subscribe([b"b"], lambda: calls.append("second"))
     subscriptions.notify([b"a"])
     assert calls == ["first"]
     subscriptions.notify([b"b"])
@@ -24,7 +24,7 @@ def test_a_callback_is_called_for_its_own_values_only(subscriptions: Subscriptio
 
 def test_a_callback_is_called_at_every_notification(subscriptions: Subscriptions) -> None:
     calls: list[None] = []
-    subscriptions.add([b"a"], lambda: calls.append(None))
+    subscriptions.subscribe([b"a"], lambda: calls.append(None))
     subscriptions.notify([b"a"])
     subscriptions.notify([b"a"])
     assert len(calls) == 2
@@ -39,9 +39,9 @@ def test_a_removed_callback_is_not_called_and_others_still_are(subscriptions: Su
     def second() -> None:
         calls.append("second")
 
-    subscriptions.add([b"a", b"b"], first)
-    subscriptions.add([b"a", b"b"], second)
-    subscriptions.remove([b"a", b"b"], first)
+    subscriptions.subscribe([b"a", b"b"], first)
+    subscriptions.subscribe([b"a", b"b"], second)
+    subscriptions.unsubscribe([b"a", b"b"], first)
     subscriptions.notify([b"a", b"b"])
     assert calls == ["second", "second"]
 
@@ -52,22 +52,22 @@ def test_subscriptions_are_false_only_if_empty(subscriptions: Subscriptions) -> 
     def second() -> None: ...
 
     assert not subscriptions
-    subscriptions.add([b"a", b"b"], first)
-    subscriptions.add([b"b"], second)
+    subscriptions.subscribe([b"a", b"b"], first)
+    subscriptions.subscribe([b"b"], second)
     assert subscriptions
-    subscriptions.remove([b"a", b"b"], first)
+    subscriptions.unsubscribe([b"a", b"b"], first)
     assert subscriptions
-    subscriptions.remove([b"b"], second)
+    subscriptions.unsubscribe([b"b"], second)
     assert not subscriptions
 
 
 def test_a_callback_can_be_removed_twice_or_without_having_been_added(subscriptions: Subscriptions) -> None:
     def callback() -> None: ...
 
-    subscriptions.remove([b"a"], callback)
-    subscriptions.add([b"a", b"a"], callback)
-    subscriptions.remove([b"a", b"a"], callback)
-    subscriptions.remove([b"a"], callback)
+    subscriptions.unsubscribe([b"a"], callback)
+    subscriptions.subscribe([b"a", b"a"], callback)
+    subscriptions.unsubscribe([b"a", b"a"], callback)
+    subscriptions.unsubscribe([b"a"], callback)
     assert not subscriptions
 
 
@@ -76,9 +76,9 @@ def test_a_callback_may_remove_itself(subscriptions: Subscriptions) -> None:
 
     def once() -> None:
         calls.append("once")
-        subscriptions.remove([b"a", b"b"], once)
+        subscriptions.unsubscribe([b"a", b"b"], once)
 
-    subscriptions.add([b"a", b"b"], once)
-    subscriptions.add([b"a", b"b"], lambda: calls.append("always"))
+    subscriptions.subscribe([b"a", b"b"], once)
+    subscriptions.subscribe([b"a", b"b"], lambda: calls.append("always"))
     subscriptions.notify([b"a", b"b"])
     assert sorted(calls) == ["always", "always", "once"]
