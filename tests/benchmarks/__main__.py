@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from tests.benchmarks import counting, hostile, keys, lookups, memory, real, report, sync, tail, updates
+from tests.benchmarks import counting, hostile, keys, lookups, memory, pauses, real, report, sync, tail, updates
 from tests.benchmarks.figures import Figure, Plan
 from tests.benchmarks.processes import OUR_CORE
 from tests.support.operator_process import MAIN
@@ -25,6 +25,7 @@ SECTIONS: dict[str, Section] = {
     "counting": counting.measure,
     "updates": updates.measure,
     "tail": tail.measure,
+    "pauses": pauses.measure,
     "hostile": hostile.measure,
 }
 REAL = "real"
@@ -91,6 +92,7 @@ def make_plan(options: argparse.Namespace) -> Plan:
         pods=pods,
         index_pods=options.index_pods or min(10_000, max(pods)),
         tail_pods=max(pods),
+        pause_pods=max(pods) if quick else 150_000,
         runs=runs,
         seconds=options.seconds or (1 if quick else 3),
         changes=options.changes or (5_000 if quick else 20_000),

@@ -49,6 +49,8 @@ class Plan:
     """The size for lookups and updates."""
     tail_pods: int
     """The size for the tail."""
+    pause_pods: int
+    """The number of pods of pauses."""
     runs: int
     seconds: float
     """The duration of a measurement of lookups, updates and the tail."""
