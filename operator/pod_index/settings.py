@@ -253,7 +253,7 @@ class Settings(Struct, frozen=True, kw_only=True):
         _check_login(settings)
         if settings.auth_metrics and not (settings.basic_auth_username or settings.auth_token_file):
             raise SettingsError(
-                "AUTH_METRICS asks for a login or a token, of which there is none:"
+                "AUTH_METRICS needs a user name or a token:"
                 " set BASIC_AUTH_USERNAME and BASIC_AUTH_PASSWORD, or AUTH_TOKEN_FILE"
             )
         return settings

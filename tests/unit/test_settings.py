@@ -101,7 +101,7 @@ def test_an_invalid_login_is_an_error_that_does_not_show_it(username: str, passw
 
 
 def test_authentication_for_metrics_needs_a_login_or_tokens() -> None:
-    with pytest.raises(SettingsError, match=r"^AUTH_METRICS asks for a login or a token, of which there is none: set "):
+    with pytest.raises(SettingsError, match=r"^AUTH_METRICS needs a user name or a token: set "):
         Settings.from_environ({"AUTH_METRICS": "true"})
     assert Settings.from_environ({"AUTH_METRICS": "true", "AUTH_TOKEN_FILE": "/tokens"}).auth_metrics
 
