@@ -119,6 +119,7 @@ def test_a_streaming_list_is_the_same(get: Get) -> None:
         assert last.ends_initial_events
 
 
+@pytest.mark.slow
 def test_changes_are_the_same(shared_cluster: Cluster, get: Get) -> None:
     version = str(protobuf_wire.decode_list(get(ACCEPT, limit="1")[2]).metadata.resource_version)
 

@@ -129,7 +129,7 @@ def is_resumed_watch(request: RecordedRequest) -> bool:
     return request.kind == "watch" and "resourceVersion" in request.query
 
 
-@pytest.mark.parametrize("status", [500, 502, 504])
+@pytest.mark.parametrize("status", [500, *(pytest.param(status, marks=pytest.mark.slow) for status in (502, 504))])
 def test_if_watches_always_fail_while_lists_work_the_index_is_current(
     status: int, server: ApiServer, operator: OperatorProcess
 ) -> None:

@@ -78,6 +78,7 @@ def test_an_operator_passes_once_it_is_synced_with_either_of_its_credentials(
     assert "skip lookups: kubectl get failed: " in done.stdout
 
 
+@pytest.mark.slow
 @needs_kubectl
 def test_an_operator_of_one_namespace_without_lookups_by_name_passes_with_a_pod_of_it(
     server: ApiServer, start_operator: StartOperator, smoke: Smoke

@@ -102,7 +102,7 @@ def test_a_lookup_waits_until_the_api_server_sends_its_pod(
         assert (status, json.loads(body)["uid"]) == (200, pod["metadata"]["uid"])
 
 
-@pytest.mark.parametrize("synced", [True, False])
+@pytest.mark.parametrize("synced", [True, pytest.param(False, marks=pytest.mark.slow)])
 def test_sigterm_ends_waiting_lookups_at_once(synced: bool, server: ApiServer, start_operator: StartOperator) -> None:
     if not synced:
         server.faults.add(Fault(status=503))

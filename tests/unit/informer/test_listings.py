@@ -105,6 +105,7 @@ async def test_a_list_that_sends_the_same_page_again_is_inconsistent(pods: ListW
     assert len(server.requests) == 2
 
 
+@pytest.mark.slow
 async def test_empty_pages_in_a_row_are_requested_ever_more_slowly(pods: ListWatch, server: ApiServer) -> None:
     for number in range(3):
         server.faults.add(Fault(kind="list", body=page(token=f"page-{number}"), times=1))
