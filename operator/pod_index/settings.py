@@ -70,14 +70,7 @@ class Settings(Struct, frozen=True, kw_only=True):
         Meta(ge=0.01, le=3600, description="Longest pause between two attempts to reach the API server, in seconds."),
     ] = 30.0
 
-    login_timeout_seconds: Annotated[
-        float,
-        Meta(
-            ge=1,
-            le=3600,
-            description="Seconds that a login to the API server may take: an exec plugin that runs longer is killed.",
-        ),
-    ] = 60.0
+    login_timeout_seconds: Annotated[float, Meta(ge=1, le=3600, description="Maximum seconds for a login.")] = 60.0
 
     watch_idle_seconds: Annotated[
         float,
@@ -105,9 +98,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     deleted_retention_max: Annotated[
         int,
         Meta(
-            ge=0,
-            le=1_000_000,
-            description="Maximum number of deleted pods to keep, about 2 KB each. The oldest are dropped first.",
+            ge=0, le=1_000_000, description="Maximum number of deleted pods, 2 KB each. The oldest are dropped first."
         ),
     ] = 10_000
 
@@ -153,12 +144,7 @@ class Settings(Struct, frozen=True, kw_only=True):
         Meta(description="Bearer tokens, one per line. Each is accepted in place of the user name and password."),
     ] = ""
 
-    auth_metrics: Annotated[
-        bool,
-        Meta(
-            description="Require authentication for `/metrics` too; needs `BASIC_AUTH_USERNAME` or `AUTH_TOKEN_FILE`."
-        ),
-    ] = False
+    auth_metrics: Annotated[bool, Meta(description="Require the authentication for `/metrics` too.")] = False
 
     access_log: Annotated[
         bool,
@@ -182,11 +168,7 @@ class Settings(Struct, frozen=True, kw_only=True):
 
     max_header_bytes: Annotated[
         int,
-        Meta(
-            ge=1024,
-            le=1024 * 1024,
-            description="Maximum size of the header of a request, including the request line, in bytes.",
-        ),
+        Meta(ge=1024, le=1024 * 1024, description="Maximum size of a request's header with its first line, in bytes."),
     ] = 16 * 1024
 
     max_query_bytes: Annotated[
