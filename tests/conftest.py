@@ -18,7 +18,7 @@ PROVIDED = pytest.StashKey[Binaries | Unavailable]()
 
 # The examples are the same in all runs: no change fails for what it did not touch. Few of them in the default run,
 # many with HYPOTHESIS_PROFILE=thorough; HYPOTHESIS_PROFILE=default searches at random.
-for profile, derandomize, examples in (("repeatable", True, 50), ("thorough", True, 300), ("default", False, 300)):
+for profile, derandomize, examples in (("repeatable", True, 30), ("thorough", True, 300), ("default", False, 300)):
     hypothesis.settings.register_profile(profile, derandomize=derandomize, deadline=None, max_examples=examples)
 hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeatable"))
 

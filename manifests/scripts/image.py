@@ -16,6 +16,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -143,13 +144,17 @@ def run_container(engine: Engine, arguments: list[str]) -> None:
         print(f"$ {shlex.join(command)}")
         port = os.environ.get("PORT") or 8080
         print(f"pod-index will listen at http://localhost:{port}. Stop it with Ctrl-C.", flush=True)
+        # Noted, and not raised: an exception while the engine starts would leave it running.
+        interrupted = threading.Event()
+        for interrupting in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(interrupting, lambda *_: interrupted.set())
         # In its own session, the engine does not get the Ctrl-C of the terminal in addition to the signal below.
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True)
-        try:
-            code = process.wait()
-        except KeyboardInterrupt:
+        while process.poll() is None and not interrupted.wait(0.1):
+            pass
+        if interrupted.is_set():
             process.send_signal(signal.SIGINT)
-            code = process.wait()
+        code = process.wait()
     if code != 0:
         raise Failed(f"the container ended with exit code {code}: its log above says why")
 
