@@ -2,39 +2,18 @@
 
 import asyncio
 import ssl
-from pathlib import Path
 
 import msgspec
 import pytest
-import trustme
 
 from pod_index.server import server
-from pod_index.server.certificate import Certificate
 from pod_index.server.pool import ConnectionPool
 from pod_index.stats import Stats
-from tests.support.certificates import HOST, MountedSecret
+from tests.support.certificates import HOST
 from tests.support.connections import PATIENT, get, serving
 from tests.support.polling import eventually_true
 
 THREE = msgspec.structs.replace(PATIENT, max_connections=3)
-
-
-@pytest.fixture(scope="module")
-def ca() -> trustme.CA:
-    return trustme.CA()
-
-
-@pytest.fixture
-def tls(tmp_path: Path, ca: trustme.CA) -> ssl.SSLContext:
-    secret = MountedSecret(tmp_path, ca)
-    return Certificate(str(secret.certificate), str(secret.key)).context
-
-
-@pytest.fixture
-def trusting(ca: trustme.CA) -> ssl.SSLContext:
-    context = ssl.create_default_context()
-    ca.configure_trust(context)
-    return context
 
 
 class Stub:

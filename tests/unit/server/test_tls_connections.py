@@ -3,38 +3,16 @@
 import asyncio
 import os
 import ssl
-from pathlib import Path
 
 import msgspec
 import pytest
-import trustme
 
-from pod_index.server.certificate import Certificate
-from tests.support.certificates import HOST, MountedSecret
+from tests.support.certificates import HOST
 from tests.support.connections import PATIENT, QUICK, error_body, get, serving
 from tests.support.polling import eventually_true
 
 CLIENT_HELLO = b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"
 """The first bytes of a handshake: RFC 8446, sections 4 and 5.1."""
-
-
-@pytest.fixture(scope="module")
-def ca() -> trustme.CA:
-    return trustme.CA()
-
-
-@pytest.fixture
-def tls(tmp_path: Path, ca: trustme.CA) -> ssl.SSLContext:
-    secret = MountedSecret(tmp_path, ca)
-    return Certificate(str(secret.certificate), str(secret.key)).context
-
-
-@pytest.fixture
-def trusting(ca: trustme.CA) -> ssl.SSLContext:
-    """A client that trusts the CA."""
-    context = ssl.create_default_context()
-    ca.configure_trust(context)
-    return context
 
 
 def open_files() -> int:
