@@ -31,8 +31,6 @@ class PodBytes:
         self.uids: list[str] = []
         self.record_bytes = 0
         """The size of the records of all pods, in bytes."""
-        self.json_bytes = 0
-        """The sum of the pods' JSON, in bytes."""
         self.stream = bytearray()
         """The initial events of a streaming list, without the bookmark that ends them."""
         self._stream_ends = [0]
@@ -72,7 +70,6 @@ class PodBytes:
         pod["metadata"]["annotations"][_MARKER] = "0" * _DIGITS
         stored = StoredPod(pod, FIRST_VERSION + number + 1)
         self.uids.append(stored.uid)
-        self.json_bytes += len(stored.encoded)
         self.record_bytes += len(msgspec.json.encode(expected_record(pod)))
         self.stream += chunk(_ADDED + b',"object":' + stored.typed() + b"}\n")
         self._stream_ends.append(len(self.stream))

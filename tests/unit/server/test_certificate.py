@@ -23,22 +23,9 @@ REQUEST = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
 POLL = 0.02
 
 
-@pytest.fixture(scope="module")
-def ca() -> trustme.CA:
-    return trustme.CA()
-
-
 @pytest.fixture
 def secret(tmp_path: Path, ca: trustme.CA) -> MountedSecret:
     return MountedSecret(tmp_path, ca)
-
-
-@pytest.fixture
-def trusting(ca: trustme.CA) -> ssl.SSLContext:
-    """A client that trusts the CA."""
-    context = ssl.create_default_context()
-    ca.configure_trust(context)
-    return context
 
 
 def load(secret: MountedSecret) -> Certificate:
