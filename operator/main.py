@@ -70,6 +70,7 @@ class Service:
             index_names=settings.lookup_keys,
             retention_seconds=settings.deleted_retention_seconds,
             retention_max=settings.deleted_retention_max,
+            retention_max_bytes=settings.deleted_retention_max_bytes,
         )
         loader = CredentialsLoader(timeout_seconds=settings.login_timeout_seconds)
         client = ApiClient(loader.load, user_agent="pod-index")

@@ -97,10 +97,13 @@ class Settings(Struct, frozen=True, kw_only=True):
 
     deleted_retention_max: Annotated[
         int,
-        Meta(
-            ge=0, le=1_000_000, description="Maximum number of deleted pods, 2 KB each. The oldest are dropped first."
-        ),
+        Meta(ge=0, le=1_000_000, description="Maximum number of deleted pods. The oldest are dropped first."),
     ] = 10_000
+
+    deleted_retention_max_bytes: Annotated[
+        int,
+        Meta(ge=0, le=64 * 1024**3, description="Maximum memory of deleted pods, in bytes. Most pods take 1 to 2 KB."),
+    ] = 32 * 1024 * 1024
 
     tls_cert_file: Annotated[
         str,
@@ -173,12 +176,7 @@ class Settings(Struct, frozen=True, kw_only=True):
 
     max_query_bytes: Annotated[
         int,
-        Meta(
-            ge=100,
-            le=1024 * 1024,
-            description="Maximum length of a query string below `/api/v1/`, in bytes. A UID has 36, the longest cgroup"
-            " path a few hundred.",
-        ),
+        Meta(ge=100, le=1024 * 1024, description="Maximum length of a query string below `/api/v1/`, in bytes."),
     ] = 8 * 1024
 
     max_body_bytes: Annotated[
@@ -251,7 +249,7 @@ def _parse(name: str, text: str, declared: Any) -> object:
     parse: Callable[[str], object]
     match kind.type if isinstance(kind, inspect.Metadata) else kind:
         case inspect.IntType(ge=low, le=high):
-            valid, parse = f"a whole number from {low:.9g} to {high:.9g}", int
+            valid, parse = f"a whole number from {low} to {high}", int
         case inspect.FloatType(ge=low, le=high):
             valid, parse = f"a number from {low:.9g} to {high:.9g}", float
         case inspect.BoolType():

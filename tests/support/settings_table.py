@@ -34,7 +34,7 @@ def _row(field: structs.FieldInfo) -> tuple[str, str, str, str]:
 def _values(declared: inspect.Metadata) -> str:
     match declared.type:
         case inspect.IntType(ge=low, le=high):
-            return f"whole number, {low:.9g} to {high:.9g}"
+            return f"whole number, {low} to {high}"
         case inspect.FloatType(ge=low, le=high):
             return f"number, {low:.9g} to {high:.9g}"
         case inspect.BoolType():

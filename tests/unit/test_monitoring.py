@@ -152,4 +152,9 @@ def test_every_metric_that_is_counted_is_shown_or_alerted_on(series: Series) -> 
     used = {selector.name or "" for query in QUERIES for selector in selectors(query)}
     ours = {re.sub("_(bucket|sum|count)$", "", name) for name in series if name.startswith("pod_index_")}
     unused = {name for name in ours if not any(found.startswith(name) for found in used)}
-    assert unused == {"pod_index_deleted_pods", "pod_index_waiters", "pod_index_listing_duration_seconds"}
+    assert unused == {
+        "pod_index_deleted_pods",
+        "pod_index_deleted_pods_bytes",
+        "pod_index_waiters",
+        "pod_index_listing_duration_seconds",
+    }

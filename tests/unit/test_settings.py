@@ -38,6 +38,7 @@ def test_every_variable_is_read() -> None:
         "LOOKUP_KEYS": "ip,name",
         "DELETED_RETENTION_SECONDS": "0.5",
         "DELETED_RETENTION_MAX": "20",
+        "DELETED_RETENTION_MAX_BYTES": "4096",
         "TLS_CERT_FILE": "/tls/tls.crt",
         "TLS_KEY_FILE": "/tls/tls.key",
         "MAX_STALENESS_SECONDS": "300",
@@ -66,6 +67,7 @@ def test_every_variable_is_read() -> None:
         lookup_keys=frozenset({"ip", "name"}),
         deleted_retention_seconds=0.5,
         deleted_retention_max=20,
+        deleted_retention_max_bytes=4096,
         tls_cert_file="/tls/tls.crt",
         tls_key_file="/tls/tls.key",
         max_staleness_seconds=300,
@@ -147,7 +149,11 @@ def test_an_unknown_lookup_key_is_an_error_that_names_the_known_ones(value: str)
 
 @pytest.mark.parametrize(
     ("name", "values"),
-    [("DELETED_RETENTION_SECONDS", ("0", "86400")), ("DELETED_RETENTION_MAX", ("0", "1000000"))],
+    [
+        ("DELETED_RETENTION_SECONDS", ("0", "86400")),
+        ("DELETED_RETENTION_MAX", ("0", "1000000")),
+        ("DELETED_RETENTION_MAX_BYTES", ("0", "68719476736")),
+    ],
 )
 def test_the_retention_of_deleted_pods_may_be_at_its_bounds(name: str, values: tuple[str, str]) -> None:
     for value in values:
@@ -166,6 +172,9 @@ def test_the_retention_of_deleted_pods_may_be_at_its_bounds(name: str, values: t
         ("DELETED_RETENTION_MAX", "1000001"),
         ("DELETED_RETENTION_MAX", "1.5"),
         ("DELETED_RETENTION_MAX", "9" * 5000),
+        ("DELETED_RETENTION_MAX_BYTES", "-1"),
+        ("DELETED_RETENTION_MAX_BYTES", "68719476737"),
+        ("DELETED_RETENTION_MAX_BYTES", "32Mi"),
         ("MAX_STALENESS_SECONDS", "-1"),
         ("MAX_STALENESS_SECONDS", "86401"),
         ("PORT", "http"),
@@ -194,6 +203,7 @@ def test_a_bad_value_is_an_error_that_names_the_variable_and_the_value(name: str
         ("PORT", "a whole number from 1 to 65535"),
         ("RETRY_MAX_SECONDS", "a number from 0.01 to 3600"),
         ("DELETED_RETENTION_MAX", "a whole number from 0 to 1000000"),
+        ("DELETED_RETENTION_MAX_BYTES", "a whole number from 0 to 68719476736"),
     ],
 )
 def test_the_error_names_the_valid_values(name: str, valid: str) -> None:

@@ -76,6 +76,12 @@ class Metrics(Collector):
             "pod_index_deleted_pods", "Deleted pods kept for includeDeleted=true.", self._index.count_deleted()
         )
         yield GaugeMetricFamily(
+            "pod_index_deleted_pods_bytes",
+            "Memory of the deleted pods kept for includeDeleted=true.",
+            self._index.deleted_bytes(),
+            unit="bytes",
+        )
+        yield GaugeMetricFamily(
             "pod_index_synced", "1 after the first complete listing of all watched pods, else 0.", self._index.synced
         )
         age = GaugeMetricFamily(

@@ -47,6 +47,11 @@ class PodTable:
         self._deleted.expire()
         return len(self._deleted)
 
+    def deleted_bytes(self) -> int:
+        """Return the memory of the deleted pods that are kept, in bytes."""
+        self._deleted.expire()
+        return self._deleted.size
+
     def lookup(self, uid: str) -> bytes | None:
         """Return the encoded record of the pod with ``uid``, or None if the pod is unknown."""
         entry = self._entries.get(uid)
@@ -150,6 +155,7 @@ class PodTable:
             recorded = max(entry.recorded, entry.listing)
             self._deleted.add(entry.uid, entry.record, entry.index_values, entry.stream, recorded)
         self._indices.remove(entry)
+        entry.record = b""  # The buckets hold removed entries for a while.
 
     def _notify(self, entry: Entry) -> None:
         self._subscriptions.notify([uid_value(entry.uid), *split(entry.index_values)])

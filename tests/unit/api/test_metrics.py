@@ -101,9 +101,12 @@ async def test_expired_pods_are_not_counted_as_deleted() -> None:
     index = synced_index(example_pod(), retention_seconds=60.0, now=lambda: now)
     index.delete(change(example_pod(2)))
     async with served(index) as client:
-        assert value(await scrape(client), "deleted_pods") == 1
+        samples = await scrape(client)
+        assert value(samples, "deleted_pods") == 1
+        assert value(samples, "deleted_pods_bytes") > 500
         now += 61
-        assert value(await scrape(client), "deleted_pods") == 0
+        samples = await scrape(client)
+        assert value(samples, "deleted_pods") == value(samples, "deleted_pods_bytes") == 0
 
 
 async def test_waiting_lookups_are_counted(client: httpx.AsyncClient) -> None:

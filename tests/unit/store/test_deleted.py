@@ -3,14 +3,19 @@
 import json
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+import pod_index.store.deleted
 from pod_index.pods import encode_record
-from pod_index.store.deleted import EXPIRED_AT_ONCE, DeletedPods
+from pod_index.store.deleted import EXPIRED_AT_ONCE, OVERHEAD_BYTES, DeletedPods
 from pod_index.store.entries import StreamState
 from pod_index.store.indexers import container_id_value, index_values, ip_value, name_value
 from tests.unit.store.test_index import pod
 
 NAME = name_value("default/web-0")
+PLENTY = 1_000_000
+DELETED_AT = b',"deletedAt":"2023-11-14T22:13:20Z"'
 
 
 class Clock:
@@ -30,7 +35,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 def deleted(clock: Clock) -> DeletedPods:
-    return DeletedPods(60, 3, clock)
+    return DeletedPods(60, 3, PLENTY, clock)
 
 
 def add(
@@ -41,9 +46,19 @@ def add(
     ip: str = "",
     started: str = "",
     phase: str = "Running",
+    annotation: str = "",
     stream: StreamState | None = None,
 ) -> None:
-    last_state = pod(uid, 1, name, ips=[ip] if ip else [], containers=[uid], started=started or None, phase=phase)
+    last_state = pod(
+        uid,
+        1,
+        name,
+        ips=[ip] if ip else [],
+        containers=[uid],
+        started=started or None,
+        phase=phase,
+        annotations={"a": annotation} if annotation else None,
+    )
     stream = stream or StreamState()
     deleted.add(uid, encode_record(last_state), index_values(last_state), stream, stream.listing)
 
@@ -134,9 +149,40 @@ def test_the_limit_removes_the_oldest_pod(deleted: DeletedPods) -> None:
     assert kept(deleted) == "bcd"
 
 
-@pytest.mark.parametrize(("seconds", "limit"), [(0, 10), (10, 0), (0, 0)])
-def test_no_pod_is_kept_if_the_time_or_the_limit_is_zero(clock: Clock, seconds: float, limit: int) -> None:
-    deleted = DeletedPods(seconds, limit, clock)
+def test_a_large_pod_removes_as_many_of_the_oldest_as_it_needs_at_once(clock: Clock) -> None:
+    deleted = DeletedPods(60, PLENTY, 3 * EXPIRED_AT_ONCE * 1_000, clock)
+    for number in range(3 * EXPIRED_AT_ONCE):
+        add(deleted, str(number), annotation="x" * 100)
+    assert len(deleted) == 3 * EXPIRED_AT_ONCE
+    add(deleted, "large", annotation="x" * (2 * EXPIRED_AT_ONCE * 1_000))
+    assert deleted.size <= 3 * EXPIRED_AT_ONCE * 1_000
+    assert 1 < len(deleted) < 2 * EXPIRED_AT_ONCE
+    assert "large" in deleted
+    assert str(3 * EXPIRED_AT_ONCE - 1) in deleted
+    assert "0" not in deleted
+
+
+def test_a_pod_that_is_larger_than_the_limit_is_not_kept_and_removes_no_other(clock: Clock) -> None:
+    deleted = DeletedPods(60, 3, 10_000, clock)
+    add(deleted, "a")
+    add(deleted, "b", annotation="x" * 10_000)
+    assert kept(deleted) == "a"
+    assert deleted.by_index_value(container_id_value("b")) == []
+
+
+def test_a_removed_pod_frees_its_record_at_once(deleted: DeletedPods) -> None:
+    add(deleted, "a")
+    pod = deleted.by_uid("a")
+    deleted.discard("a")
+    assert pod is not None
+    assert (pod.record, deleted.size) == (b"", 0)
+
+
+@pytest.mark.parametrize(("seconds", "limit", "max_bytes"), [(0, 10, PLENTY), (10, 0, PLENTY), (10, 10, 0)])
+def test_no_pod_is_kept_if_the_time_or_a_limit_is_zero(
+    clock: Clock, seconds: float, limit: int, max_bytes: int
+) -> None:
+    deleted = DeletedPods(seconds, limit, max_bytes, clock)
     add(deleted, "a")
     assert kept(deleted) == ""
 
@@ -186,7 +232,7 @@ def test_pods_with_one_name_are_found_in_the_order_of_their_deletions(deleted: D
 
 
 def test_pods_that_expire_at_the_same_time_are_removed_in_slices_but_not_found(clock: Clock) -> None:
-    deleted = DeletedPods(60, 10_000, clock)
+    deleted = DeletedPods(60, 10_000, 100 * PLENTY, clock)
     for number in range(3 * EXPIRED_AT_ONCE):
         add(deleted, str(number))
     clock.now += 60
@@ -196,3 +242,70 @@ def test_pods_that_expire_at_the_same_time_are_removed_in_slices_but_not_found(c
     assert len(deleted) == EXPIRED_AT_ONCE
     deleted.expire()
     assert len(deleted) == 0
+
+
+class Model:
+    """The naive model: all pods in the order of their deletions."""
+
+    def __init__(self, seconds: float, limit: int, max_bytes: int, clock: Clock) -> None:
+        self.seconds, self.limit, self.max_bytes, self.clock = seconds, limit, max_bytes, clock
+        self.pods: list[tuple[str, float, int]] = []
+        """UIDs, times and sizes."""
+
+    def uids(self) -> list[str]:
+        return [uid for uid, deleted_at, _ in self.pods if deleted_at + self.seconds > self.clock.now]
+
+    def add(self, uid: str, size: int) -> None:
+        if uid in self.uids():
+            return
+        self.discard(uid)
+        self.pods = [pod for pod in self.pods if pod[0] in self.uids()]
+        if size > self.max_bytes or not self.limit or not self.seconds:
+            return
+        self.pods.append((uid, self.clock.now, size))
+        while len(self.pods) > self.limit or sum(size for *_, size in self.pods) > self.max_bytes:
+            del self.pods[0]
+
+    def discard(self, uid: str) -> None:
+        self.pods = [pod for pod in self.pods if pod[0] != uid]
+
+
+MODEL_UIDS = [f"u{number}" for number in range(12)]
+MODEL_STEPS = st.one_of(
+    st.tuples(st.just("add"), st.sampled_from(MODEL_UIDS), st.sampled_from([0, 100, 1_000]) | st.integers(0, 6_000)),
+    st.tuples(st.just("discard"), st.sampled_from(MODEL_UIDS), st.just(0)),
+    st.tuples(st.just("wait"), st.just(""), st.sampled_from([1, 10, 59, 60, 1_000])),
+)
+
+
+@given(
+    st.lists(MODEL_STEPS, max_size=60) | st.lists(MODEL_STEPS, min_size=30, max_size=60),
+    st.sampled_from([60, 60, 60, 0]),
+    st.sampled_from([100, 5, 1, 0]),
+    st.sampled_from([PLENTY, 5_000, 1_500, 0]),
+)
+def test_the_newest_pods_within_the_limits_are_kept_as_in_a_naive_model(
+    steps: list[tuple[str, str, int]], seconds: float, limit: int, max_bytes: int
+) -> None:
+    clock = Clock()
+    deleted, model = DeletedPods(seconds, limit, max_bytes, clock), Model(seconds, limit, max_bytes, clock)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pod_index.store.deleted, "EXPIRED_AT_ONCE", 1)
+        for step, uid, number in steps:
+            match step:
+                case "add":
+                    record, values = b'{"x":"%b"}' % (b"x" * number), index_values(pod(uid, 1, "web-0"))
+                    deleted.add(uid, record, values, StreamState(), 0)
+                    model.add(uid, OVERHEAD_BYTES + len(record) + len(DELETED_AT) + len(values))
+                case "discard":
+                    deleted.discard(uid)
+                    model.discard(uid)
+                case "wait":
+                    clock.now += number
+            assert [uid for uid in MODEL_UIDS if uid in deleted] == sorted(model.uids(), key=MODEL_UIDS.index)
+            assert found(deleted, NAME) == model.uids()
+            assert len(deleted) <= limit
+            assert deleted.size <= max_bytes
+    for uid in MODEL_UIDS:
+        deleted.discard(uid)
+    assert len(deleted) == deleted.size == 0

@@ -12,6 +12,7 @@ from tests.support.served import replace_page
 from tests.unit.store.test_index import delta, found, listing, name, pod, uid
 
 SLICE = 10
+SLICE_BYTES = 5_000
 PODS = 95
 
 
@@ -20,6 +21,7 @@ def _small_slices(monkeypatch: pytest.MonkeyPatch) -> None:
     for module in (pod_index.store.index, pod_index.store.table):
         monkeypatch.setattr(module, "SLICE", SLICE)
     monkeypatch.setattr(pod_index.store.index, "SCANNED_SLICE", SLICE)
+    monkeypatch.setattr(pod_index.store.index, "SLICE_BYTES", SLICE_BYTES)
 
 
 @pytest.fixture
@@ -42,6 +44,15 @@ def test_the_pods_that_a_listing_does_not_show_are_removed_in_slices(index: PodI
     removed = list(steps(index, listing(at=2), lambda: len(index)))
     assert sum(removed) == PODS
     assert max(removed) == SLICE
+
+
+def test_large_pods_that_a_listing_does_not_show_are_removed_in_smaller_slices() -> None:
+    index = PodIndex()
+    large = {"a": "x" * SLICE_BYTES}
+    replace_page(index, listing(*(pod(str(number), 1, annotations=large) for number in range(PODS)), at=1))
+    removed = list(steps(index, listing(at=2), lambda: len(index)))
+    assert sum(removed) == PODS
+    assert max(removed) == 1
 
 
 def test_the_pods_of_a_page_are_stored_in_slices() -> None:
