@@ -30,7 +30,11 @@ PAGE_SIZE = 500
 """The maximum number of pods in a page of a listing: 5 MB of JSON at 10 KB each."""
 
 PAGE_BYTES = 8 * 1024 * 1024
-"""The maximum JSON in a page of a listing, estimated from the page before. Memory holds a whole page."""
+"""The maximum size of a page, by ``_size_of``. It is estimated from the page before. Memory holds a whole page."""
+
+ENTRY_BYTES = 100
+"""What a label or an annotation takes besides its text: a string each for key and value, and a place in a dictionary.
+60,000 annotations without values take 600 KB on the wire, but 5 MB in memory."""
 
 EMPTY_PAGE_SECONDS = 5.0
 """The longest pause after an empty page that is not the last."""
@@ -50,6 +54,15 @@ class Chunk:
     version: int | None = None
     """The resourceVersion of the listing, if it is known yet."""
     complete: bool = False
+
+
+def _size_of(pods: list[Pod], size: int) -> int:
+    """Return about how many bytes the pods take that had this ``size`` on the wire."""
+    return size + ENTRY_BYTES * sum(map(_count_entries, pods))
+
+
+def _count_entries(pod: Pod) -> int:
+    return len(pod.metadata.labels or ()) + len(pod.metadata.annotations or ())
 
 
 async def list_in_pages(api: ListWatch) -> AsyncGenerator[Chunk]:
@@ -79,7 +92,7 @@ async def list_in_pages(api: ListWatch) -> AsyncGenerator[Chunk]:
         token = next_token
         number += 1
         if pods:
-            limit = max(1, min(PAGE_SIZE, PAGE_BYTES * len(pods) // size))
+            limit = max(1, min(PAGE_SIZE, PAGE_BYTES * len(pods) // _size_of(pods, size)))
             pause.reset()
         else:
             await asyncio.sleep(pause.next_pause())
@@ -112,7 +125,7 @@ async def list_whole(api: ListWatch, minimum: int, seconds: float, *, from_cache
                     " check its load and the network"
                 ) from error
             pods += part.pods
-            size += part.size
+            size += _size_of(part.pods, part.size)
             while len(pods) > PAGE_SIZE or (pods and size >= PAGE_BYTES):
                 yield Chunk(pods=pods[:PAGE_SIZE], added=len(pods[:PAGE_SIZE]))
                 del pods[:PAGE_SIZE]
@@ -152,6 +165,7 @@ async def list_streaming(api: ListWatch, seconds: float) -> AsyncGenerator[Chunk
                 match event:
                     case Added(pod) | Modified(pod):
                         pods.append(pod)
+                        page_bytes += ENTRY_BYTES * _count_entries(pod)
                         added += isinstance(event, Added)
                     case Deleted():
                         # Changes can come before the end of the initial state: keep the order.

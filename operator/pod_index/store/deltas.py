@@ -4,9 +4,10 @@ A stream covers one scope: the name of a namespace, or "" for all namespaces.
 """
 
 import dataclasses
+from sys import getsizeof
 from typing import Literal
 
-from pod_index.pods import Pod
+from pod_index.pods import ContainerStatus, Pod
 
 DeltaType = Literal["ADDED", "MODIFIED", "DELETED"]
 """The types of watch events that carry a pod."""
@@ -34,3 +35,36 @@ class Delta:
     type: DeltaType
     scope: str
     pod: Pod
+
+
+# Measured on a 64-bit machine.
+_POD_BYTES = 1024
+_CONTAINER_BYTES = 400
+_MAP_ENTRY_BYTES = 40
+
+
+def memory_size(pod: Pod) -> int:
+    """Return about how many bytes a decoded pod takes.
+
+    It can take ten times its size on the wire: 60,000 annotations of four letters each take 5 MB.
+    """
+    metadata, status = pod.metadata, pod.status
+    return (
+        _POD_BYTES
+        + _size_of_map(metadata.labels)
+        + _size_of_map(metadata.annotations)
+        + _size_of_containers(status.container_statuses)
+        + _size_of_containers(status.init_container_statuses)
+        + _size_of_containers(status.ephemeral_container_statuses)
+    )
+
+
+def _size_of_map(entries: dict[str, str] | None) -> int:
+    if not entries:
+        return 0
+    texts = sum(map(getsizeof, entries)) + sum(map(getsizeof, entries.values()))
+    return texts + _MAP_ENTRY_BYTES * len(entries)
+
+
+def _size_of_containers(statuses: list[ContainerStatus] | None) -> int:
+    return _CONTAINER_BYTES * len(statuses) if statuses else 0

@@ -3,6 +3,7 @@
 from msgspec import Struct
 
 from pod_index.pods import Pod
+from pod_index.store.deltas import memory_size
 
 
 class StreamState(Struct, eq=False):
@@ -19,12 +20,22 @@ class StreamState(Struct, eq=False):
     synced: bool = False
     contradictions: dict[str, Pod] = {}
     """The pods by UID that the current listing shows, although they were recorded as deleted, or newer, before."""
+    contradiction_bytes: int = 0
+    """The memory that the contradictions take."""
 
     def hold(self, pod: Pod) -> None:
         """Hold a contradiction until the listing is complete."""
         held = self.contradictions.get(pod.metadata.uid)
         if held is None or held.metadata.resource_version < pod.metadata.resource_version:
             self.contradictions[pod.metadata.uid] = pod
+            self.contradiction_bytes += memory_size(pod) - (memory_size(held) if held else 0)
+
+    def release(self) -> list[Pod]:
+        """Return the contradictions, and hold them no longer."""
+        pods = list(self.contradictions.values())
+        self.contradictions.clear()
+        self.contradiction_bytes = 0
+        return pods
 
 
 class Entry(Struct, gc=False, eq=False):

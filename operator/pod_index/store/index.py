@@ -29,9 +29,9 @@ SCANNED_SLICE = 20 * SLICE
 SLICE_BYTES = 1024 * 1024
 """The size of the records that are deleted without a pause: they are copied, and replace older deleted pods. 4 ms."""
 
-CONTRADICTIONS_MAX = 5_000
-"""How many contradictions are held until a listing is complete: up to 10 MB. Until then it may turn out that a replica
-of the API server is behind. With more of them, the history counts as reset at once."""
+CONTRADICTIONS_MAX_BYTES = 10 * 1024 * 1024
+"""The memory of the contradictions that are held until a listing is complete: 5,000 pods of 2 KB. Until then it may
+turn out that a replica of the API server is behind. With more of them, the history counts as reset at once."""
 
 
 EVENT = 0
@@ -77,7 +77,7 @@ class PodIndex(PodTable):
         if page.begins:
             self._begin_listing(stream, page)
         yield from self._store_all(stream, page.pods)
-        if len(stream.contradictions) > CONTRADICTIONS_MAX:
+        if stream.contradiction_bytes > CONTRADICTIONS_MAX_BYTES:
             yield from self._reset_history(stream)
         if page.complete_at is not None:
             yield from self._complete_listing(stream, page.complete_at)
@@ -102,7 +102,7 @@ class PodIndex(PodTable):
     def _begin_listing(self, stream: StreamState, page: ListPage) -> None:
         self._listings += 1
         stream.listing = self._listings
-        stream.contradictions.clear()
+        stream.release()
         self._update_synced()
         if page.history_reset:
             self._void_history(stream)
@@ -114,9 +114,7 @@ class PodIndex(PodTable):
     def _reset_history(self, stream: StreamState) -> Iterator[None]:
         """Accept what contradicts the history."""
         self._void_history(stream)
-        pods = list(stream.contradictions.values())
-        stream.contradictions.clear()
-        yield from self._store_all(stream, pods)
+        yield from self._store_all(stream, stream.release())
 
     def _complete_listing(self, stream: StreamState, resource_version: int) -> Iterator[None]:
         if stream.contradictions:

@@ -155,6 +155,29 @@ async def test_a_whole_list_of_large_pods_comes_in_chunks_of_bounded_size(
     assert max(chunks) <= 6
 
 
+@pytest.mark.parametrize("mode", ["pages", "whole", "streaming"])
+async def test_pods_with_many_small_annotations_come_in_chunks_of_bounded_memory(
+    mode: str, pods: ListWatch, server: ApiServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pod_index.informer.listings.PAGE_BYTES", 1_000_000)
+    monkeypatch.setattr("pod_index.informer.listings.FIRST_PAGE_SIZE", 2)
+    small = {f"{number:04}": "" for number in range(2_000)}
+    server.pods.load(make_pod(f"web-{number}", annotations=small) for number in range(20))
+    parts = {
+        "pages": list_in_pages(pods),
+        "whole": list_whole(pods, 1, 10, from_cache=False),
+        "streaming": list_streaming(pods, 10),
+    }[mode]
+    chunks = []
+    async for chunk in parts:
+        assert isinstance(chunk, Chunk)
+        chunks.append(len(chunk.pods))
+        if chunk.complete:
+            break
+    assert sum(chunks) == 20
+    assert max(chunks) <= 8
+
+
 async def test_a_whole_list_without_pods_is_one_chunk(pods: ListWatch, server: ApiServer) -> None:
     (chunk,) = [chunk async for chunk in list_whole(pods, 1, 10, from_cache=False)]
     assert chunk.complete

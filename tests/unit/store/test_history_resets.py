@@ -113,7 +113,7 @@ def test_an_unfinished_listing_that_contradicts_changes_nothing_as_it_may_come_f
 
 
 def test_many_contradictions_are_not_held_until_the_end(index: PodIndex, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pod_index.store.index, "CONTRADICTIONS_MAX", 2)
+    monkeypatch.setattr(pod_index.store.index, "CONTRADICTIONS_MAX_BYTES", 3_000)
     for version, uid_ in enumerate("abcd"):
         index.delete(delta(uid_, version))
     replace_page(index, page(("a", 1), ("b", 2), begins=True))
@@ -123,6 +123,36 @@ def test_many_contradictions_are_not_held_until_the_end(index: PodIndex, monkeyp
     replace_page(index, page(("d", 4), at=1_000))
     assert uids(index) == {"a", "b", "c", "d"}
     assert index.history_resets == 1
+
+
+@pytest.mark.parametrize(
+    "annotations",
+    [
+        pytest.param({"a": "x" * 250_000}, id="long"),
+        pytest.param({"a": "x" * 62_500 + "\N{GRINNING FACE}"}, id="wide"),
+        pytest.param({str(number): "" for number in range(2_500)}, id="many"),
+    ],
+)
+def test_large_contradictions_are_held_only_up_to_a_limit_in_bytes(
+    index: PodIndex, annotations: dict[str, str]
+) -> None:
+    for number in range(80):
+        index.delete(delta(f"u{number}", number + 1))
+    for number in range(80):
+        listed = pod(f"u{number}", number + 1, annotations=annotations)
+        replace_page(index, ListPage(scope="", pods=[listed], begins=number == 0))
+        if index.history_resets:
+            break
+    assert 20 <= number <= 60
+    assert len(index) == number + 1
+
+
+def test_contradictions_that_were_dropped_do_not_count(index: PodIndex) -> None:
+    for _ in range(80):
+        index.delete(delta("a", 100))
+        listed = pod("a", 1, annotations={"a": "x" * 250_000})
+        replace_page(index, ListPage(scope="", pods=[listed], begins=True))
+    assert index.history_resets == 0
 
 
 def test_a_pod_that_the_listing_does_not_show_is_gone_although_its_version_is_newer(index: PodIndex) -> None:
