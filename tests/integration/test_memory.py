@@ -57,6 +57,28 @@ def test_the_steady_state_is_at_most_two_kilobytes_a_pod_over_an_empty_index(sta
         assert full.resident_bytes - base < pods * 2048
 
 
+def test_large_pods_that_are_created_and_deleted_in_a_loop_take_bounded_memory(start_operator: StartOperator) -> None:
+    large = {"note": "x" * 250_000}
+    with ApiServer() as server:
+        operator = start_operator(server, DELETED_RETENTION_MAX_BYTES=str(MIB))
+        operator.wait_until_ready()
+
+        def churn(generation: int) -> None:
+            for number in range(10):
+                name = f"web-{generation}-{number}"
+                gone = server.pods.create(make_pod(name, annotations=large))["metadata"]["uid"]
+                server.pods.delete("default", name)
+            path = f"/api/v1/pod?uid={gone}&includeDeleted=true"
+            eventually(lambda: b"deletedAt" in operator.get(path)[2])
+
+        churn(0)
+        early = operator.resident_bytes
+        for generation in range(1, 16):
+            churn(generation)
+        # 38 MB were deleted meanwhile.
+        assert operator.resident_bytes - early < 16 * MIB
+
+
 @pytest.mark.slow
 def test_a_thousand_relists_of_different_pods_do_not_increase_the_memory(start_operator: StartOperator) -> None:
     with ApiServer(history_limit=500) as server:

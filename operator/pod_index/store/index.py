@@ -27,7 +27,7 @@ SCANNED_SLICE = 20 * SLICE
 """How many pods are only looked at without a pause: 1 ms."""
 
 SLICE_BYTES = 1024 * 1024
-"""The size of the records that are deleted without a pause: they are copied, and replace older deleted pods. 4 ms."""
+"""The size of the records that are deleted without a pause. They can replace 1,000 smaller deleted pods: 8 ms."""
 
 CONTRADICTIONS_MAX_BYTES = 10 * 1024 * 1024
 """The memory of the contradictions that are held until a listing is complete: 5,000 pods of 2 KB. Until then it may
