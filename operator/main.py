@@ -19,6 +19,7 @@ from starlette.applications import Starlette
 from pod_index.api.access_log import AccessLog
 from pod_index.api.app import begin_shutdown, create_app
 from pod_index.api.authentication import Authenticator
+from pod_index.environ import SettingsError
 from pod_index.informer import kopf_settings
 from pod_index.informer.client import ApiClient
 from pod_index.informer.errors import CredentialsError
@@ -27,7 +28,7 @@ from pod_index.informer.login import CredentialsLoader
 from pod_index.server.certificate import Certificate, CertificateError
 from pod_index.server.listener import ListenError
 from pod_index.server.server import Server
-from pod_index.settings import Settings, SettingsError
+from pod_index.settings import Settings
 from pod_index.stats import Stats
 from pod_index.store.deltas import Delta, ListPage
 from pod_index.store.index import PodIndex

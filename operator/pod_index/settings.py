@@ -2,11 +2,12 @@
 
 import logging
 import unicodedata
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Annotated, Any
 
-from msgspec import Meta, Struct, convert, inspect, structs
+from msgspec import Meta, Struct, structs
 
+from pod_index.environ import SettingsError, parse
 from pod_index.store.indexers import INDEX_NAMES, IndexName
 
 FILE = Meta(extra={"values": "path of a file"})
@@ -19,10 +20,6 @@ REMOVED = ("MAX_PIPELINED_REQUESTS",)
 """Settings of earlier versions. They have no effect, and a warning at the start says so."""
 
 logger = logging.getLogger("pod_index")
-
-
-class SettingsError(ValueError):
-    """An environment variable has an invalid value; the message names the variable and the valid values."""
 
 
 class Settings(Struct, frozen=True, kw_only=True):
@@ -224,7 +221,7 @@ class Settings(Struct, frozen=True, kw_only=True):
             if _is_secret(field):
                 values[field.name] = text
             elif text.strip():
-                values[field.name] = _parse(name, text.strip(), field.type)
+                values[field.name] = parse(name, text.strip(), field.type)
         for name in REMOVED:
             if environ.get(name, "").strip():
                 logger.warning("%s has no effect any more; remove it", name)
@@ -241,42 +238,6 @@ class Settings(Struct, frozen=True, kw_only=True):
 
 def _is_secret(field: structs.FieldInfo) -> bool:
     return SECRET in field.type.__metadata__
-
-
-def _parse(name: str, text: str, declared: Any) -> object:
-    """Return ``text`` as the ``declared`` type of the setting; raise SettingsError if it does not fit."""
-    kind = inspect.type_info(declared)
-    parse: Callable[[str], object]
-    match kind.type if isinstance(kind, inspect.Metadata) else kind:
-        case inspect.IntType(ge=low, le=high):
-            valid, parse = f"a whole number from {low} to {high}", int
-        case inspect.FloatType(ge=low, le=high):
-            valid, parse = f"a number from {low:.9g} to {high:.9g}", float
-        case inspect.BoolType():
-            valid, parse = "true or false", _parse_flag
-        case inspect.FrozenSetType(item_type=inspect.LiteralType(values=keys)):
-            known = ", ".join(["uid", *sorted(map(str, keys))])
-            valid, parse = f"some of {known}, with commas between them", _parse_keys
-        case _:
-            return text
-    try:
-        return convert(parse(text), declared)
-    except ValueError:  # msgspec's ValidationError included
-        raise SettingsError(f"{name} must be {valid}, not {text!r}") from None
-
-
-def _parse_flag(text: str) -> bool:
-    match text.lower():
-        case "true" | "1" | "yes" | "on":
-            return True
-        case "false" | "0" | "no" | "off":
-            return False
-    raise ValueError(text)
-
-
-def _parse_keys(text: str) -> set[str]:
-    """Return the keys besides ``uid``, which is always on, and may stand alone."""
-    return {part.strip() for part in text.split(",")} - {"uid"}
 
 
 def _check_both(settings: Settings, first: str, second: str) -> None:

@@ -5,7 +5,8 @@ from collections.abc import Set
 import msgspec
 import pytest
 
-from pod_index.settings import Settings, SettingsError
+from pod_index.environ import SettingsError
+from pod_index.settings import Settings
 from pod_index.store.indexers import INDEX_NAMES, IndexName
 from tests.support.settings_table import rows
 

@@ -9,7 +9,7 @@ import stat
 import time
 from collections.abc import Callable
 
-from pod_index.settings import SettingsError
+from pod_index.environ import SettingsError
 
 logger = logging.getLogger("pod_index.authentication")
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pod_index.api.tokens import CHECK_SECONDS, FILE_LIMIT, TokenFile
-from pod_index.settings import SettingsError
+from pod_index.environ import SettingsError
 
 
 class Clock:
