@@ -16,6 +16,7 @@ import atheris
 
 with atheris.instrument_imports(include=["pod_index"]):
     from pod_index.store.identifiers import (
+        MAX_CANDIDATES,
         MAX_LENGTH,
         Identifier,
         IdentifierError,
@@ -41,7 +42,7 @@ def check(data: bytes) -> None:
         _require(str(error).isprintable() and len(str(error)) <= 250, "an error message is one short line")
         return
     _require(len(text) <= MAX_LENGTH, "a text over the maximum length is an error")
-    _require(len(found) > 0, "a result is never empty")
+    _require(0 < len(found) <= MAX_CANDIDATES, "a result is not empty, and its length is bounded")
     _require(len(set(found)) == len(found), "a result has no duplicates")
     for identifier in found:
         _check_identifier(text, identifier)

@@ -6,13 +6,30 @@ https://kubernetes.io/docs/concepts/overview/working-with-objects/names/.
 
 import re
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Literal, NamedTuple
 
-from pod_index.store.paths import CONTAINER, UID, Claim, canonical_uid, is_name, parse_cut_link, parse_path
+from pod_index.store.paths import (
+    CONTAINER,
+    MAX_DEPTH,
+    UID,
+    Claim,
+    canonical_uid,
+    is_name,
+    parse_cut_link,
+    parse_path,
+    split_paths,
+)
 
 MAX_LENGTH = 8 * 1024
 """The longest accepted text, in characters. A whole /proc/PID/cgroup of a nested cluster has half as many."""
+
+MAX_CANDIDATES = 32
+"""The highest number of candidates in a text. Real texts have up to seven. The index looks up each one."""
+
+MAX_CLAIMS = MAX_DEPTH
+"""The highest number of pods and containers in a text, repeated ones included. A /proc/PID/cgroup of version 1 has up
+to 14 lines, with seven in each."""
 
 Kind = Literal["uid", "containerID", "ip", "name"]
 """The kind of an identifier. ``name`` is namespace/name."""
@@ -55,7 +72,7 @@ def parse(text: str) -> tuple[Identifier, ...]:
     A UID has what the same path says about its pod. Each path is a statement of its own: if several paths have the same
     UID, and say different things about its pod, each is a candidate. A path that says nothing more comes after them.
 
-    Raise IdentifierError if ``text`` has no candidate.
+    Raise IdentifierError if ``text`` has no candidate, or more than MAX_CANDIDATES.
     """
     if len(text) > MAX_LENGTH:
         raise _error(text, f"is longer than {MAX_LENGTH} characters")
@@ -64,14 +81,17 @@ def parse(text: str) -> tuple[Identifier, ...]:
         return (Identifier("ip", ip),)
     if (uid := parse_uid(text)) is not None:
         return (Identifier("uid", uid),)
-    found = list(_parse_paths(text))
+    paths = split_paths(text)
+    found = dict.fromkeys(_parse_paths(text, paths))
     if _WITH_SCHEME.fullmatch(text):
-        found.append(Identifier("containerID", parse_container_id(text)))
+        found[Identifier("containerID", parse_container_id(text))] = None
+    if len(found) > MAX_CANDIDATES:
+        raise _too_many(text)
     if found:
-        return tuple(dict.fromkeys(found))
+        return tuple(found)
     if is_name(text):
         return (Identifier("name", text),)
-    return _parse_cut_links(text)
+    return _parse_cut_links(text, paths)
 
 
 def parse_uid(text: str) -> str | None:
@@ -123,11 +143,16 @@ def canonical_ip(text: str) -> str | None:
     return canonical
 
 
-def _parse_paths(text: str) -> Iterator[Identifier]:
+def _parse_paths(text: str, paths: Iterable[Sequence[str]]) -> Iterator[Identifier]:
     """Yield the pods and containers in the paths of ``text``, with duplicates."""
     found: dict[tuple[Kind, str], list[Claim]] = {}
-    for path in reversed(text.split()):
-        for claim in parse_path(path):
+    count = 0
+    for path in paths:
+        claims = parse_path(path)
+        count += max((claim.depth for claim in claims), default=0)
+        if count > MAX_CLAIMS:
+            raise _too_many(text)
+        for claim in claims:
             found.setdefault((claim.kind, claim.value), []).append(claim)
     for kind, value in sorted(found, key=lambda key: (key[0] != "uid", -max(claim.depth for claim in found[key]))):
         for claim in sorted(
@@ -136,8 +161,8 @@ def _parse_paths(text: str) -> Iterator[Identifier]:
             yield Identifier(kind, value, claim.container_ids, claim.pod_name)
 
 
-def _parse_cut_links(text: str) -> tuple[Identifier, ...]:
-    names = [name for path in reversed(text.split()) if (name := parse_cut_link(path)) is not None]
+def _parse_cut_links(text: str, paths: Sequence[Sequence[str]]) -> tuple[Identifier, ...]:
+    names = [name for path in paths if (name := parse_cut_link(path)) is not None]
     if found := tuple(Identifier("name", name) for name in dict.fromkeys(names) if name):
         return found
     if names:
@@ -147,6 +172,10 @@ def _parse_cut_links(text: str) -> tuple[Identifier, ...]:
             "the path in /var/log/pods that it links to, or ",
         )
     raise _error(text, "is not an identifier of a pod")
+
+
+def _too_many(text: str) -> IdentifierError:
+    return _error(text, "names too many pods and containers", "one path, ")
 
 
 def _error(text: str, problem: str, remedy: str = "") -> IdentifierError:
