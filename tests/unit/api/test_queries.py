@@ -262,3 +262,10 @@ def test_lists_by_node_are_refused_if_switched_off() -> None:
     with pytest.raises(RequestError, match=r"^lookups by node are switched off by LOOKUP_KEYS$"):
         listing("node=n&namespace=a", index_names)
     assert listing("namespace=a", frozenset()) == ListQuery("", "a", 500, "")
+
+
+def test_a_query_has_up_to_100_parameters() -> None:
+    assert lookup("&".join(["uid=U", *["a=b"] * 99])).subject == "UID U"
+    for query in ("&".join(["uid=U", *["a=b"] * 100]), "&" * 8_000):
+        assert refusal(query) == "query string has more than 100 parameters"
+        assert queries.selector_of(query.encode()) == "none"
