@@ -12,7 +12,8 @@ from starlette.routing import Route
 
 from pod_index.api.authentication import Authentication, Authenticator
 from pod_index.api.context import EndpointContext
-from pod_index.api.endpoints import POD_PATH, BatchLookupEndpoint, ListEndpoint, PodEndpoint
+from pod_index.api.endpoints import POD_PATH, BatchLookupEndpoint, PodEndpoint
+from pod_index.api.lists import ListEndpoint
 from pod_index.api.metrics import Metrics, metrics_endpoint
 from pod_index.api.middleware import LookupFastPath, RequestMetricsMiddleware
 from pod_index.api.openapi import openapi_route

@@ -20,7 +20,7 @@ PROGRESS = "pod_index.progress"
 
 
 class ResponseLimiter:
-    """Bounds the number of long responses in progress, and computes one at a time.
+    """Bounds the number of long responses in progress, and computes one at a time, in steps.
 
     A request waits up to ``timeout_seconds`` for a slot. Meanwhile, it aborts the response that is read most slowly.
     """
@@ -30,6 +30,7 @@ class ResponseLimiter:
         self._limit = limit
         self._slots = asyncio.Semaphore(limit)
         self._computing = asyncio.Lock()
+        self._stepping = asyncio.Lock()
         self._in_progress: set[ResponseProgress] = set()
 
     @contextlib.asynccontextmanager
@@ -54,6 +55,17 @@ class ResponseLimiter:
         except BaseException:
             self.release(scope)
             raise
+
+    @contextlib.asynccontextmanager
+    async def step(self) -> AsyncIterator[None]:
+        """Wait for other steps to end; the context is one step of a long computation.
+
+        An iteration of the event loop has at most one step, whatever the number of requests. So a short request waits
+        for one step, and not for one of each other request.
+        """
+        async with self._stepping:
+            yield
+            await asyncio.sleep(0)
 
     def release(self, scope: Scope) -> None:
         """Free the slot of a request: its response has been sent, or its client is gone."""

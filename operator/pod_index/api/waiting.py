@@ -1,7 +1,7 @@
 """Lookups that wait for their pod."""
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 
 from starlette.types import Receive
 
@@ -38,7 +38,7 @@ class LookupWaiters:
 
     async def wait_for(
         self,
-        find: Callable[[], Match | Ambiguity | None],
+        find: Callable[[], Awaitable[Match | Ambiguity | None]],
         identifiers: Iterable[Identifier],
         seconds: float,
         receive: Receive,
@@ -57,17 +57,17 @@ class LookupWaiters:
         disconnect.add_done_callback(lambda _: wakeup.set())
         try:
             async with asyncio.timeout(seconds):
-                while not isinstance(found := find(), Match):
+                while not isinstance(found := await find(), Match):
                     if self._closed:
                         raise RequestError(503, "shutting down", RETRY_AFTER)
                     if disconnect.done():
                         raise ClientGone
-                    wakeup.clear()
                     await wakeup.wait()
+                    wakeup.clear()  # Before the search: the next change may come while it waits for its turn.
                 return found
         except TimeoutError:
             # The pod may have appeared while the event loop was busy.
-            return find()
+            return await find()
         finally:
             disconnect.cancel()
             unsubscribe()

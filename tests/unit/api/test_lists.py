@@ -91,6 +91,18 @@ async def test_a_page_has_500_pods_by_default_and_at_most_5000() -> None:
         assert (await client.get(PATH, params={"namespace": "default", "limit": 5001})).status_code == 400
 
 
+@pytest.mark.parametrize("limit", [1, 7, SLICE, 700])
+async def test_pods_are_in_the_order_of_their_uids_whatever_the_order_of_their_events(limit: int) -> None:
+    uids = [f"{number:04}" for number in range(3 * SLICE)]
+    shuffled = random.Random(limit).sample(uids, len(uids))
+    for order in (uids[::-1], shuffled):
+        async with served(synced_index(*(simple_pod(uid) for uid in order))) as client:
+            assert (await page(client, namespace="default", limit=limit))[0] == uids[:limit]
+            assert (await page(client, namespace="default", limit=limit, **{"continue": "0050"}))[0] == uids[51:][
+                :limit
+            ]
+
+
 async def test_paging_continues_after_a_deleted_pod() -> None:
     index = synced_index(*(simple_pod(uid) for uid in "abcd"))
     async with served(index) as client:

@@ -186,13 +186,17 @@ async def test_wakeups_in_vain_do_not_extend_the_wait(
 async def test_a_pod_that_appears_at_the_last_moment_is_found() -> None:
     pod = Match(b"{}", "uid")
     answers = iter([None, pod])
+
+    async def find() -> Match | None:
+        return next(answers)
+
     never = asyncio.Event()
 
     async def receive() -> Message:
         await never.wait()
         raise AssertionError
 
-    assert await LookupWaiters(PodIndex()).wait_for(lambda: next(answers), [], 0.001, receive) == pod
+    assert await LookupWaiters(PodIndex()).wait_for(find, [], 0.001, receive) == pod
 
 
 async def test_a_thousand_lookups_wait_and_one_more_is_refused(

@@ -1,0 +1,141 @@
+"""Long work is done in steps, so that short requests are answered between them."""
+
+import asyncio
+import contextlib
+import json
+from collections.abc import AsyncIterator
+
+import pytest
+
+from pod_index.api.endpoints import ID_BYTES, IDS_MAX, SHORT_BYTES, STEP_BYTES
+from pod_index.api.response_limiter import ResponseLimiter
+from pod_index.store.identifiers import MAX_LENGTH, Identifier
+from pod_index.store.index import PodIndex
+from pod_index.store.matching import Ambiguity, Match
+from tests.support.polling import eventually_true
+from tests.support.served import UID, change, example_pod, listing, replace_page, served, simple_pod
+
+HASH = "c" * 32
+UNKNOWN = f"aaaa{UID[4:]}"
+
+
+class Iterations:
+    """Counts the iterations of the event loop."""
+
+    def __init__(self) -> None:
+        self.number = 0
+
+    @contextlib.asynccontextmanager
+    async def counted(self) -> AsyncIterator[None]:
+        """Count in the context."""
+        counting = asyncio.create_task(self._count())
+        yield
+        counting.cancel()
+
+    async def _count(self) -> None:
+        while True:
+            await asyncio.sleep(0)
+            self.number += 1
+
+
+class ObservedIndex(PodIndex):
+    """Notes in which iterations of the event loop it is searched, and for what."""
+
+    def __init__(self, iterations: Iterations) -> None:
+        super().__init__()
+        self._iterations = iterations
+        self.searches: list[tuple[int, str]] = []
+        replace_page(self, listing(example_pod()))
+
+    def find(self, identifier: Identifier, *, deleted: bool = False) -> Match | Ambiguity | None:
+        self.searches.append((self._iterations.number, identifier.value))
+        return super().find(identifier, deleted=deleted)
+
+
+def many_paths(length: int, first: int = 0) -> str:
+    """As many pods as fit, up to 20."""
+    return "\n".join(f"/pod{first + number:032x}".ljust(length // 20, "/") for number in range(20))[:length]
+
+
+@pytest.mark.parametrize(
+    "ids",
+    [
+        ["x" * MAX_LENGTH] * 30,
+        ["\x01" * 5_000] * 8,
+        [f"/pod{HASH}/{'a/' * 2_000}"] * 40,
+        [many_paths(MAX_LENGTH, number) for number in range(30)],
+        [f"default/pod-{number}" for number in range(IDS_MAX)],
+        [f"10.0.0.{number % 256}" for number in range(IDS_MAX)],
+        [UID] * IDS_MAX,
+        [""] * IDS_MAX,
+    ],
+    ids=lambda ids: ascii(ids[0][:12]),
+)
+async def test_a_batch_leaves_the_event_loop_after_so_many_bytes(ids: list[str]) -> None:
+    iterations = Iterations()
+    async with served(ObservedIndex(iterations)) as client, iterations.counted():
+        assert (await client.post("/api/v1/pods/lookup", content=json.dumps({"ids": ids}))).status_code == 200
+    size = sum(ID_BYTES + len(text) for text in ids)
+    assert iterations.number >= size // (STEP_BYTES + ID_BYTES + MAX_LENGTH)
+    if len(ids[0]) < STEP_BYTES // 8:
+        assert iterations.number >= size // (2 * STEP_BYTES)
+
+
+async def test_an_iteration_of_the_event_loop_has_one_step_of_many_requests() -> None:
+    limiter, iterations, steps = ResponseLimiter(timeout_seconds=60.0), Iterations(), list[int]()
+
+    async def work() -> None:
+        for _ in range(10):
+            async with limiter.step():
+                steps.append(iterations.number)
+
+    async with iterations.counted():
+        await asyncio.gather(*(work() for _ in range(5)))
+    assert len(set(steps)) == len(steps) == 50
+
+
+async def test_a_failed_or_cancelled_step_lets_others_go_on() -> None:
+    limiter = ResponseLimiter(timeout_seconds=60.0)
+    with pytest.raises(ZeroDivisionError):
+        async with limiter.step():
+            raise ZeroDivisionError
+
+    async def work() -> None:
+        async with limiter.step():
+            await asyncio.sleep(0)
+
+    working = [asyncio.create_task(work()) for _ in range(3)]
+    await asyncio.sleep(0)
+    for task in working[:2]:
+        task.cancel()
+    async with asyncio.timeout(10):
+        await asyncio.gather(*working, return_exceptions=True)
+        await work()
+
+
+async def test_long_lookups_are_searched_one_after_the_other_and_short_ones_between_them() -> None:
+    iterations = Iterations()
+    index = ObservedIndex(iterations)
+    texts = [many_paths(SHORT_BYTES * 4, 100 * client) for client in range(5)]
+    async with served(index) as client, iterations.counted():
+        long = [asyncio.create_task(client.get("/api/v1/pod", params={"id": text})) for text in texts]
+        await eventually_true(lambda: index.searches, every=0)
+        assert (await client.get("/api/v1/pod", params={"uid": UID.upper()})).status_code == 200
+        assert not all(task.done() for task in long)
+        assert {answer.status_code for answer in await asyncio.gather(*long)} == {404}
+    requests: dict[int, set[int]] = {}
+    for iteration, value in index.searches:
+        if value != UID:
+            requests.setdefault(iteration, set()).add(int(value, 16) // 100)
+    assert [len(searched) for searched in requests.values()] == [1] * 5
+
+
+async def test_a_long_lookup_may_wait() -> None:
+    index = ObservedIndex(Iterations())
+    text = f"{'/x' * SHORT_BYTES}/pods/{UNKNOWN}"
+    async with served(index) as client:
+        waiting = asyncio.create_task(client.get("/api/v1/pod", params={"id": text, "wait": "10s"}))
+        await eventually_true(lambda: len(index.searches) >= 2)
+        index.update(change(simple_pod(UNKNOWN)))
+        answer = await waiting
+    assert (answer.status_code, answer.json()["uid"]) == (200, UNKNOWN)
