@@ -13,7 +13,18 @@ from pod_index.store.identifiers import MAX_LENGTH, Identifier
 from pod_index.store.index import PodIndex
 from pod_index.store.matching import Ambiguity, Match
 from tests.support.polling import eventually_true
-from tests.support.served import UID, change, example_pod, listing, replace_page, served, simple_pod
+from tests.support.served import (
+    CONFIG_HASH,
+    UID,
+    change,
+    example_pod,
+    listing,
+    namesakes,
+    replace_page,
+    served,
+    simple_pod,
+    static_pod,
+)
 
 HASH = "c" * 32
 UNKNOWN = f"aaaa{UID[4:]}"
@@ -79,6 +90,16 @@ async def test_a_batch_leaves_the_event_loop_after_so_many_bytes(ids: list[str])
     assert iterations.number >= size // (STEP_BYTES + ID_BYTES + MAX_LENGTH)
     if len(ids[0]) < STEP_BYTES // 8:
         assert iterations.number >= size // (2 * STEP_BYTES)
+
+
+async def test_a_step_of_a_batch_has_one_ambiguous_identifier() -> None:
+    iterations = Iterations()
+    index = ObservedIndex(iterations)
+    replace_page(index, listing(*namesakes(100, static_pod())))
+    async with served(index) as client, iterations.counted():
+        assert (await client.post("/api/v1/pods/lookup", json={"ids": [CONFIG_HASH] * 20})).status_code == 200
+    found_in = [iteration for iteration, value in index.searches]
+    assert len(set(found_in)) == len(found_in) == 20
 
 
 async def test_an_iteration_of_the_event_loop_has_one_step_of_many_requests() -> None:
