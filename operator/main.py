@@ -10,7 +10,7 @@ import gc
 import logging
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn, Self
 
 import kopf
@@ -32,6 +32,7 @@ from pod_index.settings import Settings
 from pod_index.stats import Stats
 from pod_index.store.deltas import Delta, ListPage
 from pod_index.store.index import PodIndex
+from pod_index.store.table import SLICE
 
 logger = logging.getLogger("pod_index")
 
@@ -117,19 +118,20 @@ class Service:
             self.certificate_watch.cancel()
         await self.session.close()
 
-    async def write(self, item: ListPage | Delta) -> None:
+    async def write(self, item: ListPage | Sequence[Delta]) -> None:
         """Write an item of a stream to the index."""
         was_synced, history_resets = self.index.synced, self.index.history_resets
-        match item:
-            case ListPage():
-                for _ in self.index.replace_page(item):
+        if isinstance(item, ListPage):
+            for _ in self.index.replace_page(item):
+                await asyncio.sleep(0)
+            if self.index.history_resets > history_resets and not item.history_reset:
+                logger.warning("The API server's history was reset: pods are older than known, or exist again")
+        else:
+            for number, delta in enumerate(item, 1):
+                write = self.index.delete if delta.type == "DELETED" else self.index.update
+                write(delta)
+                if number % SLICE == 0:
                     await asyncio.sleep(0)
-                if self.index.history_resets > history_resets and not item.history_reset:
-                    logger.warning("The API server's history was reset: pods are older than known, or exist again")
-            case Delta(type="DELETED"):
-                self.index.delete(item)
-            case Delta():
-                self.index.update(item)
         if self.index.synced and not was_synced:
             gc.freeze()  # Most pods of the first sync stay, too: see start().
 

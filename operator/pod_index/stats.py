@@ -73,10 +73,10 @@ class Histogram:
         """The number of durations."""
         return sum(self.buckets)
 
-    def observe(self, seconds: float) -> None:
-        """Count one duration."""
-        self.buckets[bisect_left(self.bounds, seconds)] += 1
-        self.seconds += seconds
+    def observe(self, seconds: float, times: int = 1) -> None:
+        """Count a duration, ``times`` times."""
+        self.buckets[bisect_left(self.bounds, seconds)] += times
+        self.seconds += seconds * times
 
 
 class Stats:

@@ -5,7 +5,8 @@ https://docs.kopf.dev/en/stable/authentication/). This session answers Kopf's di
 pods with the stream of a Reflector: the stream never fails, starts with the initial state in pages of many pods, and
 is read only, since this session cannot write.
 
-Pods do not pass through Kopf's JSON: an event carries the number of a ticket, which the handler exchanges for the item.
+Pods do not pass through Kopf's JSON: an event carries the number of a ticket, which the handler exchanges for the item:
+a page of a listing, or all changes of one read. The next read is after the handler, so changes gather meanwhile.
 All events of a stream share one object UID, so that Kopf handles them in order, in one task, and remembers one object
 for any number of pods.
 """
@@ -18,7 +19,7 @@ import json
 import math
 import time
 import urllib.parse
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping, MutableMapping
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping, MutableMapping, Sequence
 from typing import Any, Protocol, Self
 
 from pod_index.informer.client import ApiClient
@@ -26,9 +27,6 @@ from pod_index.informer.reflector import Reflector
 from pod_index.settings import Settings
 from pod_index.stats import Stats
 from pod_index.store.deltas import Delta, ListPage
-
-BACKLOG = 100
-"""The maximum number of deltas that Kopf has not handled; the stream pauses there."""
 
 POD = {"name": "pods", "singularName": "pod", "kind": "Pod", "namespaced": True, "verbs": ["list", "watch"]}
 # Kopf does not start before it has discovered namespaces, even with settings.scanning.disabled.
@@ -94,11 +92,11 @@ class SessionUsedByKopf(Protocol):
 class Ticket:
     """An item on its way to a handler."""
 
-    item: ListPage | Delta
+    item: ListPage | Sequence[Delta]
     reflector: Reflector
     handled: asyncio.Event
     read_at: float
-    """When a delta was read from the connection, by time.perf_counter(); meaningless for pages."""
+    """When the deltas were read from the connection, by time.perf_counter(); meaningless for pages."""
 
 
 class KopfSession(SessionUsedByKopf):
@@ -132,7 +130,7 @@ class KopfSession(SessionUsedByKopf):
         await self._client.close()
 
     @contextlib.contextmanager
-    def ticket(self, event: Mapping[str, Any]) -> Iterator[ListPage | Delta]:
+    def ticket(self, event: Mapping[str, Any]) -> Iterator[ListPage | Sequence[Delta]]:
         """Exchange the ticket of an event for its item.
 
         If the handler fails, the item is lost, so the stream starts over with a new listing.
@@ -140,10 +138,10 @@ class KopfSession(SessionUsedByKopf):
         ticket = self._tickets.pop(event["object"]["ticket"])
         try:
             yield ticket.item
-            if isinstance(ticket.item, Delta):
-                self._stats.event_lags.observe(time.perf_counter() - ticket.read_at)
+            if not isinstance(ticket.item, ListPage):
+                self._stats.event_lags.observe(time.perf_counter() - ticket.read_at, len(ticket.item))
         except BaseException:
-            lost = "a change" if isinstance(ticket.item, Delta) else "a page"
+            lost = "a page" if isinstance(ticket.item, ListPage) else "a change"
             ticket.reflector.request_relist(f"{lost} was lost by an internal error")
             raise
         finally:
@@ -163,24 +161,16 @@ class KopfSession(SessionUsedByKopf):
         reflector = self._reflectors.get(scope)
         if reflector is None:
             reflector = self._reflectors[scope] = Reflector(self._client, scope, self._settings, self._stats)
-        backlog = 0
-        complete = False
         async with contextlib.aclosing(reflector.stream()) as items:
             async for item in items:
                 number = next(self._ticket_numbers)
                 ticket = self._tickets[number] = Ticket(item, reflector, asyncio.Event(), reflector.read_at)
                 # Kopf turns ADDED before the first bookmark into the type None: a resume.
-                event_type = item.type if isinstance(item, Delta) else "ADDED"
+                event_type = "ADDED" if isinstance(item, ListPage) else "MODIFIED"
                 yield _line(event_type, {"uid": f"pods/{scope}", "name": "pods"}, ticket=number)
-                backlog += 1
-                if isinstance(item, ListPage):
-                    complete = item.complete_at is not None
-                # One page or BACKLOG deltas at a time, so that a fast server cannot fill the memory. During a listing
-                # one delta at a time: the listing ends at an item whose handler fails.
-                if isinstance(item, ListPage) or not complete or backlog >= BACKLOG:
-                    await ticket.handled.wait()
-                    backlog = 0
-                if isinstance(item, ListPage) and complete:
+                # One item at a time, so that a fast server cannot fill the memory, and that changes gather meanwhile.
+                await ticket.handled.wait()
+                if isinstance(item, ListPage) and item.complete_at is not None:
                     yield _line("BOOKMARK", {})
         # Kopf then requests the initial state again, as from a real API server.
         yield _line("ERROR", {}, code=410)

@@ -135,8 +135,8 @@ async def list_whole(api: ListWatch, minimum: int, seconds: float, *, from_cache
                 return
 
 
-async def list_streaming(api: ListWatch, seconds: float) -> AsyncGenerator[Chunk | WatchEvent]:
-    """Yield the initial state, and then each event of the watch that goes on.
+async def list_streaming(api: ListWatch, seconds: float) -> AsyncGenerator[Chunk | list[WatchEvent]]:
+    """Yield the initial state, and then the events of the watch that goes on, those of each read together.
 
     A deletion can come before the initial state is complete. Raise IncompleteListing if the server ends the watch
     before that, or if it takes more than ``seconds``: changes alone do not complete it.
@@ -158,10 +158,10 @@ async def list_streaming(api: ListWatch, seconds: float) -> AsyncGenerator[Chunk
                     " (STREAMING_LIST_SECONDS); check its load and the network"
                 ) from error
             page_bytes += size
-            for event in events:
+            for position, event in enumerate(events):
                 if complete:
-                    yield event
-                    continue
+                    yield events[position:]
+                    break
                 match event:
                     case Added(pod) | Modified(pod):
                         pods.append(pod)
@@ -171,7 +171,7 @@ async def list_streaming(api: ListWatch, seconds: float) -> AsyncGenerator[Chunk
                         # Changes can come before the end of the initial state: keep the order.
                         yield Chunk(pods=pods, added=added)
                         pods, added = [], 0
-                        yield event
+                        yield [event]
                     case Bookmark() if event.ends_initial_events:
                         complete = True
                         yield Chunk(

@@ -21,7 +21,8 @@ from pod_index.informer.errors import (
     PageTooLarge,
     Throttled,
 )
-from pod_index.informer.json_wire import Error, ListMetadata, PodList, Status, WatchEvent
+from pod_index.informer.gathering import GatheringContent
+from pod_index.informer.json_wire import Bookmark, Error, ListMetadata, PodList, Status, WatchEvent
 from pod_index.informer.protobuf_list import ListDecoder
 from pod_index.informer.wire import ACCEPT, Wire, wire_for
 from pod_index.pods import Pod
@@ -175,12 +176,15 @@ class ListWatch:
         async with self._get(params) as response:
             self.watch_accepted = True
             self._watching = response
-            reads = self.wire.read_frames(response.content)
+            content = GatheringContent(response.content, gathers=resource_version is not None)
+            reads = self.wire.read_frames(content)
             while (frames := await self._next_frames(reads)) is not None:
                 self.read_at = time.perf_counter()
                 with self._decoding("watch event"):
                     decoded = self.wire.decode_events(frames)
                 events, failure = _split(decoded)
+                # The first bookmark of a streaming list ends the initial state.
+                content.gathers = content.gathers or Bookmark in map(type, events)
                 if events:
                     yield events, len(frames)
                     empty = False

@@ -9,7 +9,7 @@ pauses.
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterator, Sequence
 
 from pod_index.informer import protobuf_wire
 from pod_index.informer.backoff import Backoff
@@ -89,8 +89,8 @@ class Reflector:
         self._relist_request = reason
         self._api.interrupt_watch()
 
-    async def stream(self) -> AsyncGenerator[ListPage | Delta]:
-        """Yield the pages of a listing and then each change, until a new listing is needed."""
+    async def stream(self) -> AsyncGenerator[ListPage | Sequence[Delta]]:
+        """Yield the pages of a listing and then the changes of each read, until a new listing is needed."""
         await self._start_over()
         while True:
             self._retries.begin()
@@ -121,7 +121,7 @@ class Reflector:
                 await self._recover(ApiError(f"relisting the pods after an internal error ({error!r})"))
                 return
 
-    async def _list(self) -> AsyncGenerator[ListPage | Delta]:
+    async def _list(self) -> AsyncGenerator[ListPage | Sequence[Delta]]:
         """List the pods. A streaming list goes on as a watch."""
         self._relist_request = None
         self._pods_listed = 0
@@ -135,17 +135,17 @@ class Reflector:
                     if isinstance(part, Chunk):
                         yield self._page(part, mode)
                     elif self._version is not None:
-                        if (delta := self._follow(part)) is not None:
-                            yield delta
-                    elif isinstance(part, Deleted):
-                        self._pods_listed -= 1
-                        yield self._delta(part)
+                        for deltas in self._follow(part):
+                            yield deltas
+                    else:
+                        self._pods_listed -= len(part)
+                        yield [self._delta(event) for event in part if isinstance(event, Deleted)]
         finally:
             slow.cancel()
         if mode == "streaming":
             await self._reopen()
 
-    async def _request_list(self) -> AsyncGenerator[Chunk | WatchEvent] | AsyncGenerator[Chunk]:
+    async def _request_list(self) -> AsyncGenerator[Chunk | list[WatchEvent]] | AsyncGenerator[Chunk]:
         """Begin a list in the way of the strategy."""
         if self._strategy.mode == "streaming":
             await self._prepare_watch()
@@ -158,13 +158,12 @@ class Reflector:
             self._strategy.use_pages("a whole list in JSON takes too much memory")
         return list_in_pages(self._api)
 
-    async def _watch(self, version: int) -> AsyncGenerator[Delta]:
+    async def _watch(self, version: int) -> AsyncGenerator[Sequence[Delta]]:
         await self._prepare_watch()
         async with contextlib.aclosing(self._api.watch(version)) as reads:
             async for events, _ in reads:
-                for event in events:
-                    if (delta := self._follow(event)) is not None:
-                        yield delta
+                for deltas in self._follow(events):
+                    yield deltas
         await self._reopen()
 
     async def _prepare_watch(self) -> None:
@@ -184,18 +183,27 @@ class Reflector:
         self._list_works = True
         return version
 
-    def _follow(self, event: WatchEvent) -> Delta | None:
-        """Advance to an event after the listing; return its change, if it is not a bookmark."""
+    def _follow(self, events: Sequence[WatchEvent]) -> Iterator[Sequence[Delta]]:
+        """Advance to events after the listing. Yield their changes together, even if one of the events fails."""
         self._check_relist_request()
-        version = event.object.metadata.resource_version
-        self._history.advance(version)
-        self._version = version
-        self._confirm()
-        if isinstance(event, Bookmark):
-            self._stats.events["bookmark"] += 1
-            return None
-        self._stats.events[event.type.lower()] += 1
-        return self._delta(event)
+        deltas: list[Delta] = []
+        try:
+            for event in events:
+                version = event.object.metadata.resource_version
+                self._history.advance(version)
+                self._version = version
+                self._confirm()
+                if isinstance(event, Bookmark):
+                    self._stats.events["bookmark"] += 1
+                else:
+                    self._stats.events[event.type.lower()] += 1
+                    deltas.append(self._delta(event))
+        except OlderVersion:
+            if deltas:
+                yield deltas
+            raise
+        if deltas:
+            yield deltas
 
     def _check_relist_request(self) -> None:
         """Raise InternalFailure if a handler lost an item: a listing without it is not complete."""

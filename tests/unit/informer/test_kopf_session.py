@@ -6,7 +6,7 @@ import functools
 import inspect
 import json
 import re
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, cast
@@ -17,7 +17,6 @@ import pytest
 from pod_index.informer import kopf_settings
 from pod_index.informer.client import ApiClient
 from pod_index.informer.kopf_session import (
-    BACKLOG,
     ContentUsedByKopf,
     KopfResponse,
     KopfSession,
@@ -48,7 +47,7 @@ async def events(session: KopfSession, path: str = WATCH) -> AsyncGenerator[dict
             yield json.loads(line)
 
 
-def take(session: KopfSession, event: dict[str, Any]) -> ListPage | Delta:
+def take(session: KopfSession, event: dict[str, Any]) -> ListPage | Sequence[Delta]:
     with session.ticket(event) as item:
         return item
 
@@ -90,9 +89,10 @@ async def test_a_stream_has_pages_then_a_bookmark_then_deltas(session: KopfSessi
         assert (await anext(stream))["type"] == "BOOKMARK"
         server.pods.create(make_pod("new"))
         event = await anext(stream)
-        delta = take(session, event)
-        assert isinstance(delta, Delta)
-        assert (event["type"], delta.type, delta.pod.metadata.name) == ("ADDED", "ADDED", "new")
+        deltas = take(session, event)
+        assert not isinstance(deltas, ListPage)
+        assert [(delta.type, delta.pod.metadata.name) for delta in deltas] == [("ADDED", "new")]
+        assert event["type"] == "MODIFIED"
 
 
 async def test_a_page_waits_until_the_page_before_it_is_handled(session: KopfSession, server: ApiServer) -> None:
@@ -106,19 +106,24 @@ async def test_a_page_waits_until_the_page_before_it_is_handled(session: KopfSes
         take(session, await second)
 
 
-async def test_deltas_wait_when_too_many_are_unhandled(session: KopfSession, server: ApiServer) -> None:
+async def test_changes_that_come_while_the_last_one_is_handled_travel_together(
+    session: KopfSession, server: ApiServer
+) -> None:
     async with contextlib.aclosing(events(session)) as stream:
         take(session, await anext(stream))
         take(session, await anext(stream))
         await anext(stream)
-        server.pods.load(make_pod(f"web-{number}") for number in range(BACKLOG + 1))
-        unhandled = [await anext(stream) for _ in range(BACKLOG)]
+        server.pods.create(make_pod("first"))
+        first = await anext(stream)
         following = asyncio.ensure_future(anext(stream))
+        names = [f"web-{number}" for number in range(20)]
+        server.pods.load(make_pod(name) for name in names)
         done, _ = await asyncio.wait([following], timeout=0.2)
         assert not done
-        for event in unhandled:
-            take(session, event)
-        await following
+        take(session, first)
+        deltas = take(session, await following)
+        assert not isinstance(deltas, ListPage)
+        assert [delta.pod.metadata.name for delta in deltas] == names
 
 
 async def test_a_failed_handler_ends_the_stream_with_410(session: KopfSession, server: ApiServer) -> None:
@@ -143,7 +148,7 @@ def lose(session: KopfSession, event: dict[str, Any]) -> None:
         raise ZeroDivisionError
 
 
-async def begin_anew(stream: AsyncGenerator[dict[str, Any]], session: KopfSession) -> ListPage | Delta:
+async def begin_anew(stream: AsyncGenerator[dict[str, Any]], session: KopfSession) -> ListPage:
     """The first item of the stream, whose listing must begin without a completed one before it."""
     item = take(session, await anext(stream))
     assert isinstance(item, ListPage)
@@ -213,7 +218,7 @@ async def test_a_change_whose_handler_failed_leads_to_a_new_listing_without_wait
     assert stats.watch_restarts["other"] == 1
 
 
-async def test_the_lag_of_a_delta_is_counted_when_it_has_been_handled(client: ApiClient, server: ApiServer) -> None:
+async def test_the_lag_of_each_delta_is_counted_when_it_has_been_handled(client: ApiClient, server: ApiServer) -> None:
     stats = Stats()
     session = KopfSession(client, Settings(), stats)
     async with contextlib.aclosing(events(session)) as stream:
@@ -223,9 +228,12 @@ async def test_the_lag_of_a_delta_is_counted_when_it_has_been_handled(client: Ap
         assert stats.event_lags.seconds == sum(stats.event_lags.buckets) == 0, "pages have no lag"
         server.pods.create(make_pod("web"))
         created = await anext(stream)
+        server.pods.load([make_pod("a"), make_pod("b")])
         await asyncio.sleep(0.05)
         take(session, created)
-    assert sum(stats.event_lags.buckets) == 1
+        assert stats.event_lags.count == 1
+        take(session, await anext(stream))
+    assert stats.event_lags.count == 3
     assert 0.04 < stats.event_lags.seconds < 5
 
 
@@ -397,7 +405,7 @@ async def test_kopf_uses_all_members_of_the_protocols_and_no_others(
     async def handle(event: kopf.RawEvent, **_: Any) -> None:
         nonlocal listings
         with session.ticket(cast(dict[str, Any], event)) as item:
-            if isinstance(item, Delta):
+            if not isinstance(item, ListPage):
                 raise ZeroDivisionError  # so that the stream ends with 410
         if item.complete_at is not None:
             listings += 1

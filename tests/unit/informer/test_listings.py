@@ -60,8 +60,9 @@ async def test_the_bound_is_for_the_initial_state_only(pods: ListWatch, server: 
     assert first.complete
     await asyncio.sleep(0.5)
     server.pods.create(make_pod("b"))
-    event = await anext(stream)
-    assert isinstance(event, json_wire.Added)
+    events = await anext(stream)
+    assert isinstance(events, list)
+    assert [type(event) for event in events] == [json_wire.Added]
     await stream.aclose()
 
 

@@ -5,6 +5,7 @@ import contextlib
 import itertools
 import json
 import logging
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -46,19 +47,19 @@ def sends(*events: dict[str, Any], kind: Any = "watch", times: int | None = 1) -
     return Fault(kind=kind, times=times, body=body)
 
 
-def summary(item: ListPage | Delta) -> tuple[str, list[str], int | None] | tuple[str, str]:
+def summaries(item: ListPage | Sequence[Delta]) -> list[Any]:
     if isinstance(item, ListPage):
-        return "begin" if item.begins else "page", [pod.metadata.name for pod in item.pods], item.complete_at
-    return item.type, item.pod.metadata.name
+        return [("begin" if item.begins else "page", [pod.metadata.name for pod in item.pods], item.complete_at)]
+    return [(delta.type, delta.pod.metadata.name) for delta in item]
 
 
 async def take(reflector: Reflector, count: int) -> list[Any]:
-    """Summaries of the first ``count`` items of a stream."""
+    """Summaries of the first ``count`` pages and changes of a stream."""
     items: list[Any] = []
     async with contextlib.aclosing(reflector.stream()) as stream:
         async for item in stream:
-            items.append(summary(item))
-            if len(items) == count:
+            items += summaries(item)
+            if len(items) >= count:
                 break
     return items
 
@@ -627,7 +628,7 @@ async def test_watches_that_end_in_good_order_after_an_event_are_reopened_with_p
     stats = Stats()
     async with contextlib.aclosing(reflector(client, stats, retry_max_seconds=0.1).stream()) as stream:
         async for item in stream:
-            if isinstance(item, Delta) and item.type == "DELETED":
+            if not isinstance(item, ListPage) and item[-1].type == "DELETED":
                 break
     times = [request.time for request in server.requests]
     assert len(times) == 10
@@ -647,7 +648,8 @@ async def test_watches_that_break_off_after_an_event_are_reopened_with_growing_p
     server.faults.add(sends(event("DELETED", "a", 14)))
     async with contextlib.aclosing(reflector(client, retry_max_seconds=0.1).stream()) as stream:
         items = [await anext(stream) for _ in range(13)]
-    assert [item.type for item in items if isinstance(item, Delta)] == [*["MODIFIED"] * 10, "DELETED"]
+    changes = [delta.type for item in items if not isinstance(item, ListPage) for delta in item]
+    assert changes == [*["MODIFIED"] * 10, "DELETED"]
     attempts = [message.partition("; attempt ")[2][:2] for message in caplog.messages if "; attempt " in message]
     assert attempts == ["1 ", "2 ", "4 ", "8 "]
 
@@ -692,6 +694,14 @@ async def test_a_listing_of_a_replica_that_is_behind_is_discarded(
     assert not any(page.history_reset for page in pages)
     if not streaming_list:
         assert [pod.metadata.name for page in pages for pod in page.pods] == ["a"]
+
+
+async def test_the_changes_of_one_read_travel_together_in_order(client: ApiClient, server: ApiServer) -> None:
+    server.faults.add(sends(end_of_initial_events(3)))
+    server.faults.add(sends(event("ADDED", "a", 4), event("MODIFIED", "a", 5), event("DELETED", "a", 6)))
+    async with contextlib.aclosing(reflector(client).stream()) as stream:
+        _, _, changes = [await anext(stream) for _ in range(3)]
+    assert summaries(changes) == [("ADDED", "a"), ("MODIFIED", "a"), ("DELETED", "a")]
 
 
 async def test_the_same_version_for_the_event_and_its_bookmark_is_no_step_back(
