@@ -95,7 +95,7 @@ def test_invalid_protobuf_is_followed_by_json(start_operator: StartOperator) -> 
             eventually(lambda: server.open_watches == 1)
             server.faults.cut_watches()
         assert_equal(operator, server.pods.pods())
-        assert operator.log.count("Requesting JSON from now on") == 1
+        assert operator.log.count("Requesting JSON for 300 s") == 1
 
 
 def test_a_whole_list_whose_connection_breaks_restarts(start_operator: StartOperator) -> None:

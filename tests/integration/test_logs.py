@@ -73,7 +73,7 @@ def test_each_event_of_the_process_is_one_line_and_pods_and_requests_are_none(
         log_format,
         ("info", r"Listening on port \d+"),
         ("info", rf"Listed 120 pods in {seconds}\d s, by a streaming list \(protobuf\)"),
-        ("warn", r"Requesting JSON from now on, since the API server's protobuf is invalid"),
+        ("warn", r"Requesting JSON for 300 s, since the API server's protobuf is invalid"),
         ("warn", r"Relisting the pods: the API server sent an invalid watch event \(.*\)"),
         ("info", rf"Listed 71 pods in {seconds}\d s, by a streaming list \(JSON\)"),
         ("warn", rf"the connection to \S+ was lost \(.*\); attempt 1 failed, the next is in {seconds} s"),

@@ -35,6 +35,13 @@ WATCH_SECONDS = (300, 600)
 PAGE_SECONDS = 120.0
 """The maximum time for one page of a list. The API server's own limit is 60 s by default (``--request-timeout``)."""
 
+JSON_SECONDS = 300.0
+"""How long JSON is requested after the first invalid response in protobuf. Each further one doubles the time, since it
+costs a listing. A proxy's failure passes; a server whose protobuf differs from what we know does not."""
+
+JSON_MAX_SECONDS = 4 * 3600.0
+"""The longest time for which JSON is requested, before protobuf is tried again."""
+
 
 class ListPart(NamedTuple):
     """Pods of a whole list."""
@@ -52,14 +59,16 @@ class ListWatch:
     ``idle_seconds`` is the maximum time between two reads. All methods raise ApiError and nothing else.
 
     The responses are in protobuf or JSON, as the server chooses. After one in protobuf that is malformed, JSON is
-    requested.
+    requested for a while.
     """
 
     def __init__(self, client: ApiClient, scope: str, *, idle_seconds: float) -> None:
         self._client = client
         self._path = f"/api/v1/namespaces/{scope}/pods" if scope else "/api/v1/pods"
         self._idle_seconds = idle_seconds
-        self._accept = ACCEPT
+        self._json_seconds = JSON_SECONDS
+        self._json_until = 0.0
+        """When protobuf is requested again, by the loop's clock."""
         self.wire: Wire = json_wire
         """The encoding of the latest list or watch."""
         self.read_at = 0.0
@@ -200,7 +209,7 @@ class ListWatch:
         async with self._client.get(
             self._path,
             params,
-            accept=self._accept,
+            accept=ACCEPT if asyncio.get_running_loop().time() >= self._json_until else json_wire.MEDIA_TYPE,
             idle_seconds=self._idle_seconds,
             close_connection=close_connection,
         ) as response:
@@ -224,10 +233,11 @@ class ListWatch:
             raise InconsistentResponse(f"the API server sent an invalid {content} ({error})") from error
 
     def _distrust_protobuf(self) -> None:
-        """Request JSON from now on, if the response was in protobuf: JSON is what every server and proxy can do."""
+        """Request JSON for a while, if the response was in protobuf: JSON is what every server and proxy can do."""
         if self.wire is protobuf_wire:
-            self._accept = json_wire.MEDIA_TYPE
-            logger.warning("Requesting JSON from now on, since the API server's protobuf is invalid")
+            seconds, self._json_seconds = self._json_seconds, min(2 * self._json_seconds, JSON_MAX_SECONDS)
+            self._json_until = asyncio.get_running_loop().time() + seconds
+            logger.warning("Requesting JSON for %g s, since the API server's protobuf is invalid", seconds)
 
 
 async def _read_body(response: aiohttp.ClientResponse, buffer: bytearray, content: str, remedy: str) -> int:

@@ -185,7 +185,6 @@ class Reflector:
 
     def _follow(self, events: Sequence[WatchEvent]) -> Iterator[Sequence[Delta]]:
         """Advance to events after the listing. Yield their changes together, even if one of the events fails."""
-        self._check_relist_request()
         deltas: list[Delta] = []
         try:
             for event in events:
@@ -198,12 +197,9 @@ class Reflector:
                 else:
                     self._stats.events[event.type.lower()] += 1
                     deltas.append(self._delta(event))
-        except OlderVersion:
+        finally:
             if deltas:
                 yield deltas
-            raise
-        if deltas:
-            yield deltas
 
     def _check_relist_request(self) -> None:
         """Raise InternalFailure if a handler lost an item: a listing without it is not complete."""
@@ -236,8 +232,7 @@ class Reflector:
         self._confirm()
         where = f" of namespace {self._scope}" if self._scope else ""
         pods = "1 pod" if self._pods_listed == 1 else f"{self._pods_listed} pods"
-        how, encoding = MODE_LABELS[mode], self._api.wire.NAME
-        logger.info("Listed %s%s in %.2f s, %s (%s)", pods, where, seconds, how, encoding)
+        logger.info("Listed %s%s in %.2f s, %s (%s)", pods, where, seconds, MODE_LABELS[mode], self._api.wire.NAME)
 
     def _log_slow_listing(self) -> None:
         if self._version is None and not self._slow_listing_logged:

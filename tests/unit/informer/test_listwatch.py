@@ -1,5 +1,6 @@
 """The requests for a page and for a watch, and how their failures are classified."""
 
+import asyncio
 import json
 from collections.abc import Iterator
 from typing import Any
@@ -151,7 +152,31 @@ async def test_protobuf_that_is_invalid_is_followed_by_requests_for_json(
         await client.close()
     assert pods.wire is json_wire
     assert [request.accept for request in server.requests] == [ACCEPT, ACCEPT, "application/json"]
-    assert caplog.messages == ["Requesting JSON from now on, since the API server's protobuf is invalid"] * 2
+    assert caplog.messages == ["Requesting JSON for 300 s, since the API server's protobuf is invalid"] * 2
+
+
+async def test_protobuf_is_requested_again_after_growing_pauses(
+    client: ApiClient, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("pod_index.informer.listwatch.JSON_SECONDS", 0.01)
+    monkeypatch.setattr("pod_index.informer.listwatch.JSON_MAX_SECONDS", 0.03)
+    with ApiServer(anonymous=True) as server:
+        client = await logged_in(server.url)
+        pods = ListWatch(client, "", idle_seconds=5)
+        server.faults.add(Fault(body=b"<html>", media_type=protobuf_wire.MEDIA_TYPE, times=3))
+        for _ in range(3):
+            with pytest.raises(InconsistentResponse):
+                await pods.list_page(1)
+            await asyncio.sleep(0.05)
+        await pods.current_version()
+        await client.close()
+    assert pods.wire is protobuf_wire
+    assert [request.accept for request in server.requests] == [ACCEPT] * 4
+    assert [message.partition(",")[0] for message in caplog.messages] == [
+        "Requesting JSON for 0.01 s",
+        "Requesting JSON for 0.02 s",
+        "Requesting JSON for 0.03 s",
+    ]
 
 
 async def test_json_that_is_invalid_leaves_protobuf_preferred(pods: ListWatch, server: ApiServer) -> None:

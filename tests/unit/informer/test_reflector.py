@@ -539,7 +539,7 @@ async def test_protobuf_that_is_invalid_has_one_line_and_json_follows(
     server.pods.create(make_pod("a"))
     server.faults.add(Fault(body=body, media_type="application/vnd.kubernetes.protobuf", when=accepts_protobuf))
     assert await complete_listing(reflector(client, streaming_list=streaming_list)) == ["a"]
-    assert caplog.text.count("Requesting JSON from now on") == 1
+    assert caplog.text.count("Requesting JSON for 300 s") == 1
     assert server.requests[-1].accept == "application/json"
     assert len(server.requests) <= 4
 
