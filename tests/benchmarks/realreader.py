@@ -1,7 +1,7 @@
 """The baselines of a sync with a real API server: a process that logs in as the operator does, and keeps no pod.
 
 - ``raw`` reads the bytes, and only looks for their end;
-- ``decode`` decodes them with the operator's own code.
+- ``decode`` decodes them with the operator's own code. With ``--follow`` it goes on, until the server ends the watch.
 
 It prints a line of JSON: when the listing ended (``time.monotonic()``), its number of pods and bytes, and the CPU time
 until then.
@@ -49,8 +49,8 @@ async def read_raw(client: ApiClient, mode: str, accept: str) -> tuple[int, int]
     return 0, size
 
 
-async def decode(client: ApiClient, mode: str) -> tuple[int, int]:
-    """Decode the pods; return their number and that of bytes, which is unknown."""
+async def decode(client: ApiClient, mode: str, *, follow: bool) -> tuple[int, int]:
+    """Decode the pods; return their number and that of bytes, which is unknown. Or follow the watch, to its end."""
     pods, api = 0, ListWatch(client, "", idle_seconds=SECONDS)
     parts: AsyncGenerator[object]
     if mode == "streaming":
@@ -63,7 +63,7 @@ async def decode(client: ApiClient, mode: str) -> tuple[int, int]:
         async for part in parts:
             if isinstance(part, Chunk):
                 pods += part.added
-                if part.complete:
+                if part.complete and not follow:
                     break
     return pods, 0
 
@@ -74,6 +74,7 @@ async def main() -> None:
     parser.add_argument("kind", choices=["raw", "decode"])
     parser.add_argument("mode", choices=["streaming", "whole", "chunked"])
     parser.add_argument("--json", action="store_true")
+    parser.add_argument("--follow", action="store_true")
     options = parser.parse_args()
     client = ApiClient(CredentialsLoader(timeout_seconds=60).load, user_agent="benchmark")
     await client.login()
@@ -81,7 +82,7 @@ async def main() -> None:
         accept = json_wire.MEDIA_TYPE if options.json else ACCEPT
         pods, size = await read_raw(client, options.mode, accept)
     else:
-        pods, size = await decode(client, options.mode)
+        pods, size = await decode(client, options.mode, follow=options.follow)
     ended, used = time.monotonic(), resource.getrusage(resource.RUSAGE_SELF)
     await client.close()
     print(json.dumps({"ended": ended, "pods": pods, "bytes": size, "cpu": used.ru_utime + used.ru_stime}), flush=True)

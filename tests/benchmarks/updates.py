@@ -47,7 +47,7 @@ def _operator(runs: Runs, feeder: FeederProcess, main: Path, plan: Plan) -> None
         feeder.await_watch()
         operator.wait_for_ready()
         pid = operator.process.pid
-        idle = _idle_cpu(pid)
+        idle = idle_cpu(pid)
         _, uid, version = feeder.prepare(plan.changes, plan.changes)[-1]
         before = cpu_seconds(pid)
         begin = feeder.ask("send")["begin"]
@@ -76,7 +76,7 @@ def _baseline(runs: Runs, feeder: FeederProcess, plan: Plan) -> None:
     with Helper("readers", *arguments, on=SUBJECT_CORE) as reader:
         feeder.await_watch()
         reader.read()
-        idle = _idle_cpu(reader.pid)
+        idle = idle_cpu(reader.pid)
         _, _, last = feeder.prepare(plan.changes, plan.changes)[-1]
         before = cpu_seconds(reader.pid)
         begin = feeder.ask("send")["begin"]
@@ -98,7 +98,7 @@ def _sample(rate: int) -> int:
     return max(1, rate // SAMPLES_A_SECOND)
 
 
-def _idle_cpu(pid: int) -> float:
+def idle_cpu(pid: int) -> float:
     """Return the CPU usage of an idle process, in seconds a second."""
     before = cpu_seconds(pid)
     time.sleep(IDLE_SECONDS)
