@@ -1,6 +1,7 @@
 """The requests for a page and for a watch, and how their failures are classified."""
 
 import asyncio
+import contextlib
 import json
 from collections.abc import Iterator
 from typing import Any
@@ -10,7 +11,7 @@ import pytest
 from pod_index.informer import json_wire, protobuf_wire
 from pod_index.informer.client import ApiClient
 from pod_index.informer.errors import ApiError, Expired, InconsistentResponse
-from pod_index.informer.json_wire import Added
+from pod_index.informer.json_wire import Added, Bookmark
 from pod_index.informer.listwatch import ListWatch
 from pod_index.informer.wire import ACCEPT, Wire
 from tests.apiserver import ApiServer, Fault, make_pod
@@ -185,6 +186,25 @@ async def test_json_that_is_invalid_leaves_protobuf_preferred(pods: ListWatch, s
         await pods.list_page(1)
     await pods.list_page(1)
     assert server.requests[0].accept == server.requests[1].accept
+
+
+async def test_the_changes_after_a_streaming_list_gather_and_its_initial_state_does_not(
+    pods: ListWatch, server: ApiServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pod_index.informer.gathering.GATHER_SECONDS", 60.0)
+    monkeypatch.setattr("pod_index.informer.gathering.GATHER_BYTES", 1 << 30)
+    server.pods.load(make_pod(f"web-{number}", annotations={"large": "x" * 2000}) for number in range(200))
+    async with contextlib.aclosing(pods.watch(None)) as reads:
+        async with asyncio.timeout(10):
+            while not any(isinstance(event, Bookmark) for event in (await anext(reads))[0]):
+                pass
+        server.pods.create(make_pod("new"))
+        following = asyncio.ensure_future(anext(reads))
+        done, _ = await asyncio.wait([following], timeout=0.2)
+        assert not done
+        following.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await following
 
 
 async def test_a_watch_that_ends_at_once_is_a_failure(pods: ListWatch, server: ApiServer) -> None:
