@@ -17,8 +17,9 @@ import kopf
 from starlette.applications import Starlette
 
 from pod_index.api.access_log import AccessLog
-from pod_index.api.app import begin_shutdown, create_app
+from pod_index.api.app import begin_shutdown, create_app, endpoint_context
 from pod_index.api.authentication import Authenticator
+from pod_index.api.endpoints import POD_PATH
 from pod_index.environ import SettingsError
 from pod_index.informer import kopf_settings
 from pod_index.informer.client import ApiClient
@@ -27,6 +28,7 @@ from pod_index.informer.kopf_session import KopfSession
 from pod_index.informer.login import CredentialsLoader
 from pod_index.server.certificate import Certificate, CertificateError
 from pod_index.server.listener import ListenError
+from pod_index.server.lookups import PlainLookups
 from pod_index.server.server import Server
 from pod_index.settings import Settings
 from pod_index.stats import Stats
@@ -79,6 +81,8 @@ class Service:
         session = KopfSession(client, settings, stats)
         authenticator = Authenticator.from_settings(settings)
         app = create_app(index, session.age, settings, stats=stats, authenticator=authenticator)
+        context, authorized = endpoint_context(app), authenticator.accepts if authenticator else None
+        lookups = PlainLookups(POD_PATH, context.find_plain, context.age, stats, authorized)
         certificate = Certificate(settings.tls_cert_file, settings.tls_key_file) if settings.tls_cert_file else None
         server = Server(
             AccessLog(app) if settings.access_log else app,
@@ -86,6 +90,7 @@ class Service:
             give_up,
             tls=certificate.context if certificate else None,
             stats=stats,
+            lookups=None if settings.access_log else lookups,  # The application logs requests.
         )
         return cls(
             settings=settings,

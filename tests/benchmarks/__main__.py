@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from tests.benchmarks import counting, hostile, keys, lookups, memory, pauses, price, real, report, sync, tail, updates
+from tests.benchmarks import cost, hostile, keys, lookups, memory, pauses, price, real, report, sync, tail, updates
 from tests.benchmarks.figures import Figure, Plan
 from tests.benchmarks.processes import OUR_CORE
 from tests.support.operator_process import MAIN
@@ -22,7 +22,7 @@ SECTIONS: dict[str, Section] = {
     "memory": memory.measure,
     "keys": keys.measure,
     "lookups": lookups.measure,
-    "counting": counting.measure,
+    "cost": cost.measure,
     "updates": updates.measure,
     "price": price.measure,
     "tail": tail.measure,
@@ -63,12 +63,12 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="smaller and shorter, in about two minutes")
     parser.add_argument("--pods", type=int, nargs="+", help="sizes for sync and memory; default: 1000 10000 50000")
     parser.add_argument("--real", action="store_true", help="only a sync with a real kube-apiserver, and price")
-    parser.add_argument("--index-pods", type=int, help="size for lookups, counting and updates; default: 10000")
+    parser.add_argument("--index-pods", type=int, help="size for lookups, cost and updates; default: 10000")
     parser.add_argument("--runs", type=int, help="repetitions; default: 5")
     parser.add_argument(
         "--seconds",
         type=float,
-        help="duration of a measurement of lookups, counting, updates, price or tail; default: 3",
+        help="duration of a measurement of lookups, cost, updates, price or tail; default: 3",
     )
     parser.add_argument("--changes", type=int, help="changes that are sent at the highest rate; default: 20000")
     parser.add_argument("--relists", type=int, help="relists for memory; default: 10")

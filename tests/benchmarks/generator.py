@@ -65,12 +65,13 @@ class Connection(asyncio.Protocol):
             self._transport.write(next(self._requests))
 
 
-async def load(port: int, paths: list[str], connections: int, seconds: float, keep_alive: bool) -> dict[str, float]:
+async def load(
+    port: int, paths: list[str], connections: int, seconds: float, headers: dict[str, str]
+) -> dict[str, float]:
     """Send requests on all connections for ``seconds``; return what the script for wrk prints."""
-    kept = "keep-alive" if keep_alive else "close"
-    requests = itertools.cycle(
-        [f"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: {kept}\r\n\r\n".encode() for path in paths]
-    )
+    keep_alive = headers["Connection"] == "keep-alive"
+    fields = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+    requests = itertools.cycle([f"GET {path} HTTP/1.1\r\nHost: localhost\r\n{fields}\r\n".encode() for path in paths])
     latencies: list[float] = []
     errors = 0
     begin = time.perf_counter()
@@ -93,9 +94,9 @@ async def load(port: int, paths: list[str], connections: int, seconds: float, ke
 
 def main() -> None:
     """Run with the arguments of the command line."""
-    port, paths, connections, seconds, keep_alive = sys.argv[1:]
+    port, paths, connections, seconds, headers = sys.argv[1:]
     done = uvloop.run(
-        load(int(port), Path(paths).read_text().split(), int(connections), float(seconds), keep_alive == "1")
+        load(int(port), Path(paths).read_text().split(), int(connections), float(seconds), json.loads(headers))
     )
     print(json.dumps(done), flush=True)
 

@@ -14,7 +14,7 @@ RESULT = "RESULT "
 
 SCRIPT = """
 local requests = {}
-local headers = {["Connection"] = "%(connection)s"}
+local headers = {%(headers)s}
 init = function(args)
   for path in io.lines("%(paths)s") do
     requests[#requests + 1] = wrk.format("GET", path, headers)
@@ -43,26 +43,39 @@ class Load:
         self.generator = "wrk" if self._wrk else "a generator in Python"
         """The name of the load generator."""
 
+        self.can_use_tls = self._wrk is not None
+
     def run(
-        self, port: int, paths: Sequence[str], *, connections: int, seconds: float, keep_alive: bool = True
+        self,
+        port: int,
+        paths: Sequence[str],
+        *,
+        connections: int,
+        seconds: float,
+        keep_alive: bool = True,
+        authorization: str = "",
+        tls: bool = False,
     ) -> dict[str, float]:
         """Request the paths in turn; return the rate (a second), p50, p99 and p99.9 (in seconds).
 
         Raises RuntimeError if responses are missing. wrk rounds ``seconds`` up to a whole number.
         """
+        headers = {"Connection": "keep-alive" if keep_alive else "close"}
+        if authorization:
+            headers["Authorization"] = authorization
         with tempfile.TemporaryDirectory() as folder:
             names = Path(folder) / "paths"
             names.write_text("".join(f"{path}\n" for path in paths))
             if self._wrk is None:
-                arguments = [str(port), str(names), str(connections), str(seconds), str(int(keep_alive))]
+                arguments = [str(port), str(names), str(connections), str(seconds), json.dumps(headers)]
                 with Helper("generator", *arguments, on=OUR_CORE) as generator:
                     return _rated(generator.read())
             script = Path(folder) / "script.lua"
-            connection = "keep-alive" if keep_alive else "close"
-            script.write_text(SCRIPT % {"connection": connection, "paths": names, "result": RESULT})
+            fields = ", ".join(f'["{name}"] = "{value}"' for name, value in headers.items())
+            script.write_text(SCRIPT % {"headers": fields, "paths": names, "result": RESULT})
             command = [
                 *(self._wrk, "-t1", f"-c{connections}", f"-d{math.ceil(seconds)}s"),
-                *("-s", str(script), f"http://127.0.0.1:{port}"),
+                *("-s", str(script), f"{'https' if tls else 'http'}://127.0.0.1:{port}"),
             ]
             with core(OUR_CORE):
                 done = subprocess.run(command, capture_output=True, text=True, check=True)

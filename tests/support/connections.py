@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from pod_index.server.lookups import PlainLookups
 from pod_index.server.server import Server
 from pod_index.settings import Settings
 from pod_index.stats import Stats
@@ -128,12 +129,19 @@ class Client:
 class Served:
     """A server, its application and its clients."""
 
-    def __init__(self, settings: Settings, tls: ssl.SSLContext | None) -> None:
+    def __init__(
+        self, settings: Settings, tls: ssl.SSLContext | None, lookups: Callable[[Stats], PlainLookups] | None
+    ) -> None:
         self.port = free_port()
         self.application = Application()
         self.stats = Stats()
         self.server = Server(
-            self.application, msgspec.structs.replace(settings, port=self.port), pytest.fail, tls=tls, stats=self.stats
+            self.application,
+            msgspec.structs.replace(settings, port=self.port),
+            pytest.fail,
+            tls=tls,
+            stats=self.stats,
+            lookups=lookups and lookups(self.stats),
         )
         self._clients: list[Client] = []
 
@@ -158,9 +166,13 @@ class Served:
 
 
 @contextlib.asynccontextmanager
-async def serving(settings: Settings = QUICK, tls: ssl.SSLContext | None = None) -> AsyncIterator[Served]:
+async def serving(
+    settings: Settings = QUICK,
+    tls: ssl.SSLContext | None = None,
+    lookups: Callable[[Stats], PlainLookups] | None = None,
+) -> AsyncIterator[Served]:
     """Run a server for the length of the context."""
-    served = Served(settings, tls)
+    served = Served(settings, tls, lookups)
     await served.server.start()
     try:
         yield served

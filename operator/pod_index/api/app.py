@@ -15,7 +15,7 @@ from pod_index.api.context import EndpointContext
 from pod_index.api.endpoints import POD_PATH, BatchLookupEndpoint, PodEndpoint
 from pod_index.api.lists import ListEndpoint
 from pod_index.api.metrics import Metrics, metrics_endpoint
-from pod_index.api.middleware import LookupFastPath, RequestMetricsMiddleware
+from pod_index.api.middleware import RequestMetricsMiddleware
 from pod_index.api.openapi import openapi_route
 from pod_index.api.page import page_routes
 from pod_index.api.probes import health, ready_endpoint
@@ -58,9 +58,8 @@ def create_app(
         lookup_waiters=LookupWaiters(index),
         response_limiter=ResponseLimiter(settings.client_timeout_seconds),
     )
-    lookup = PodEndpoint(context)
     routes = [
-        Route(POD_PATH, lookup, methods=["GET"]),
+        Route(POD_PATH, PodEndpoint(context), methods=["GET"]),
         Route("/api/v1/pods", ListEndpoint(context), methods=["GET"]),
         Route("/api/v1/pods/lookup", BatchLookupEndpoint(context), methods=["POST"]),
         Route("/health", health, methods=["GET"]),
@@ -70,10 +69,7 @@ def create_app(
         *(page_routes() if settings.page else ()),
     ]
     paths = frozenset(route.path for route in routes)
-    middleware = [
-        Middleware(LookupFastPath, lookup=lookup, fallback=RequestMetricsMiddleware(lookup, stats, paths)),
-        Middleware(RequestMetricsMiddleware, stats=stats, paths=paths),
-    ]
+    middleware = [Middleware(RequestMetricsMiddleware, stats=stats, paths=paths)]
     if authenticator is not None:
 
         def count_refusal(path: str, seconds: float) -> None:
@@ -95,10 +91,11 @@ def create_app(
 
 def begin_shutdown(app: Starlette) -> None:
     """Turn ``/ready`` to 503 and end the waits of lookups; other requests are answered as before."""
-    _context(app).begin_shutdown()
+    endpoint_context(app).begin_shutdown()
 
 
-def _context(app: Starlette) -> EndpointContext:
+def endpoint_context(app: Starlette) -> EndpointContext:
+    """Return what the endpoints share."""
     context: EndpointContext = app.state.context
     return context
 
@@ -119,5 +116,5 @@ async def _internal_error(request: Request, exc: Exception) -> Response:
 def _error(request: Request, status: int, message: str, headers: dict[str, str] | None = None) -> Response:
     headers = headers or {}
     if request.scope["path"].startswith("/api/v1/"):
-        headers["Age"] = str(int(_context(request.app).age()))
+        headers["Age"] = str(int(endpoint_context(request.app).age()))
     return json_response(status, error(message), headers)

@@ -70,6 +70,10 @@ class Authenticator:
         protected = (*PROTECTED, METRICS) if settings.auth_metrics else PROTECTED
         return None if login is None and tokens is None else cls(login, tokens, protected)
 
+    def accepts(self, authorization: bytes) -> bool:
+        """Whether the value of an Authorization header is valid, if there is no other one."""
+        return not self.challenges([(b"authorization", authorization)])
+
     def challenges(self, headers: Iterable[Header]) -> tuple[Header, ...]:
         """Return the challenges of a 401, one for each configured scheme; empty if the credentials are valid.
 

@@ -23,6 +23,10 @@ class EndpointContext:
     response_limiter: ResponseLimiter
     shutting_down: bool = False
 
+    def find_plain(self, uid: str) -> bytes | None:
+        """Return the record of a pod, or None if it is unknown, before the first sync, and during the shutdown."""
+        return self.index.lookup(uid) if self.index.synced and not self.shutting_down else None
+
     def begin_shutdown(self) -> None:
         """Turn ``/ready`` to 503 and end the waits of lookups."""
         self.shutting_down = True

@@ -6,7 +6,6 @@ plain Starlette endpoint.
 
 import asyncio
 from contextlib import AbstractAsyncContextManager, nullcontext
-from time import perf_counter
 
 import msgspec
 from starlette.types import Receive, Scope, Send
@@ -38,8 +37,6 @@ ID_BYTES = 128
 
 BODIES_MAX = 64
 """The memory for request bodies is bounded by this many bodies of the maximum size."""
-
-_MATCHED_BY_UID = (b"matched-by", b"uid")
 
 
 class Endpoint:
@@ -102,24 +99,6 @@ class PodEndpoint(Endpoint):
     def __init__(self, context: EndpointContext) -> None:
         super().__init__(context)
         self._lookup_waiters = context.lookup_waiters
-        self._lookups = context.stats.lookups
-        self._observe_hit = context.stats.requests[POD_PATH, 200].observe
-
-    async def answer_plain(self, scope: Scope, send: Send) -> bool:
-        """Answer 200 if the query is one UID and nothing else and the pod is known; else return False.
-
-        Most lookups are such. The general path would add a third to their time.
-        """
-        started = perf_counter()
-        query: bytes = scope["query_string"]
-        if query.startswith(b"uid=") and query.isascii():
-            record = self._index.lookup(query[4:].decode())
-            if record is not None:
-                await respond(send, 200, record, (b"age", b"%d" % self._age()), _MATCHED_BY_UID)
-                self._lookups["uid", "hit"] += 1
-                self._observe_hit(perf_counter() - started)
-                return True
-        return False
 
     async def _answer(self, scope: Scope, receive: Receive) -> tuple[tuple[bytes, ...], tuple[Header, ...]]:
         result, selector = "error", "none"

@@ -1,32 +1,10 @@
-"""Middleware of the application: request metrics, and the fast path of lookups."""
+"""Middleware of the application: request metrics."""
 
 import time
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from pod_index.api.endpoints import POD_PATH, PodEndpoint
 from pod_index.stats import CLIENT_GONE, OTHER_ROUTE, Stats
-
-
-class LookupFastPath:
-    """Passes lookups to their endpoint without the router; ``fallback`` takes those that need more than the fast path.
-
-    The router and its handling of exceptions take 4 of the 32 microseconds of CPU of a lookup; a bare uvicorn
-    application takes 24.
-    """
-
-    def __init__(self, app: ASGIApp, lookup: PodEndpoint, fallback: ASGIApp) -> None:
-        self._app = app
-        self._lookup = lookup
-        self._fallback = fallback
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Handle lookups, and pass on everything else."""
-        if scope["type"] == "http" and scope["path"] == POD_PATH and scope["method"] == "GET":
-            if not await self._lookup.answer_plain(scope, send):
-                await self._fallback(scope, receive, send)
-        else:
-            await self._app(scope, receive, send)
 
 
 class RequestMetricsMiddleware:

@@ -13,7 +13,7 @@ UVICORN_MEMBERS = {
         *("disconnected", "keep_alive", "message_event", "more_body", "receive"),
         *("response_complete", "response_started", "send"),
     ),
-    "FlowControl": ("pause_reading", "resume_reading"),
+    "FlowControl": ("pause_reading", "resume_reading", "write_paused"),
     "Config": ("load", "loaded_app"),
     "Server": ("capture_signals", "serve", "server_state", "should_exit", "shutdown", "started"),
     "ServerState": ("connections", "default_headers"),

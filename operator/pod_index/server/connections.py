@@ -8,6 +8,7 @@ from uvicorn.server import ServerState
 from pod_index.server import timeouts
 from pod_index.server.gate import Gate
 from pod_index.server.heads import RejectedRequest
+from pod_index.server.lookups import PlainLookups
 from pod_index.server.pool import ConnectionPool
 from pod_index.server.timeouts import Timeouts
 from pod_index.settings import Settings
@@ -32,8 +33,9 @@ class Connection(Gate):
         settings: Settings,
         stats: Stats,
         pool: ConnectionPool,
+        lookups: PlainLookups | None,
     ) -> None:
-        super().__init__(config, server_state, settings, stats, pool)
+        super().__init__(config, server_state, settings, stats, pool, lookups)
         self.app_state = {"abort": self.displace}
         self.handshake: asyncio.Task[None] | None = None
         """The task that establishes the connection."""

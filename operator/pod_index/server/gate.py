@@ -14,6 +14,7 @@ from uvicorn.server import ServerState
 
 from pod_index.server import heads
 from pod_index.server.heads import END_OF_HEAD, RejectedRequest, check_head
+from pod_index.server.lookups import PlainLookups
 from pod_index.server.pool import ConnectionPool
 from pod_index.settings import Settings
 from pod_index.stats import Stats
@@ -35,8 +36,8 @@ class Gate(HttpToolsProtocol):
 
     # Not in the dictionary of uvicorn's attributes: with over 30 entries it would take 2 KB more.
     __slots__ = (
-        *("_between", "_body_left", "_discarding", "_held", "_input_ended", "_last", "_message_begun", "_pool"),
-        *("_reader", "_requests", "_searched", "_settings", "_stats"),
+        *("_between", "_body_left", "_discarding", "_held", "_input_ended", "_last", "_lookups", "_message_begun"),
+        *("_pool", "_reader", "_requests", "_searched", "_settings", "_stats"),
     )
 
     def __init__(
@@ -46,12 +47,14 @@ class Gate(HttpToolsProtocol):
         settings: Settings,
         stats: Stats,
         pool: ConnectionPool,
+        lookups: PlainLookups | None = None,
     ) -> None:
         super().__init__(config, server_state, app_state={})
         self.app = self._application
         self._settings = settings
         self._stats = stats
         self._pool = pool
+        self._lookups = lookups
         self._between = True
         """Whether nothing is held or pending: the next input begins a request."""
         self._held = bytearray()
@@ -79,6 +82,8 @@ class Gate(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Begin a request that arrives alone and as a whole, as nearly all do; hold or discard other input."""
+        if self._between and self._answer_lookup(data):
+            return
         if self._between and 0 < data.find(END_OF_HEAD) == len(data) - 4 <= self._settings.max_header_bytes - 4:
             self._begin_request(data)
         elif not self._discarding:
@@ -119,8 +124,28 @@ class Gate(HttpToolsProtocol):
         else:
             self._between = True
 
+    def _answer_lookup(self, data: bytes) -> bool:
+        """Answer a plain lookup at once; return False for other input.
+
+        While a response is unwritten, the application answers: it waits until the client has read that.
+        """
+        if (
+            self._lookups is None
+            or len(data) > self._settings.max_header_bytes
+            or self.transport.get_write_buffer_size()
+            or self.flow.write_paused
+        ):
+            return False
+        response = self._lookups.respond(data, self.server_state.default_headers)
+        if response is None:
+            return False
+        self._requests += 1
+        self._pool.renew(self)
+        self.transport.write(response)
+        return True
+
     def _begin_request(self, head: bytes) -> None:
-        """Begin a request with its head. All requests begin here."""
+        """Begin a request with its head. All requests begin here, except plain lookups."""
         self._between = self._message_begun = False
         self._requests += 1
         self._pool.waiting.pop(self, None)

@@ -16,6 +16,7 @@ import uvicorn
 from pod_index.server.connections import Connection
 from pod_index.server.heads import error_response
 from pod_index.server.listener import allow_open_files, listen
+from pod_index.server.lookups import PlainLookups
 from pod_index.server.pool import ConnectionPool
 from pod_index.server.timeouts import LINGER_SECONDS
 from pod_index.settings import Settings
@@ -50,7 +51,8 @@ logger = logging.getLogger("pod_index")
 class Server:
     """Serve one application on the configured port, over TLS if ``tls`` is given.
 
-    ``on_failure`` is called with the reason, in one line, if the server ends before ``stop`` is called.
+    ``on_failure`` is called with the reason, in one line, if the server ends before ``stop`` is called. ``lookups`` are
+    answered without the application.
     """
 
     def __init__(
@@ -61,11 +63,13 @@ class Server:
         *,
         tls: ssl.SSLContext | None = None,
         stats: Stats | None = None,
+        lookups: PlainLookups | None = None,
     ) -> None:
         self._settings = settings
         self._on_failure = on_failure
         self._tls = tls
         self._stats = stats or Stats()
+        self._lookups = lookups
         self._listener: socket.socket | None = None
         self._config = uvicorn.Config(
             app,
@@ -163,7 +167,8 @@ class Server:
                 self._reject(sock)
 
     def _add_connection(self, sock: socket.socket) -> None:
-        connection = Connection(self._config, self._server.server_state, self._settings, self._stats, self._pool)
+        state = self._server.server_state
+        connection = Connection(self._config, state, self._settings, self._stats, self._pool, self._lookups)
         self._pool.add(connection)
         connection.handshake = self._create_task(self._connect(connection, sock), "connection")
 

@@ -1,5 +1,6 @@
 """The contract of lookups and errors, byte for byte; test_probes.py has the probes."""
 
+import dataclasses
 import urllib.parse
 from collections.abc import AsyncIterator
 
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 from starlette.applications import Starlette
 from starlette.types import Message
 
-from pod_index.api.app import create_app
+from pod_index.api.app import begin_shutdown, create_app, endpoint_context
 from pod_index.api.responses import error
 from pod_index.pods import Pod, PodMetadata
 from pod_index.store.deltas import ListPage
@@ -140,3 +141,17 @@ async def test_an_internal_error_is_500_without_details(index: PodIndex, client:
     answer = await client.get("/ready")
     assert (answer.status_code, answer.content) == (500, b'{"error":"internal error"}')
     assert answer.headers["content-type"] == "application/json"
+
+
+def test_plain_lookups_find_known_pods_after_the_first_sync_and_before_the_shutdown(
+    app: Starlette, index: PodIndex
+) -> None:
+    find = endpoint_context(app).find_plain
+    replace_page(index, dataclasses.replace(listing(UID), complete_at=None))
+    assert index.lookup(UID) is not None
+    assert find(UID) is None
+    replace_page(index, listing(UID))
+    assert find(UID) == index.lookup(UID)
+    assert find(UID.upper()) is None
+    begin_shutdown(app)
+    assert find(UID) is None
