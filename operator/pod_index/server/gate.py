@@ -3,6 +3,7 @@
 uvicorn parses all input at once, and has no limit on the size of a header: https://github.com/Kludex/uvicorn/issues/157
 """
 
+import asyncio
 import contextlib
 import functools
 from typing import Any
@@ -83,8 +84,8 @@ class Gate(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         """Begin a request that arrives alone and as a whole, as nearly all do; hold or discard other input."""
         if self._between and self._answer_lookup(data):
-            return
-        if self._between and 0 < data.find(END_OF_HEAD) == len(data) - 4 <= self._settings.max_header_bytes - 4:
+            pass
+        elif self._between and 0 < data.find(END_OF_HEAD) == len(data) - 4 <= self._settings.max_header_bytes - 4:
             self._begin_request(data)
         elif not self._discarding:
             self._held += data
@@ -129,12 +130,9 @@ class Gate(HttpToolsProtocol):
 
         While a response is unwritten, the application answers: it waits until the client has read that.
         """
-        if (
-            self._lookups is None
-            or len(data) > self._settings.max_header_bytes
-            or self.transport.get_write_buffer_size()
-            or self.flow.write_paused
-        ):
+        if self._lookups is None or len(data) > self._settings.max_header_bytes:
+            return False
+        if self.transport.get_write_buffer_size() or self.flow.write_paused:
             return False
         response = self._lookups.respond(data, self.server_state.default_headers)
         if response is None:
@@ -151,6 +149,8 @@ class Gate(HttpToolsProtocol):
         self._pool.waiting.pop(self, None)
         try:
             self.parser.feed_data(check_head(head))
+            if self.cycle.more_body:
+                self._expect_body()
         except httptools.HttpParserUpgrade:
             # CONNECT: what follows would belong to the tunnel.
             self._end_after_response()
@@ -158,9 +158,6 @@ class Gate(HttpToolsProtocol):
             self._reject(heads.malformed())
         except RejectedRequest as error:
             self._reject(error)
-        else:
-            if self.cycle.more_body:
-                self._expect_body()
 
     def _advance(self) -> None:
         """Pass on the held input: the rest of a body that is read or no longer needed, and then the next head."""
@@ -202,7 +199,7 @@ class Gate(HttpToolsProtocol):
 
     def _expect_body(self) -> None:
         """Take the length of the body from the parsed header."""
-        length = next((int(value) for name, value in self.headers if name == b"content-length"), None)
+        length = heads.body_length(self.headers)
         self._body_left = BODY_FACTOR * self._settings.max_body_bytes
         if length is None or length > self._body_left:
             self._end_after_response()
@@ -238,7 +235,9 @@ class Gate(HttpToolsProtocol):
             self._reject(RejectedRequest("oversized", 413, f"request is longer than {size} bytes"))
 
     def _application(self, scope: Any, receive: Any, send: Any) -> Any:
-        """Call the application with the gate between it and uvicorn."""
+        """Call the application with the gate between it and uvicorn, unless the request is rejected."""
+        if self._discarding:
+            return asyncio.sleep(0)
         cycle = self.cycle
         if self._last:
             send = functools.partial(self._send_last, cycle)

@@ -6,7 +6,7 @@ A head is the request line and the header fields: https://www.rfc-editor.org/rfc
 import http
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 HEADERS_MAX = 100
 """Maximum number of header fields of a request, and of trailer fields. Each takes over a hundred bytes of memory,
@@ -79,6 +79,18 @@ def check_head(head: bytes) -> bytes:
     if hosts == 0 and version != b" HTTP/1.0":
         raise malformed()
     return _UPGRADE.sub(b"", head)
+
+
+def body_length(fields: Sequence[tuple[bytes, bytes]]) -> int | None:
+    """Return the length of the body from the parsed header, or None if it is chunked.
+
+    Raise RejectedRequest for another coding before that, which the parser does not check:
+    https://www.rfc-editor.org/rfc/rfc9112#section-6.1
+    """
+    codings = [value.lower() for name, value in fields if name == b"transfer-encoding"]
+    if codings not in ([], [b"chunked"]):
+        raise RejectedRequest("malformed", 501, "transfer coding is not supported")
+    return next((int(value) for name, value in fields if name == b"content-length"), None)
 
 
 def error_response(status: int, message: str, headers: Iterable[tuple[bytes, bytes]] = ()) -> bytes:

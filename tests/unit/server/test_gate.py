@@ -188,6 +188,7 @@ async def test_what_cannot_become_a_head_is_rejected_at_once(begin: bytes) -> No
         b"Transfer-Encoding: identity\r\n",
         b"Transfer-Encoding: xchunked\r\n",
         b"Transfer-Encoding: chunked\r\nTransfer-Encoding: identity\r\n",
+        b"Transfer-Encoding: chunked;a=b\r\n",
         b"Transfer-Encoding: \x0bchunked\r\n",
         b"Transfer-Encoding : chunked\r\n",
     ],
@@ -199,8 +200,22 @@ async def test_a_body_of_ambiguous_length_is_rejected(fields: bytes, caplog: pyt
         assert await client.read_response() == MALFORMED
         assert await client.read_until_closed() == b""
         await asyncio.sleep(0.02)
-    assert "/smuggled" not in served.application.requested
+    assert served.application.requested == []
     assert caplog.messages == []
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [b"Transfer-Encoding: gzip, Chunked\r\n", b"Transfer-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n"],
+)
+async def test_an_unknown_transfer_coding_is_rejected(fields: bytes) -> None:
+    async with serving(PATIENT) as served:
+        client = await served.connect()
+        client.send(POST + fields + b"\r\n3\r\nabc\r\n0\r\n\r\n" + get("/smuggled"))
+        assert await client.read_response() == (501, error_body("transfer coding is not supported"))
+        assert await client.read_until_closed() == b""
+    assert served.application.requested == []
+    assert served.close_reasons() == {"malformed": 1}
 
 
 @pytest.mark.parametrize("rest", [get("/smuggled"), b"nonsense", b"\r\n\r\n", b"0\r\n\r\n" + get("/smuggled")])

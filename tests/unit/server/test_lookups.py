@@ -146,9 +146,9 @@ async def test_a_client_that_does_not_read_fills_no_memory(
 ) -> None:
     async with serving(PATIENT, tls if encrypted else None, lookups) as served:
         options = {"ssl": trusting, "server_hostname": HOST} if encrypted else {}
-        client = await served.connect(**options, limit=1)
+        client = await served.connect(**options)
+        assert await client.request("/first") == (200, b"/first")
         client.writer.transport.pause_reading()  # type: ignore[attr-defined]
-        await eventually_true(lambda: open_connections(served))
         (connection,) = open_connections(served)
         for _ in range(2_000):
             client.send(get(f"/api/v1/pod?uid={LONG_UID}"))

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Sequence
 
 import msgspec
 import pytest
+import uvloop
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -212,7 +213,7 @@ async def both_ways(options: Settings) -> AsyncIterator[tuple[Way, Way]]:
 
 @pytest.mark.parametrize(("options", "credentials"), [(OPEN, []), (PROTECTED, [b"authorization: " + BASIC])])
 def test_the_same_input_gets_the_same_bytes_either_way(options: Settings, credentials: list[bytes]) -> None:
-    with asyncio.Runner() as runner:
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         context = both_ways(options)
         plain, ordinary = runner.run(context.__aenter__())
 
