@@ -38,7 +38,7 @@ class Connection(Gate):
         super().__init__(config, server_state, settings, stats, pool, lookups)
         self.app_state = {"abort": self.displace}
         self.handshake: asyncio.Task[None] | None = None
-        """The task that establishes the connection."""
+        """The task that establishes the connection, until that is done."""
         self._timeouts = Timeouts(settings)
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn has it

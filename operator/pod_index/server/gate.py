@@ -52,10 +52,8 @@ class Gate(HttpToolsProtocol):
     ) -> None:
         super().__init__(config, server_state, app_state={})
         self.app = self._application
-        self._settings = settings
-        self._stats = stats
-        self._pool = pool
-        self._lookups = lookups
+        self._settings, self._stats = settings, stats
+        self._pool, self._lookups = pool, lookups
         self._between = True
         """Whether nothing is held or pending: the next input begins a request."""
         self._held = bytearray()
@@ -134,12 +132,13 @@ class Gate(HttpToolsProtocol):
             return False
         if self.transport.get_write_buffer_size() or self.flow.write_paused:
             return False
-        response = self._lookups.respond(data, self.server_state.default_headers)
-        if response is None:
+        if not self._lookups.answer(data, self.server_state.default_headers, self.transport):
             return False
         self._requests += 1
-        self._pool.renew(self)
-        self.transport.write(response)
+        del self._pool.waiting[self]
+        self._between = not self.transport.is_closing()
+        if self._between:
+            self._pool.waiting[self] = None  # As the last.
         return True
 
     def _begin_request(self, head: bytes) -> None:

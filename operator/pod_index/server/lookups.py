@@ -4,6 +4,7 @@ Most requests are such: ``GET {path}?uid=...`` for a known pod, with no header t
 has the same bytes as that of the application.
 """
 
+import asyncio
 import re
 from collections.abc import Callable, Sequence
 from time import perf_counter
@@ -19,10 +20,11 @@ _VALUE = rb"[\t\x20-\x7e\x80-\xff]*+"
 _UUID = rb"[0-9a-f-]{36}"
 # Names that change the response or the connection. llhttp treats Proxy-Connection as Connection.
 _SPECIAL = rb"authorization|(?:proxy-)?connection|content-length|expect|host|transfer-encoding|upgrade"
-# Many HTTP/1.1 clients send it, though it is the default.
-_KEEP_ALIVE = rb"(?i:connection:[ ]?keep-alive)"
+# Many HTTP/1.1 clients send keep-alive, though it is the default.
+_CONNECTION = rb"(?i:connection):[ ]?(?:(?i:keep-alive)|close)"
+_closes = re.compile(rb"\r\n(?i:connection):[ ]?close\r\n").search
 # Three groups of so many at most are fewer than HEADERS_MAX.
-_FIELDS = rb"(?:(?:(?!(?i:%b):)%b:%b|%b)\r\n){0,30}+" % (_SPECIAL, _NAME, _VALUE, _KEEP_ALIVE)
+_FIELDS = rb"(?:(?:(?!(?i:%b):)%b:%b|%b)\r\n){0,30}+" % (_SPECIAL, _NAME, _VALUE, _CONNECTION)
 _HOST = rb"(?i:host):%b\r\n" % _VALUE
 _AUTHORIZATION = rb"(?i:authorization):(%b)\r\n" % _VALUE
 _HEADER = rb"%b(?:%b%b%b%b|%b%b(?:%b%b)?)\r\n" % (
@@ -58,33 +60,39 @@ class PlainLookups:
         self._start = b""
         """The start of all responses with these headers."""
         self._age_seconds = -1
-        self._end_of_header = b""
-        """The end of the header of all responses with this age."""
+        self._age_lines = b""
+        """The last lines of all responses with this age."""
 
-    def respond(self, head: bytes, default_headers: Sequence[tuple[bytes, bytes]]) -> bytes | None:
-        """Return the response to a plain lookup, or None if the application must answer.
+    def answer(
+        self, head: bytes, default_headers: Sequence[tuple[bytes, bytes]], transport: asyncio.WriteTransport
+    ) -> bool:
+        """Answer a plain lookup; return False if the application must.
 
         ``default_headers`` are those of all responses; a new list replaces them when they change.
         """
         started = perf_counter()
         match = self._match(head)
         if match is None:
-            return None
+            return False
         uid, before_host, after_host = match.groups()
         if self._authorized is not None and not self._authorized(before_host or after_host or b""):
-            return None
+            return False
         record = self._find(uid.decode())
         if record is None or len(record) > RECORD_BYTES:
-            return None
+            return False
         if default_headers is not self._default_headers:
             self._set_start(default_headers)
         age = int(self._age())
         if age != self._age_seconds:
-            self._age_seconds, self._end_of_header = age, b"\r\nage: %d\r\nmatched-by: uid\r\n\r\n" % age
-        response = b"".join((self._start, b"%d" % len(record), self._end_of_header, record))
+            self._age_seconds, self._age_lines = age, b"\r\nage: %d\r\nmatched-by: uid\r\n" % age
+        closes = b"close" in head and _closes(head)
+        end = b"connection: close\r\n\r\n" if closes else b"\r\n"
+        transport.write(b"".join((self._start, b"%d" % len(record), self._age_lines, end, record)))
+        if closes:
+            transport.close()
         self._lookups["uid", "hit"] += 1
         self._observe(perf_counter() - started)
-        return response
+        return True
 
     def _set_start(self, default_headers: Sequence[tuple[bytes, bytes]]) -> None:
         headers = (*default_headers, (b"content-type", b"application/json"))

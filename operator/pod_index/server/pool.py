@@ -43,11 +43,6 @@ class ConnectionPool:
         self._held_bytes -= self._held.pop(connection, 0)
         self._stats.connections = len(self.connections)
 
-    def renew(self, connection: Displaceable) -> None:
-        """Note that a waiting connection has had a request: it has waited for the shortest time."""
-        del self.waiting[connection]
-        self.waiting[connection] = None
-
     def make_room(self) -> bool:
         """Close the connection that has waited longest; return False if no connection waits for its client."""
         longest = next(iter(self.waiting), None)

@@ -82,7 +82,7 @@ async def test_a_plain_lookup_does_not_reach_the_application(fields: bytes) -> N
         REQUEST_LINE.replace(b"-", b"%2d") + b"Host: x\r\n",
         REQUEST_LINE.replace(b"/api", b"http://x/api") + b"Host: x\r\n",
         REQUEST_LINE.replace(b"GET", b"HEAD") + b"Host: x\r\n",
-        REQUEST_LINE + b"Host: x\r\nConnection: close\r\n",
+        REQUEST_LINE + b"Host: x\r\nConnection: close, x\r\n",
         REQUEST_LINE + b"Host: x\r\nProxy-Connection: close\r\n",
         REQUEST_LINE + b"Host: x\r\nExpect: 100-continue\r\n",
         REQUEST_LINE + b"Host: x\r\nContent-Length: 0\r\n",
@@ -185,6 +185,21 @@ async def test_a_plain_lookup_counts_as_activity_when_room_is_needed() -> None:
         assert await second.read_until_closed() == b""
         assert await first.request(LOOKUP) == (200, RECORDS[UID])
     assert served.close_reasons() == {"displaced": 1}
+
+
+async def test_the_connection_is_closed_if_the_client_wants_it() -> None:
+    async with serving(PATIENT, lookups=lookups) as served:
+        for fields in (b"Connection: close\r\n", b"connection: keep-alive\r\nX: y\r\ncONNECTION:close\r\n"):
+            client = await served.connect()
+            client.send(REQUEST_LINE + b"Host: x\r\n" + fields + b"\r\n")
+            answer = await client.read_until_closed()
+            assert answer.endswith(b"\r\nmatched-by: uid\r\nconnection: close\r\n\r\n" + RECORDS[UID])
+        client = await served.connect()
+        client.send(REQUEST_LINE + b"Host: close\r\nX: close\r\n\r\n")
+        assert await client.read_response() == (200, RECORDS[UID])
+        assert await client.request(LOOKUP) == (200, RECORDS[UID])
+    assert served.application.requested == []
+    assert not served.server._pool.waiting
 
 
 async def test_a_half_closed_connection_gets_its_response() -> None:

@@ -6,6 +6,7 @@ import base64
 import contextlib
 import re
 from collections.abc import AsyncIterator, Sequence
+from typing import Any
 
 import msgspec
 import pytest
@@ -99,6 +100,7 @@ LIKELY_FIELDS = st.sampled_from(
     [
         b"Accept: */*",
         b"Connection: keep-alive",
+        b"Connection: close",
         b"connection:Keep-Alive",
         b"Authorization: " + BASIC,
         b"A:\r\n" * 98 + b"A:",
@@ -153,14 +155,14 @@ class Way:
         authenticator = Authenticator.from_settings(options)
         app = create_app(synced_index(*PODS), lambda: 7.9, options, stats=self.stats, authenticator=authenticator)
         lookups = plain_lookups(app, authenticator)
-        respond = lookups.respond
+        answer = lookups.answer
 
-        def count(head: bytes, default_headers: Sequence[tuple[bytes, bytes]]) -> bytes | None:
-            response = respond(head, default_headers)
-            self.plain_answers += response is not None
-            return response
+        def count(*arguments: Any) -> bool:
+            answered = answer(*arguments)
+            self.plain_answers += answered
+            return answered
 
-        lookups.respond = count  # type: ignore[method-assign] # the only way to see that the comparison compares
+        lookups.answer = count  # type: ignore[assignment, method-assign] # the only way to see that the comparison compares
         self.server = Server(
             app,
             msgspec.structs.replace(options, port=self.port),

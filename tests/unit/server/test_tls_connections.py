@@ -29,6 +29,15 @@ async def test_an_incomplete_handshake_times_out(tls: ssl.SSLContext) -> None:
     assert served.close_reasons() == {"handshake": 2}
 
 
+async def test_a_handshake_ends_when_the_server_stops(tls: ssl.SSLContext) -> None:
+    async with serving(PATIENT, tls) as served:
+        client = await served.connect()
+        client.send(CLIENT_HELLO)
+        await eventually_true(lambda: served.stats.connections == 1)
+        await served.server.stop()
+        assert await client.read_until_closed() == b""
+
+
 async def test_handshakes_count_as_connections(tls: ssl.SSLContext, trusting: ssl.SSLContext) -> None:
     async with serving(msgspec.structs.replace(PATIENT, max_connections=2), tls) as served:
         waiting = await served.connect()
