@@ -1,7 +1,7 @@
 """Plain lookups, which are answered as soon as they arrive, without the parser and the application.
 
-Most requests are such: ``GET {path}?uid=...`` for a known pod, with no header that changes the response. The response
-has the same bytes as that of the application.
+Most requests are such: ``GET {path}?uid=...`` for a known pod, without a body, an expectation or an upgrade. The
+response has the same bytes as that of the application.
 """
 
 import asyncio
