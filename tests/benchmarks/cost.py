@@ -5,7 +5,7 @@ from pathlib import Path
 from tests.benchmarks.figures import Figure, Plan, Runs, interleaved
 from tests.benchmarks.load import Load
 from tests.benchmarks.lookupcost import CREDENTIALS, LOGIN, PLAIN, TLS, TOKEN
-from tests.benchmarks.lookups import BASELINE, lookup, start_baseline
+from tests.benchmarks.lookups import BASELINE, UIDS, lookup, start_baseline
 from tests.benchmarks.processes import SUBJECT_CORE, Helper, cpu_seconds
 
 SECTION = "cost"
@@ -28,7 +28,7 @@ def measure(plan: Plan, main: Path) -> tuple[list[Figure], list[str]]:
     environ = {"PYTHONPATH": str(main.parent)}
     with Helper("lookupcost", str(plan.index_pods), on=SUBJECT_CORE, environ=environ) as helper:
         served = helper.read()
-        paths = [lookup(uid) for uid in served["uids"]]
+        paths = [lookup(uid) for uid in served["uids"][:UIDS]]
         variants = [variant for variant in NAMES if variant != TLS or load.can_use_tls]
 
         def run(subject: str, variant: str, port: int, pid: int) -> None:
