@@ -135,7 +135,7 @@ class Gate(HttpToolsProtocol):
         if not self._lookups.answer(data, self.server_state.default_headers, self.transport):
             return False
         self._requests += 1
-        del self._pool.waiting[self]
+        self._pool.waiting.pop(self, None)
         self._between = not self.transport.is_closing()
         if self._between:
             self._pool.waiting[self] = None  # As the last.
