@@ -6,13 +6,13 @@ https://github.com/kubernetes/kubernetes/issues/92697
 from pod_index.store.deleted import DeletedPods
 from pod_index.store.entries import Entry
 from pod_index.store.indexers import (
-    Indices,
     ip_values,
     is_finished,
     lose_ips,
     lost_ip_values,
     started_later,
 )
+from pod_index.store.indices import Indices
 
 COUNTERS = 1 << 16
 COUNTER_MAX = 255

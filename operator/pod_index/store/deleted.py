@@ -8,10 +8,7 @@ from collections.abc import Callable, Sequence
 from msgspec import Struct
 
 from pod_index.store.entries import StreamState
-from pod_index.store.indexers import Indices
-
-BUCKETS = 1 << 12
-"""Buckets of the indices. Fewer than for running pods, because there are fewer deleted pods."""
+from pod_index.store.indices import Indices
 
 EXPIRED_AT_ONCE = 500
 """How many expired pods an operation removes at most: up to 2 ms. Many pods can expire at the same time."""
@@ -65,7 +62,7 @@ class DeletedPods:
         self._now = now
         # A dict would search its first key behind the places of all keys that were deleted before it.
         self._pods: OrderedDict[str, DeletedPod] = OrderedDict()
-        self._indices: Indices[DeletedPod] = Indices(BUCKETS)
+        self._indices: Indices[DeletedPod] = Indices()
 
     def __len__(self) -> int:
         return len(self._pods)

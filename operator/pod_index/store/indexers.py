@@ -1,15 +1,11 @@
-"""The index values of pods, and the indices that find pods by them.
+"""The index values of pods: what ``Indices`` find them by.
 
 The terms are those of client-go: https://pkg.go.dev/k8s.io/client-go/tools/cache#Indexer
-
-A pod with three containers and two IPs has eight index values. A dictionary needs over 1 KB for them. These indices
-need 0.4 KB and are as fast: an entry holds its index values packed into one byte string, and a table of buckets narrows
-down the entries that can have a value.
 """
 
 from binascii import unhexlify
 from collections.abc import Collection
-from typing import Generic, Literal, Protocol, TypeVar, get_args
+from typing import Literal, get_args
 
 from pod_index.pods import Pod, PodStatus
 from pod_index.store.identifiers import canonical_ip, parse_uid
@@ -29,9 +25,6 @@ https://kubernetes.io/docs/reference/labels-annotations-taints/#kubernetes-io-co
 FINISHED = frozenset({"Succeeded", "Failed"})
 """The phases of a pod that never runs again. Another pod may have its IPs already:
 https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#pod-phase"""
-
-BUCKETS = 1 << 14
-"""Buckets of the indices. At 50,000 pods, a bucket has 25 index values, and its search takes 3 microseconds."""
 
 # The packed form: rank, namespace, each value that is text after a "\n", then "\n\0" and the container IDs as bytes.
 # The first letter of a value identifies its index.
@@ -85,6 +78,11 @@ def index_values(pod: Pod, names: frozenset[IndexName] = INDEX_NAMES) -> bytes:
     Among pods with the same value, a lookup finds the one with the highest rank. Unfinished pods rank above finished
     ones. Among either, a later start ranks above an earlier one.
     """
+    return pack(pod, names)[0]
+
+
+def pack(pod: Pod, names: frozenset[IndexName]) -> tuple[bytes, list[bytes]]:
+    """Return ``index_values`` of a pod, and the same as ``split`` returns them."""
     metadata, status = pod.metadata, pod.status
     rank = "0" if status.phase in FINISHED else "1"
     started = (status.start_time or "").ljust(_START_SIZE)[:_START_SIZE]
@@ -102,16 +100,17 @@ def index_values(pod: Pod, names: frozenset[IndexName] = INDEX_NAMES) -> bytes:
         uid = parse_uid(metadata.annotations.get(CONFIG_HASH, ""))
         if uid is not None:
             lines.append("h" + uid)
-    ids = b""
+    ids = []
     if "containerID" in names:
         for container_id in _container_ids(status):
-            value = container_id_value(container_id)
+            value = container_id_value(container_id.split("://", 1)[-1])
             if value[0] == _ID_LETTER:
-                ids += value
+                ids.append(value)
             # The API server validates names, but not the container IDs that a kubelet reports.
-            elif container_id and container_id.isprintable():
-                lines.append(value.decode())
-    return b"%b\n\0%b" % ("\n".join(lines).encode(), ids)
+            elif len(value) > 1 and (text := value.decode("utf-8", "surrogatepass")).isprintable():
+                lines.append(text)
+    text_values = "\n".join(lines).encode()
+    return b"%b\n\0%b" % (text_values, b"".join(ids)), text_values.split(b"\n")[1:] + ids
 
 
 def rank_of(packed: bytes) -> bytes:
@@ -163,72 +162,8 @@ def lose_ips(packed: bytes, lost: Collection[bytes]) -> bytes:
     return b"\n".join([*kept, *map(lost_value, lost)]) + end + ids
 
 
-REMOVED = b""
-"""The index values of removed entries. A comparison with the object is faster than one with its length."""
-
-
-class Indexed(Protocol):
-    """An entry of ``Indices``."""
-
-    index_values: bytes
-    """The packed index values. Only ``Indices`` changes them while the entry is in it."""
-
-
-E = TypeVar("E", bound=Indexed)
-
-
-class Indices(Generic[E]):
-    """Entries by index value. Several entries may have the same value. The number of ``buckets`` is a power of two."""
-
-    def __init__(self, buckets: int = BUCKETS) -> None:
-        self._buckets: list[list[E]] = [[] for _ in range(buckets)]
-        self._mask = buckets - 1
-        self._swept = 0
-        """The bucket to be swept next."""
-
-    def add(self, entry: E) -> None:
-        """Add an entry under all of its index values."""
-        buckets, mask = self._buckets, self._mask
-        for value_hash in map(hash, split(entry.index_values)):  # Twice as fast as self._bucket().
-            buckets[value_hash & mask].append(entry)
-
-    def replace(self, entry: E, packed: bytes) -> None:
-        """Replace the index values of an entry."""
-        before, after = set(split(entry.index_values)), set(split(packed))
-        entry.index_values = packed
-        for value in before - after:
-            self._bucket(value).remove(entry)
-        for value in after - before:
-            self._bucket(value).append(entry)
-
-    def remove(self, entry: E) -> None:
-        """Remove an entry for good: without index values nothing finds it.
-
-        A search for it in its buckets would read all their entries from memory, and take 20 to 80 microseconds at
-        150,000 pods. So each removal frees only the next bucket of removed entries. At most as many as there are
-        buckets remain, without their records: 3 MB.
-        """
-        entry.index_values = REMOVED
-        bucket = self._buckets[self._swept]
-        # In place, as a new list would not be frozen, and garbage collections would look at all entries.
-        bucket[:] = [entry for entry in bucket if entry.index_values is not REMOVED]
-        self._swept = (self._swept + 1) & self._mask
-
-    def find(self, value: bytes) -> list[E]:
-        """Return the entries that have the index value, in the order in which they were added."""
-        # The first test is fast, but also true if the value is part of another one.
-        found = [
-            entry for entry in self._bucket(value) if value in entry.index_values and value in split(entry.index_values)
-        ]
-        # A bucket holds an entry once for each of the entry's values that belong to the bucket.
-        return found if len(found) < 2 else list(dict.fromkeys(found))
-
-    def _bucket(self, value: bytes) -> list[E]:
-        return self._buckets[hash(value) & self._mask]
-
-
 def _container_ids(status: PodStatus) -> list[str]:
-    """Return the IDs of all containers of a pod, without schemes, and the IDs from before their last restart."""
+    """Return the IDs of all containers of a pod, and the IDs from before their last restart."""
     ids = []
     for statuses in (
         status.init_container_statuses,
@@ -238,11 +173,12 @@ def _container_ids(status: PodStatus) -> list[str]:
         for container in statuses or ():
             current, last = container.container_id, container.last_state
             if current:
-                ids.append(current.split("://", 1)[-1])
-            previous = last and last.terminated and last.terminated.container_id
-            # Until its restart, a container still has the ID of its last run.
-            if previous and previous != current:
-                ids.append(previous.split("://", 1)[-1])
+                ids.append(current)
+            if last and last.terminated:
+                previous = last.terminated.container_id
+                # Until its restart, a container still has the ID of its last run.
+                if previous and previous != current:
+                    ids.append(previous)
     return ids
 
 

@@ -10,15 +10,16 @@ from pod_index.store.entries import Entry, StreamState
 from pod_index.store.identifiers import Identifier
 from pod_index.store.indexers import (
     IndexName,
-    Indices,
     container_id_value,
     index_values,
     is_finished,
     is_in_namespace,
     node_value,
+    pack,
     split,
     uid_value,
 )
+from pod_index.store.indices import Indices
 from pod_index.store.matching import Ambiguity, Match, index_value, resolve, subscribed_values
 from pod_index.store.subscriptions import Subscriptions
 
@@ -106,24 +107,25 @@ class PodTable:
         """Add a pod that a listing showed, or only an event if ``listing`` is 0."""
         uid = pod.metadata.uid
         before = self._deleted.discard(uid)
-        values = index_values(pod, self.index_names)
-        finished = is_finished(values)
+        packed, values = pack(pod, self.index_names)
+        finished = is_finished(packed)
         if finished:
-            values = self._finished_ips.values_of_new_state(values, before)
+            packed = self._finished_ips.values_of_new_state(packed, before)
+            values = split(packed)
         entry = Entry(
             uid,
             encode_record(pod),
-            values,
+            packed,
             pod.metadata.resource_version,
             stream,
             listing,
             stream.listing,
         )
         self._entries[uid] = entry
-        self._indices.add(entry)
+        self._indices.add(entry, values)
         if finished:
-            self._finished_ips.add(values)
-            self._finished_ips.settle(values, finished_pods=2)
+            self._finished_ips.add(packed)
+            self._finished_ips.settle(packed, finished_pods=2)
         if self._subscriptions:
             self._notify(entry)
 

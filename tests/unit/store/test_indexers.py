@@ -15,7 +15,6 @@ from pod_index.store.identifiers import parse, parse_container_id
 from pod_index.store.indexers import (
     INDEX_NAMES,
     IndexName,
-    Indices,
     config_hash_value,
     container_id_value,
     index_values,
@@ -27,6 +26,7 @@ from pod_index.store.indexers import (
     split,
     uid_value,
 )
+from pod_index.store.indices import Indices
 
 ID = "3f" * 32
 OTHER_ID = "a1" * 32
