@@ -10,7 +10,7 @@ from pod_index.store.indexers import (
     is_finished,
     lose_ips,
     lost_ip_values,
-    started_later,
+    start_of,
 )
 from pod_index.store.indices import Indices
 
@@ -41,7 +41,7 @@ class FinishedPodIps:
         lost = set(lost_ip_values(before))
         for ip in ip_values(packed):
             pods = self._deleted.by_index_value(ip)
-            if any(not pod.is_void and started_later(pod.index_values, packed) for pod in pods):
+            if any(not pod.is_void and start_of(pod.index_values) > start_of(packed) for pod in pods):
                 lost.add(ip)
         return lose_ips(packed, lost) if lost else packed
 
@@ -55,12 +55,17 @@ class FinishedPodIps:
             if self._counters[hash(ip) % COUNTERS] < finished_pods:
                 continue
             entries = self._indices.find(ip)
+            # A pod that started later has the IP later. A pod can also wait long after its start for an IP. So an
+            # unfinished pod that shows the IP in a version after that of a finished pod has it later, too.
+            known = [entry for entry in entries if not entry.is_void]
+            last_start = max((start_of(entry.index_values) for entry in known), default=b"")
+            unfinished = [entry for entry in known if not is_finished(entry.index_values) and entry is not deleted]
+            last_version = max((entry.resource_version for entry in unfinished), default=-1)
             for entry in entries:
-                if is_finished(entry.index_values) and any(
-                    _had_later(other, entry, has_version=other is not deleted) for other in entries
-                ):
-                    self.discard(entry.index_values)
-                    self._indices.replace(entry, lose_ips(entry.index_values, {ip}))
+                values = entry.index_values
+                if is_finished(values) and (start_of(values) < last_start or entry.resource_version < last_version):
+                    self.discard(values)
+                    self._indices.replace(entry, lose_ips(values, {ip}))
                     self.add(entry.index_values)
 
     def add(self, packed: bytes) -> None:
@@ -76,15 +81,3 @@ class FinishedPodIps:
             for ip in ip_values(packed):
                 if self._counters[hash(ip) % COUNTERS] < COUNTER_MAX:
                     self._counters[hash(ip) % COUNTERS] += change
-
-
-def _had_later(other: Entry, finished: Entry, *, has_version: bool) -> bool:
-    """Return whether another pod had the IP later than a finished pod.
-
-    A pod that started later has it later. A pod can also wait long after its start for an IP. So an unfinished pod
-    that shows the IP in a version after that of the finished pod has it later, too.
-    """
-    if other.is_void:
-        return False
-    is_newer = not is_finished(other.index_values) and other.resource_version > finished.resource_version
-    return (has_version and is_newer) or started_later(other.index_values, finished.index_values)

@@ -135,9 +135,9 @@ def is_finished(packed: bytes) -> bool:
     return packed[0] == _FINISHED
 
 
-def started_later(packed: bytes, other: bytes) -> bool:
-    """Return whether the first of two pods started later."""
-    return packed[1:_RANK_SIZE] > other[1:_RANK_SIZE]
+def start_of(packed: bytes) -> bytes:
+    """Return the start time in packed index values, as text in the order of time. It is blank before the start."""
+    return packed[1:_RANK_SIZE]
 
 
 def ip_values(packed: bytes) -> list[bytes]:
