@@ -94,7 +94,7 @@ class DeletedPods:
         values = b"" if pod.is_void else pod.index_values
         self.size -= pod.size
         self._indices.remove(pod)
-        pod.record = b""  # The buckets hold removed pods for a while.
+        pod.record = b""  # A caller may still hold the pod.
         return values
 
     def expire(self) -> None:

@@ -157,7 +157,7 @@ class PodTable:
             recorded = max(entry.recorded, entry.listing)
             self._deleted.add(entry.uid, entry.record, entry.index_values, entry.stream, recorded)
         self._indices.remove(entry)
-        entry.record = b""  # The buckets hold removed entries for a while.
+        entry.record = b""  # The end of a listing holds all entries that it removes.
 
     def _notify(self, entry: Entry) -> None:
         self._subscriptions.notify([uid_value(entry.uid), *split(entry.index_values)])
