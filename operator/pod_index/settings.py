@@ -150,7 +150,7 @@ class Settings(Struct, frozen=True, kw_only=True):
         bool,
         Meta(
             description="Log a line for each request: its target, status, milliseconds and client address, but no"
-            " headers. This doubles the CPU time of a lookup."
+            " headers. A lookup then takes several times the CPU time."
         ),
     ] = False
 

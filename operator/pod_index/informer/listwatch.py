@@ -35,6 +35,10 @@ WATCH_SECONDS = (300, 600)
 PAGE_SECONDS = 120.0
 """The maximum time for one page of a list. The API server's own limit is 60 s by default (``--request-timeout``)."""
 
+PAGE_LIMIT = 16 * 1024 * 1024
+"""The maximum size of a page with several pods, in bytes: 500 pods of 32 KB. A larger page is requested again with
+fewer pods, since decoded pods can take ten times their size."""
+
 JSON_SECONDS = 300.0
 """How long JSON is requested after the first invalid response in protobuf. Each further one doubles the time, since it
 costs a listing. A proxy's failure passes; a server whose protobuf differs from what we know does not."""
@@ -118,6 +122,7 @@ class ListWatch:
                     buffer,
                     "a page of the list",
                     f" for {limit} pods; check that nothing between removes the limit",
+                    PAGE_LIMIT if limit > 1 else json_wire.FRAME_LIMIT,
                 )
         except TimeoutError as error:
             raise IdleTimeout(
@@ -151,7 +156,8 @@ class ListWatch:
                 pods, size = [], 0
             else:
                 buffer = bytearray()
-                size = await _read_body(response, buffer, "a whole list in JSON", "; larger ones must be protobuf")
+                remedy = "; larger ones must be protobuf"
+                size = await _read_body(response, buffer, "a whole list in JSON", remedy, json_wire.FRAME_LIMIT)
                 with memoryview(buffer)[:size] as body, self._decoding("list of pods"):
                     page = self.wire.decode_list(body)
                 metadata, pods = page.metadata, page.items or []
@@ -240,10 +246,12 @@ class ListWatch:
             logger.warning("Requesting JSON for %g s, since the API server's protobuf is invalid", seconds)
 
 
-async def _read_body(response: aiohttp.ClientResponse, buffer: bytearray, content: str, remedy: str) -> int:
-    """Read a response into ``buffer``; return its size. ``content`` and ``remedy`` are for the error."""
+async def _read_body(response: aiohttp.ClientResponse, buffer: bytearray, content: str, remedy: str, limit: int) -> int:
+    """Read a response of at most ``limit`` bytes into ``buffer``; return its size.
+
+    ``content`` and ``remedy`` are for the error.
+    """
     size = 0
-    limit = json_wire.FRAME_LIMIT
     async for part in response.content.iter_any():
         begin, size = size, size + len(part)
         if size > limit:

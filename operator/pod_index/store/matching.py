@@ -3,8 +3,6 @@
 from collections.abc import Callable, Sequence
 from typing import NamedTuple, Protocol, TypeVar
 
-import msgspec
-
 from pod_index.store.identifiers import Identifier, Kind
 from pod_index.store.indexers import (
     config_hash_value,
@@ -47,16 +45,6 @@ class Candidate(Protocol):
 
 
 C = TypeVar("C", bound=Candidate)
-
-
-class _Name(msgspec.Struct):
-    """The name in a record. It is not among the index values if its index is disabled."""
-
-    namespace: str
-    name: str
-
-
-_decoder = msgspec.json.Decoder(_Name)
 
 
 _INDEX_VALUE = {
@@ -124,10 +112,15 @@ def _not_excluded(
 ) -> Sequence[C]:
     allowed = [{_name_of(pod) for pod in pods_of_container(container_id)} for container_id in identifier.container_ids]
     if identifier.pod_name:
-        allowed.append({identifier.pod_name})
+        namespace, name = identifier.pod_name.encode().split(b"/")
+        allowed.append({b'"%b","namespace":"%b"' % (name, namespace)})
     return [candidate for candidate in candidates if all(_name_of(candidate) in names for names in allowed if names)]
 
 
-def _name_of(candidate: Candidate) -> str:
-    name = _decoder.decode(candidate.record)
-    return f"{name.namespace}/{name.name}"
+def _name_of(candidate: Candidate) -> bytes:
+    """Return the name and the namespace in a record, as they are encoded: thousands of pods can have an index value.
+
+    They are not among the index values if the index of names is disabled.
+    """
+    record = candidate.record
+    return record[record.index(b',"name":') + len(b',"name":') : record.index(b',"nodeName":')]

@@ -80,15 +80,25 @@ async def test_a_page_that_is_too_large_is_requested_with_fewer_pods(
 ) -> None:
     wanted = [f"web-{number:02}" for number in range(40)]
     server.pods.load(make_pod(name, annotations={"large": name * 2_000}) for name in wanted)
-    monkeypatch.setattr("pod_index.informer.json_wire.FRAME_LIMIT", 100_000)
+    monkeypatch.setattr("pod_index.informer.listwatch.PAGE_LIMIT", 100_000)
     assert await names(list_in_pages(pods)) == wanted
     assert [request.query["limit"] for request in server.requests[:3]] == ["50", "12", "3"]
+
+
+async def test_a_pod_that_is_larger_than_a_page_is_requested_alone(
+    pods: ListWatch, server: ApiServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wanted = [f"web-{number}" for number in range(3)]
+    server.pods.load(make_pod(name, annotations={"large": name * 4_000}) for name in wanted)
+    monkeypatch.setattr("pod_index.informer.listwatch.PAGE_LIMIT", 10_000)
+    assert await names(list_in_pages(pods)) == wanted
 
 
 @pytest.mark.parametrize("size", [100_001, 3_000_000])
 async def test_a_page_without_end_is_refused_in_little_memory(
     size: int, pods: ListWatch, server: ApiServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("pod_index.informer.listwatch.PAGE_LIMIT", 100_000)
     monkeypatch.setattr("pod_index.informer.json_wire.FRAME_LIMIT", 100_000)
     server.faults.add(Fault(kind="list", body=b" " * size))
     buffer = bytearray()
