@@ -5,8 +5,9 @@ machine, and stop after a limited time.
 """
 
 from tests.hostile.crowd import Crowd
-from tests.hostile.kinds import KINDS, Kind, Requests, mixed
+from tests.hostile.kinds import KINDS, Kind, mixed
 from tests.hostile.process import HostileProcess
+from tests.hostile.steps import Requests
 from tests.hostile.tally import Summary, lines
 
 __all__ = ["KINDS", "Crowd", "HostileProcess", "Kind", "Requests", "Summary", "lines", "mixed"]

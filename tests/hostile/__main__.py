@@ -15,7 +15,8 @@ from collections.abc import Sequence
 import uvloop
 
 from tests.hostile.crowd import Crowd
-from tests.hostile.kinds import KINDS, Requests, mixed
+from tests.hostile.kinds import KINDS, mixed
+from tests.hostile.steps import Requests
 
 SPARE_SECONDS = 60.0
 """How long the process still reports after the clients have stopped."""

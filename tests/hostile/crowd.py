@@ -11,8 +11,9 @@ from random import Random
 from types import TracebackType
 from typing import Self
 
-from tests.hostile.kinds import KINDS, Kind, Requests
+from tests.hostile.kinds import KINDS, Kind
 from tests.hostile.line import Line, deserted_ports
+from tests.hostile.steps import Action, Requests
 from tests.hostile.tally import Summary, Tally
 
 MOST_CONNECTIONS = 5_000
@@ -56,7 +57,7 @@ class Crowd:
         self._counts = counts
         self._seconds = seconds
         self._requests = requests or Requests.of()
-        self._tls = _trusting() if tls else None
+        self._tls = trusting() if tls else None
         self._random = Random(seed)
         self._tallies = {name: Tally() for name in counts}
         self._paces = {name: _Pace(KINDS[name].rate) for name in counts}
@@ -167,6 +168,9 @@ class Crowd:
         for step in kind.steps(self._requests, self._random):
             if isinstance(step, float):
                 over = await line.is_over(step)
+            elif isinstance(step, Action):
+                line.act(step)
+                over = False
             else:
                 pause = pace.wait_for(max(0, len(step) - allowed))
                 allowed = max(0, allowed - len(step))
@@ -188,7 +192,10 @@ class Crowd:
             async with asyncio.timeout(CONNECT_SECONDS):
                 await loop.sock_connect(sock, self._address)
                 _, line = await loop.create_connection(
-                    Line, sock=sock, ssl=tls, server_hostname="localhost" if tls else None
+                    lambda: Line(persists=kind.persists),
+                    sock=sock,
+                    ssl=tls,
+                    server_hostname="localhost" if tls else None,
                 )
         except BaseException:
             sock.close()
@@ -213,7 +220,7 @@ class _Pace:
         return turn - now if sent else 0.0
 
 
-def _trusting() -> ssl.SSLContext:
+def trusting() -> ssl.SSLContext:
     """Return a TLS context that accepts any certificate."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False

@@ -5,9 +5,12 @@ import functools
 import json
 import re
 import socket
+import struct
 from collections.abc import Container
 from pathlib import Path
 from typing import Any, cast
+
+from tests.hostile.steps import Action
 
 KEPT_BYTES = 8 * 1024
 """The bytes that are kept of what was received last."""
@@ -22,13 +25,18 @@ TCP_FIN_WAIT1 = 4
 
 
 class Line(asyncio.Protocol):
-    """A connection whose end is noticed even if it is not read."""
+    """A connection whose end is noticed even if it is not read.
 
-    def __init__(self) -> None:
+    ``persists``: it goes on after an error response.
+    """
+
+    def __init__(self, *, persists: bool = False) -> None:
+        self._persists = persists
         self._received = b""
         self._over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._writable = asyncio.Event()
         self._writable.set()
+        self._reads_once = False
         self._transport: asyncio.Transport | None = None
         self.lost: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         """Done when the connection has ended; the result is ``closed`` or ``reset``."""
@@ -72,6 +80,23 @@ class Line(asyncio.Protocol):
         assert self._transport is not None
         self._transport.pause_reading()
 
+    def act(self, action: Action) -> None:
+        """Do what a client does besides sending."""
+        assert self._transport is not None
+        if self._transport.is_closing():
+            return
+        match action:
+            case Action.READ:
+                self._reads_once = True
+                self._transport.resume_reading()
+            case Action.HALF_CLOSE:
+                if self._transport.can_write_eof():  # Not with TLS.
+                    self._transport.write_eof()
+            case Action.RESET:
+                linger = struct.pack("ii", 1, 0)
+                self._transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+                self._transport.abort()
+
     def look(self, deserted: Container[int]) -> None:
         """Check whether a connection that is not read has ended; ``deserted`` are ports of clients."""
         assert self._transport is not None
@@ -98,7 +123,10 @@ class Line(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Keep the last bytes, and notice an error response."""
         self._received = (self._received + data)[-KEPT_BYTES:]
-        if self.status is not None:
+        if self._reads_once:
+            self._reads_once = False
+            self.stop_reading()
+        if self.status is not None and not self._persists:
             self._end()
 
     def pause_writing(self) -> None:

@@ -121,7 +121,7 @@ async def test_a_connection_left_open_after_a_rejection_is_reported_as_such() ->
     assert set(await outcomes_of("silent", reject_and_read)) == {"408, left open"}
 
 
-@pytest.mark.parametrize("name", KINDS)
+@pytest.mark.parametrize("name", KINDS.keys() - {"resets", "half closing"})
 async def test_clients_stay_connected_until_the_crowd_ends(name: str) -> None:
     async with serving(read_all) as server:
         async with Crowd(server.port, {name: 3}) as crowd:
@@ -131,6 +131,63 @@ async def test_clients_stay_connected_until_the_crowd_ends(name: str) -> None:
         await eventually_true(lambda: server.open == 0)
     assert crowd.summary()[name].open == 3
     assert not crowd.summary()[name].outcomes
+
+
+async def test_a_client_that_persists_goes_on_after_an_error_response() -> None:
+    requests = 0
+
+    async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal requests
+        while await reader.readuntil(b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n"):
+            requests += 1
+            writer.write(TIMEOUT.replace(b"Connection: close\r\n", b""))
+
+    async with serving(refuse) as server, Crowd(server.port, {"upgrades": 1}) as crowd:
+        await eventually_true(lambda: requests == 2)
+        assert crowd.summary()["upgrades"].connections == 1
+
+
+async def test_a_client_resets_its_connection_and_comes_back() -> None:
+    lost: list[type[BaseException]] = []
+
+    async def behave(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            await read_all(reader, writer)
+        except ConnectionError as error:
+            lost.append(type(error))
+
+    async with serving(behave) as server, Crowd(server.port, {"resets": 1}):
+        await eventually_true(lambda: len(lost) >= 2)
+    assert set(lost) == {ConnectionResetError}
+
+
+async def test_a_client_that_has_closed_its_side_reads_the_response() -> None:
+    async def behave(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await read_all(reader, writer)
+        writer.write(TIMEOUT)
+
+    assert set(await outcomes_of("half closing", behave)) == {"408"}
+
+
+async def test_a_slow_reader_reads_a_long_response_in_small_parts() -> None:
+    written: list[int] = []
+
+    async def behave(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+        writer.transport.set_write_buffer_limits(high=0)
+        await reader.read(1)
+        writer.write(FOUND)
+        while True:
+            writer.write(bytes(4096))
+            await writer.drain()
+            written.append(4096)
+
+    async with serving(behave) as server, Crowd(server.port, {"slow reading": 1}) as crowd:
+        await eventually_true(lambda: crowd.open == 1)
+        await asyncio.sleep(0.4)
+        assert sum(written) < LONG / 100
+        before = len(written)
+        await eventually_true(lambda: len(written) > before)
 
 
 async def test_an_unread_response_stays_in_the_buffer_of_the_server() -> None:
@@ -177,12 +234,12 @@ async def test_a_separate_process_reports_its_connections() -> None:
     async with serving(respond_and_abort) as server:
 
         def check() -> None:
-            with HostileProcess(server.port, connections=10, seconds=20.0, uid="U") as hostile:
+            with HostileProcess(server.port, connections=50, seconds=20.0, uid="U") as hostile:
                 assert hostile.pid
                 summary = hostile.wait_until_complete()
-                assert set(summary) == set(mixed(10))
+                assert set(summary) == set(mixed(50))
                 # uvloop stops reading in another way than asyncio.
                 eventually(lambda: hostile.summary()["unread answer"].outcomes, every=0.2)
-                assert hostile.summary()["silent"].open == mixed(10)["silent"]
+                assert hostile.summary()["silent"].open == mixed(50)["silent"]
 
         await asyncio.to_thread(check)
