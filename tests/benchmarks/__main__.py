@@ -72,7 +72,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     )
     parser.add_argument("--changes", type=int, help="changes that are sent at the highest rate; default: 20000")
     parser.add_argument("--relists", type=int, help="relists for memory; default: 10")
-    parser.add_argument("--hostile", type=int, help="concurrent hostile clients; default: 1000")
+    parser.add_argument("--hostile", type=int, help="concurrent hostile clients; default: 2500")
     parser.add_argument(
         "--hostile-seconds", type=float, help="duration of a measurement with hostile clients; default: 25"
     )
@@ -101,9 +101,10 @@ def make_plan(options: argparse.Namespace) -> Plan:
         changes=options.changes or (5_000 if quick else 20_000),
         relists=options.relists or (3 if quick else 10),
         memory_runs=1 if quick else min(runs, 2),
-        hostile_connections=options.hostile or (300 if quick else 1000),
+        hostile_pods=max(pods),
+        hostile_connections=options.hostile or (300 if quick else hostile.CONNECTIONS),
         hostile_seconds=options.hostile_seconds or (3 if quick else 25),
-        hostile_runs=1 if quick else min(runs, 3),
+        hostile_runs=1 if quick else min(runs, 2),
         wrk=not options.no_wrk,
     )
 

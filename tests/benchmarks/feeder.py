@@ -128,6 +128,17 @@ class Feeder:
             watch.send(b"".join(batch), self._version)
         return {"begin": begin, "times": [times[at // size] for at in self._sampled]}
 
+    def churn(self, count: int, size: int, rate: float) -> dict[str, Any]:
+        """Create further pods with an annotation of ``size`` bytes, ``rate`` a second; each is deleted at once."""
+        watch = self._current()
+        start = time.monotonic()
+        for number in range(count):
+            time.sleep(max(0.0, start + number / rate - time.monotonic()))
+            events = self._pods.churned(number, self._version + 1, size)
+            self._version += 2
+            watch.send(events, self._version)
+        return {}
+
     def _current(self) -> Watch:
         if self._watch is None or self._watch.over.is_set():
             raise RuntimeError("there is no watch")

@@ -60,12 +60,14 @@ class Plan:
     """The relists in a run of memory."""
     memory_runs: int = 2
     """The runs of memory with pods, which varies little."""
-    hostile_connections: int = 1000
+    hostile_pods: int = 50_000
+    """The size for hostile clients."""
+    hostile_connections: int = 2500
     """The concurrent hostile clients."""
     hostile_seconds: float = 25.0
     """The duration of a measurement without and with hostile clients: they are disconnected and reconnect meanwhile."""
-    hostile_runs: int = 3
-    """The runs with hostile clients."""
+    hostile_runs: int = 2
+    """The runs with hostile clients, of each configuration."""
     wrk: bool = True
     """Whether to use wrk, if it is installed."""
 

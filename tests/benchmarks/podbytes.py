@@ -16,7 +16,7 @@ FIRST_VERSION = 1_000_000_000
 
 LAST_CHUNK = b"0\r\n\r\n"
 
-_ADDED, _MODIFIED = b'{"type":"ADDED"', b'{"type":"MODIFIED"'
+_ADDED, _MODIFIED, _DELETED = b'{"type":"ADDED"', b'{"type":"MODIFIED"', b'{"type":"DELETED"'
 _VERSION = b'"resourceVersion":"'
 _MARKER = "benchmark/marker"
 _DIGITS = 10
@@ -64,6 +64,13 @@ class PodBytes:
             at = line.index(text) + len(text)
             line[at : at + _DIGITS] = b"%d" % version
         return chunk(bytes(line))
+
+    def churned(self, number: int, version: int, size: int) -> bytes:
+        """Return the events of a further pod, number 0 and up, that is created and then deleted, as chunks."""
+        pod = realistic_pod(len(self) + number)
+        pod["metadata"]["annotations"]["benchmark/large"] = "x" * size
+        added, deleted = (StoredPod(pod, version + later).typed() for later in (0, 1))
+        return chunk(_ADDED + b',"object":' + added + b"}\n") + chunk(_DELETED + b',"object":' + deleted + b"}\n")
 
     def _add(self, number: int) -> None:
         pod = realistic_pod(number)

@@ -1,10 +1,11 @@
 """A client with a fixed rate, to which late responses make no difference: no coordinated omission.
 
-The arguments are the port, the rate a second, and the paths. Latencies count from the time when a request was due. The
-program ends at a line on stdin. It prints a line of JSON: p50, p99 and the highest latency in seconds, and the numbers
-of all and of failed requests.
+The arguments are the port, the rate a second, and the paths; ``--tls`` and ``--token`` come before them. Latencies
+count from the time when a request was due. The program ends at a line on stdin. It prints a line of JSON: p50, p99 and
+the highest latency in seconds, and the numbers of all and of failed requests.
 """
 
+import argparse
 import itertools
 import json
 import select
@@ -47,9 +48,20 @@ def probe(connect: Callable[[], Client], rate: float, paths: Sequence[str], go_o
 
 def main() -> None:
     """Run with the arguments of the command line."""
-    port, rate, *paths = sys.argv[1:]
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--tls", action="store_true")
+    parser.add_argument("--token", default="")
+    parser.add_argument("port", type=int)
+    parser.add_argument("rate", type=float)
+    parser.add_argument("paths", nargs="+")
+    options = parser.parse_args()
     print("{}", flush=True)
-    result = probe(lambda: Client(int(port)), float(rate), paths, lambda: not select.select([sys.stdin], [], [], 0)[0])
+    result = probe(
+        lambda: Client(options.port, tls=options.tls, token=options.token),
+        options.rate,
+        options.paths,
+        lambda: not select.select([sys.stdin], [], [], 0)[0],
+    )
     print(json.dumps(result), flush=True)
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from tests.benchmarks.podbytes import marker_of
+from tests.hostile.crowd import trusting
 from tests.support.operator_process import MAIN, OperatorProcess
 
 ROOT = Path(__file__).parents[2]
@@ -150,15 +151,18 @@ class FeederProcess(Helper):
 
 
 class Client:
-    """A minimal HTTP client with one connection."""
+    """A minimal HTTP client with one connection. With ``tls``, it accepts any certificate."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, *, tls: bool = False, token: str = "") -> None:
         self._sock = socket.create_connection(("127.0.0.1", port), timeout=30)
         self._sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if tls:
+            self._sock = trusting().wrap_socket(self._sock, server_hostname="localhost")
+        self._fields = f"Host: localhost\r\nAuthorization: Bearer {token}\r\n" if token else "Host: localhost\r\n"
 
     def get(self, path: str) -> tuple[int, bytes]:
         """Send a GET request; return the status and the body."""
-        self._sock.sendall(b"GET %b HTTP/1.1\r\nHost: localhost\r\n\r\n" % path.encode())
+        self._sock.sendall(f"GET {path} HTTP/1.1\r\n{self._fields}\r\n".encode())
         received = b""
         while True:
             more = self._sock.recv(65536)
@@ -199,6 +203,7 @@ class Subject(OperatorProcess):
     ) -> None:
         environ = {"STREAMING_LIST": str(streaming).lower(), **(environ or {})}
         super().__init__(folder, kubeconfig, environ=environ, main=main)
+        self._tls = "TLS_CERT_FILE" in environ
         self.started = 0.0
 
     def __enter__(self) -> Self:
@@ -210,7 +215,7 @@ class Subject(OperatorProcess):
         """Wait for the first 200 of ``/ready``; return its time, and the time since the last other response."""
         before = time.monotonic()
         while True:
-            with contextlib.suppress(ConnectionError), Client(self.port) as client:
+            with contextlib.suppress(OSError), Client(self.port, tls=self._tls) as client:
                 while True:
                     asked = time.monotonic()
                     status, _ = client.get("/ready")

@@ -82,9 +82,11 @@ def _probe(runs: Runs, subject: str, port: int, paths: list[str], meanwhile: Cal
     runs.add(subject, **{name: result[name] * 1000 for name in ("p50", "p99", "max")})
 
 
-def probed(port: int, rate: float, paths: Sequence[str], meanwhile: Callable[[], None]) -> Latencies:
-    """Probe at this rate while ``meanwhile()`` runs; return the result."""
-    with Helper("probe", str(port), str(rate), *paths, on=OUR_CORE) as probe:
+def probed(
+    port: int, rate: float, paths: Sequence[str], meanwhile: Callable[[], None], options: Sequence[str] = ()
+) -> Latencies:
+    """Probe at this rate while ``meanwhile()`` runs; return the result. ``options`` are those of the probe."""
+    with Helper("probe", *options, str(port), str(rate), *paths, on=OUR_CORE) as probe:
         probe.read()
         meanwhile()
         return probe.ask("end")

@@ -44,6 +44,19 @@ def all_objects() -> Iterator[JSON]:
             yield from read(folder / name)
 
 
+def memory_limit() -> int:
+    """Return the memory limit of the Deployment, in bytes."""
+    (deployment,) = read("deployment.yaml")
+    (container,) = deployment["spec"]["template"]["spec"]["containers"]
+    return mebibytes(container["resources"]["limits"]["memory"]) * 1024 * 1024
+
+
+def mebibytes(quantity: str) -> int:
+    """Return a quantity such as ``256Mi`` as a number."""
+    assert quantity.endswith("Mi"), quantity
+    return int(quantity.removesuffix("Mi"))
+
+
 def complaints(objects: Iterable[JSON], version: str = NEWEST_KUBERNETES) -> list[str]:
     """Return the errors of the objects in the schemas of a version of Kubernetes; unknown fields are errors.
 

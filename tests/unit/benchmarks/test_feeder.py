@@ -107,6 +107,22 @@ def test_a_change_is_an_event_and_its_version_is_in_the_record(feeder: Feeder) -
         feeder.end()
 
 
+def test_churned_pods_are_created_with_a_large_annotation_and_deleted(feeder: Feeder) -> None:
+    with httpx.stream("GET", f"http://127.0.0.1:{feeder.port}{STREAMING}") as response:
+        lines = response.iter_lines()
+        while json.loads(next(lines))["type"] != "BOOKMARK":
+            pass
+        feeder.await_watch(0)
+        feeder.churn(2, 1000, 1000)
+        events = [json.loads(next(lines)) for _ in range(4)]
+    assert [event["type"] for event in events] == ["ADDED", "DELETED"] * 2
+    versions = [int(event["object"]["metadata"]["resourceVersion"]) for event in events]
+    assert versions == sorted(set(versions))
+    uids = [event["object"]["metadata"]["uid"] for event in events]
+    assert uids[0] == uids[1] != uids[2] == uids[3]
+    assert all(len(event["object"]["metadata"]["annotations"]["benchmark/large"]) == 1000 for event in events)
+
+
 def test_bookmarks_between_changes_are_never_ahead_of_them(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tests.benchmarks.feeder.BOOKMARK_SECONDS", 0.0005)
     feeder = Feeder(PodBytes(PODS))
