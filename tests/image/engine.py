@@ -17,6 +17,7 @@ SUITE = "forky"
 SCRIPT = "/usr/share/debootstrap/scripts/sid"
 CERTIFICATES = "etc/ssl/certs/ca-certificates.crt"
 BUILD_SECONDS = 900.0
+CGROUPS = Path("/sys/fs/cgroup")
 
 
 class Unavailable(Exception):
@@ -157,6 +158,25 @@ class Container:
     def pid(self) -> int:
         """The ID of its first process, on the host."""
         return int(self._engine.podman("inspect", "--format={{.State.Pid}}", self._name))
+
+    @property
+    def peak_memory(self) -> int:
+        """The peak of the memory of its cgroup, in bytes.
+
+        https://docs.kernel.org/admin-guide/cgroup-v2.html#memory-interface-files and
+        https://docs.kernel.org/admin-guide/cgroup-v1/memory.html
+        """
+        for line in Path(f"/proc/{self.pid}/cgroup").read_text().splitlines():
+            _, controllers, path = line.split(":", 2)
+            for file in (CGROUPS / path[1:] / "memory.peak", CGROUPS / f"memory{path}" / "memory.max_usage_in_bytes"):
+                if controllers in ("", "memory") and file.exists():
+                    return int(file.read_text())
+        raise RuntimeError("the container has no memory limit")
+
+    @property
+    def oom_killed(self) -> bool:
+        """Whether the kernel has killed it because its memory exceeded the limit."""
+        return self._engine.podman("inspect", "--format={{.State.OOMKilled}}", self._name) == "true"
 
     def signal(self, signum: signal.Signals) -> None:
         """Send a signal to its first process."""
