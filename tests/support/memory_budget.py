@@ -1,7 +1,8 @@
 """The memory budget in the documentation: what takes memory, what bounds it, and the sum.
 
-``PYTHONPATH=operator python -m tests.support.memory_budget`` prints the table. Sizes of single things are measured
-(``python -m tests.benchmarks memory hostile``); their numbers are those of the code.
+``PYTHONPATH=operator python -m tests.support.memory_budget`` prints the table. The numbers of things are those of the
+code. The process, a pod and a connection are measured (``python -m tests.benchmarks memory hostile``), and rounded up;
+the other sizes are estimates on the safe side.
 """
 
 import dataclasses
@@ -13,7 +14,7 @@ from pod_index.api.endpoints import BODIES_MAX
 from pod_index.api.response_limiter import RESPONSES_MAX
 from pod_index.api.waiting import WAITERS_MAX
 from pod_index.informer.listings import PAGE_BYTES
-from pod_index.server.listener import RECEIVE_BUFFER, SEND_BUFFER
+from pod_index.server.listener import RECEIVE_BUFFER, UNSENT_BYTES
 from pod_index.server.pool import HELD_BYTES_MAX
 from pod_index.settings import Settings
 from pod_index.store.identifiers import MAX_CANDIDATES
@@ -31,7 +32,7 @@ POD_BYTES = 1_800
 """With all keys; the pods of the benchmarks have 9 to 12 KB of JSON."""
 LISTING_FACTOR = 4
 """Emoji take four bytes for each character of the text in Python."""
-CONNECTION_KIB = 55, 200
+CONNECTION_KIB = 40, 200
 """The most that the worst client took: one that sends the longest header and does not read a long response."""
 WIDE_BODY_FACTOR = 5
 """The body, and its text with four bytes for each character."""
@@ -85,7 +86,7 @@ def rows(pods: int) -> Iterator[Row]:
         count * plain * KIB,
         count * tls * KIB,
     )
-    sockets = (SEND_BUFFER + RECEIVE_BUFFER) * SOCKET_FACTOR
+    sockets = (UNSENT_BYTES + RECEIVE_BUFFER) * SOCKET_FACTOR
     yield row("their buffers in the kernel", "`MAX_CONNECTIONS`", f"{count:,} of {sockets // KIB} KiB", count * sockets)
     yield row("input that waits", "", f"{HELD_BYTES_MAX // MIB} MiB", HELD_BYTES_MAX)
     yield row(

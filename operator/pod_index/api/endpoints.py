@@ -35,7 +35,7 @@ STEP_BYTES = 4 * 1024
 ID_BYTES = 128
 """What each ID counts in addition to its length, for the search in the index."""
 
-BODIES_MAX = 64
+BODIES_MAX = 16
 """The memory for request bodies is bounded by this many bodies of the maximum size."""
 
 

@@ -26,6 +26,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from pod_index import __version__
+from pod_index.api.responses import LongResponse
 from pod_index.stats import Histogram, Stats
 from pod_index.store.index import PodIndex
 
@@ -184,7 +185,7 @@ def metrics_endpoint(metrics: Metrics) -> Callable[[Request], Awaitable[Response
 
     async def scrape(request: Request) -> Response:
         body, content_type = metrics.render(request.headers.get("Accept", ""))
-        return Response(body, media_type=content_type)
+        return LongResponse(body, media_type=content_type)
 
     return scrape
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from starlette.responses import Response
-from starlette.types import Send
+from starlette.types import Receive, Scope, Send
 
 Header = tuple[bytes, bytes]
 
@@ -73,7 +73,25 @@ async def respond(send: Send, status: int, body: bytes, *headers: Header) -> Non
             ],
         }
     )
-    await send({"type": "http.response.body", "body": body})
+    await send_body(send, body)
+
+
+async def send_body(send: Send, body: bytes) -> None:
+    """Send a whole body over ASGI, in chunks: with TLS, the server would encrypt all of it at once."""
+    sent = 0
+    while len(body) - sent > CHUNK_BYTES:
+        await send({"type": "http.response.body", "body": body[sent : sent + CHUNK_BYTES], "more_body": True})
+        sent += CHUNK_BYTES
+    await send({"type": "http.response.body", "body": body[sent:]})
+
+
+class LongResponse(Response):
+    """A Starlette response that is sent in chunks."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send the response."""
+        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+        await send_body(send, bytes(self.body))
 
 
 async def respond_in_chunks(

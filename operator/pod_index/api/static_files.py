@@ -7,6 +7,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from pod_index.api.responses import LongResponse
+
 _HEADERS = {
     # Cached, but revalidated every time: after an upgrade no browser mixes old and new files.
     "Cache-Control": "no-cache",
@@ -22,7 +24,7 @@ def file_route(path: str, content: bytes, media_type: str, headers: Mapping[str,
     async def serve(request: Request) -> Response:
         if _matches(request.headers.getlist("If-None-Match"), etag):
             return Response(status_code=304, headers=all_headers)
-        return Response(content, headers=all_headers, media_type=media_type)
+        return LongResponse(content, headers=all_headers, media_type=media_type)
 
     return Route(path, serve, methods=["GET"])
 

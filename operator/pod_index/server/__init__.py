@@ -7,11 +7,12 @@ UVICORN_MEMBERS = {
     "HttpToolsProtocol": (
         *("connection_made", "connection_lost", "data_received", "eof_received", "resume_writing"),
         *("on_message_begin", "on_response_complete"),
-        *("app", "app_state", "config", "cycle", "flow", "headers", "parser", "scheme", "server_state", "transport"),
+        *("app", "app_state", "config", "cycle", "flow", "headers", "parser", "scheme", "scope", "server_state"),
+        *("transport", "url"),
     ),
     "RequestResponseCycle": (
         *("disconnected", "keep_alive", "message_event", "more_body", "receive"),
-        *("response_complete", "response_started", "send"),
+        *("response_complete", "response_started", "scope", "send"),
     ),
     "FlowControl": ("pause_reading", "resume_reading", "write_paused"),
     "Config": ("load", "loaded_app"),

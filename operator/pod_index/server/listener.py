@@ -12,6 +12,10 @@ SEND_BUFFER = 64 * 1024
 """Sizes of the kernel's buffers for each connection, in bytes. By default they grow to megabytes, which count as memory
 of the container: https://docs.kernel.org/admin-guide/cgroup-v2.html#memory"""
 
+UNSENT_BYTES = 16 * 1024
+"""Maximum size of the data in the kernel's buffer that has not been sent: TCP_NOTSENT_LOWAT in tcp(7). The rest of the
+buffer is for data that the client has not acknowledged."""
+
 
 class ListenError(Exception):
     """The port is unavailable; the message names the environment variable that sets it."""
@@ -39,6 +43,7 @@ def listen(port: int) -> socket.socket:
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, UNSENT_BYTES)
     return listener
 
 

@@ -2,11 +2,16 @@
 
 import asyncio
 import contextlib
+import fcntl
+import socket
+import sys
+import termios
 
 import msgspec
 import pytest
 
 from pod_index.server import server
+from pod_index.server.listener import UNSENT_BYTES
 from tests.support.connections import PATIENT, QUICK, error_body, get, serving
 from tests.support.polling import eventually_true
 
@@ -365,3 +370,19 @@ async def test_connections_above_the_limit_do_not_accumulate() -> None:
         served.application.proceed.set()
         assert await client.read_response() == (200, b"/wait")
         assert served.close_reasons() == {"crowded": 300}
+
+
+async def test_a_response_that_is_not_read_does_not_fill_the_buffer_of_the_kernel() -> None:
+    loop = asyncio.get_running_loop()
+    async with serving(PATIENT) as served:
+        with socket.socket() as client:
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            client.setblocking(False)  # noqa: FBT003 - the name of the parameter is flag
+            await loop.sock_connect(client, ("127.0.0.1", served.port))
+            await loop.sock_sendall(client, get("/long"))
+            await eventually_true(lambda: served.application.headers)
+            (connection,) = served.server._server.server_state.connections
+            await eventually_true(connection.transport.get_write_buffer_size)
+            unsent = fcntl.ioctl(connection.transport.get_extra_info("socket"), termios.TIOCOUTQ, bytes(4))
+            # The kernel copies 16 KiB at a time.
+            assert int.from_bytes(unsent, sys.byteorder) < 3 * UNSENT_BYTES

@@ -435,3 +435,15 @@ async def test_the_whole_head_reaches_one_function(monkeypatch: pytest.MonkeyPat
         client.send(POST + b"Content-Length: 3\r\n\r\nabc" + get("/2"))
         assert [await client.read_response() for _ in range(2)] == [(200, b"/body"), (200, b"/2")]
     assert heads == [get("/1"), POST + b"Content-Length: 3\r\n\r\n", get("/2")]
+
+
+async def test_an_idle_connection_does_not_hold_the_header_of_its_last_request() -> None:
+    async with serving(PATIENT) as served:
+        client = await served.connect()
+        client.send(b"GET /%b HTTP/1.1\r\nHost: x\r\nA: %b\r\n\r\n" % (b"p" * 500, b"x" * 500))
+        await client.read_response()
+        connection = open_connection(served)
+        held = repr([vars(connection), vars(connection.cycle)])
+        assert "ppp" not in held
+        assert "xxx" not in held
+        assert await client.request("/next") == (200, b"/next")
