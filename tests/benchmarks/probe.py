@@ -6,6 +6,7 @@ the highest latency in seconds, and the numbers of all and of failed requests.
 """
 
 import argparse
+import contextlib
 import itertools
 import json
 import select
@@ -23,7 +24,9 @@ def probe(connect: Callable[[], Client], rate: float, paths: Sequence[str], go_o
     """Request the paths in turn while ``go_on()``; a request without a response of 200 has failed."""
     latencies = []
     failed = 0
-    client = None
+    client: Client | None = None
+    with contextlib.suppress(OSError):
+        client = connect()
     start = time.monotonic()
     for number, path in zip(itertools.count(), itertools.cycle(paths), strict=False):
         due = start + number / rate

@@ -41,7 +41,15 @@ Series = dict[str, dict[str, set[str]]]
 async def series() -> Series:
     """All that pod-index ever tells."""
     counted = Stats()
-    for route in ("/api/v1/pods", "/api/v1/pods/lookup", "/health", "/ready", "/metrics", counts.OTHER_ROUTE):
+    for route in (
+        "/api/v1/pod",
+        "/api/v1/pods",
+        "/api/v1/pods/lookup",
+        "/health",
+        "/ready",
+        "/metrics",
+        counts.OTHER_ROUTE,
+    ):
         for code in (200, 503):
             counted.add_request(route, code, 0.001)
     found: Series = {}

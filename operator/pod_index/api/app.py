@@ -58,13 +58,14 @@ def create_app(
         lookup_waiters=LookupWaiters(index),
         response_limiter=ResponseLimiter(settings.client_timeout_seconds),
     )
+    metrics = Metrics(stats, index, age, context.lookup_waiters)
     routes = [
         Route(POD_PATH, PodEndpoint(context), methods=["GET"]),
         Route("/api/v1/pods", ListEndpoint(context), methods=["GET"]),
         Route("/api/v1/pods/lookup", BatchLookupEndpoint(context), methods=["POST"]),
         Route("/health", health, methods=["GET"]),
         Route("/ready", ready_endpoint(context), methods=["GET"]),
-        Route("/metrics", metrics_endpoint(Metrics(stats, index, age, context.lookup_waiters)), methods=["GET"]),
+        Route("/metrics", metrics_endpoint(metrics, context.response_limiter), methods=["GET"]),
         openapi_route(),
         *(page_routes() if settings.page else ()),
     ]

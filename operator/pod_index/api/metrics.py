@@ -26,6 +26,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from pod_index import __version__
+from pod_index.api.response_limiter import ResponseLimiter
 from pod_index.api.responses import LongResponse
 from pod_index.stats import Histogram, Stats
 from pod_index.store.index import PodIndex
@@ -180,11 +181,12 @@ class Metrics(Collector):
         yield durations
 
 
-def metrics_endpoint(metrics: Metrics) -> Callable[[Request], Awaitable[Response]]:
+def metrics_endpoint(metrics: Metrics, limiter: ResponseLimiter) -> Callable[[Request], Awaitable[Response]]:
     """Return the endpoint that Prometheus scrapes."""
 
     async def scrape(request: Request) -> Response:
-        body, content_type = metrics.render(request.headers.get("Accept", ""))
+        async with limiter.step():
+            body, content_type = metrics.render(request.headers.get("Accept", ""))
         return LongResponse(body, media_type=content_type)
 
     return scrape

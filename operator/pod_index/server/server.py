@@ -28,8 +28,8 @@ GRACE_SECONDS = 5.0
 TLS_CLOSE_SECONDS = 0.5
 """Time for clients to close TLS connections from their side when the server stops."""
 
-ACCEPT_BATCH = 8
-"""Maximum number of connections that are accepted before open ones are served again."""
+ACCEPT_BATCH, ACCEPT_BATCH_TLS = 8, 1
+"""Maximum number of connections that are accepted before open ones are served again. A TLS handshake takes 1 ms."""
 
 CHECK_SECONDS = 1.0
 """Time between two checks of the timeouts of clients, or a tenth of the shortest timeout if that is less."""
@@ -143,7 +143,7 @@ class Server:
     def _accept(self) -> None:
         """Accept some of the waiting connections."""
         loop = asyncio.get_running_loop()
-        for _ in range(ACCEPT_BATCH):
+        for _ in range(ACCEPT_BATCH_TLS if self._tls else ACCEPT_BATCH):
             if self._listener is None:
                 return
             try:

@@ -56,11 +56,16 @@ class ObservedIndex(PodIndex):
         super().__init__()
         self._iterations = iterations
         self.searches: list[tuple[int, str]] = []
+        self.scraped_in: list[int] = []
         replace_page(self, listing(example_pod()))
 
     def find(self, identifier: Identifier, *, deleted: bool = False) -> Match | Ambiguity | None:
         self.searches.append((self._iterations.number, identifier.value))
         return super().find(identifier, deleted=deleted)
+
+    def count_deleted(self) -> int:
+        self.scraped_in.append(self._iterations.number)
+        return super().count_deleted()
 
 
 def many_paths(length: int, first: int = 0) -> str:
@@ -100,6 +105,14 @@ async def test_a_step_of_a_batch_has_one_ambiguous_identifier() -> None:
         assert (await client.post("/api/v1/pods/lookup", json={"ids": [CONFIG_HASH] * 20})).status_code == 200
     found_in = [iteration for iteration, value in index.searches]
     assert len(set(found_in)) == len(found_in) == 20
+
+
+async def test_an_iteration_of_the_event_loop_renders_the_metrics_once() -> None:
+    iterations = Iterations()
+    index = ObservedIndex(iterations)
+    async with served(index) as client, iterations.counted():
+        await asyncio.gather(*(client.get("/metrics") for _ in range(5)))
+    assert len(set(index.scraped_in)) == len(index.scraped_in) == 5
 
 
 async def test_an_iteration_of_the_event_loop_has_one_step_of_many_requests() -> None:
