@@ -7,8 +7,10 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
+from uuid import uuid4
 
 from tests.apiserver import NotFound, PodStore, container_status, make_pod
+from tests.demo.examples import UID
 from tests.kubernetes import Pods
 
 DATABASE = ("shop", "database")
@@ -30,7 +32,7 @@ class Workloads:
 
     def __init__(self, pods: PodStore | Pods) -> None:
         self._pods = pods
-        self._addresses = itertools.count(10)
+        self._addresses = itertools.count()
         self._running: list[tuple[str, str, str]] = []
 
     def start(self) -> dict[str, Any]:
@@ -67,13 +69,16 @@ class Workloads:
     def _create(self, namespace: str, workload: str) -> Event:
         suffix = "".join(random.choices(string.ascii_lowercase + string.digits, k=5))
         name = f"{workload}-{suffix}"
-        pod = self._pods.create(make_pod(name, namespace, labels={"app": workload}))
+        pod = make_pod(name, namespace, labels={"app": workload})
+        pod["metadata"]["uid"] = next(uid for uid in iter(lambda: str(uuid4()), "") if uid > UID)
+        pod = self._pods.create(pod)
         return Event("created", f"{namespace}/{name}", pod["metadata"]["uid"])
 
     def _run(self, namespace: str, name: str) -> Event:
         def run(pod: dict[str, Any]) -> None:
             pod["spec"]["nodeName"] = random.choice(NODES)
-            ip = f"10.244.{random.randrange(3)}.{next(self._addresses)}"
+            number = next(self._addresses)
+            ip = f"10.244.{10 + number // 250 % 200}.{number % 250 + 1}"
             container = container_status("main", f"containerd://{random.randbytes(32).hex()}")
             pod["status"].update(phase="Running", podIP=ip, podIPs=[{"ip": ip}], containerStatuses=[container])
 

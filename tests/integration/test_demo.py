@@ -1,15 +1,19 @@
 """The demo, as newcomers run it."""
 
+import contextlib
 import json
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
 import sys
+import threading
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +26,11 @@ ROOT = Path(__file__).parents[2]
 
 
 @contextmanager
-def demo(port: str, folder: Path) -> Iterator["subprocess.Popen[str]"]:
+def demo(port: str, folder: Path, wrapper: Sequence[str] = ()) -> Iterator["subprocess.Popen[str]"]:
+    """Run the demo in a process group of its own, with its temporary files in ``folder``."""
     environ = {**os.environ, "PORT": port, "TMPDIR": str(folder)}
     with subprocess.Popen(
-        [sys.executable, "-m", "tests.demo"],
+        [*wrapper, sys.executable, "-m", "tests.demo"],
         cwd=ROOT,
         env=environ,
         stdout=subprocess.PIPE,
@@ -36,9 +41,15 @@ def demo(port: str, folder: Path) -> Iterator["subprocess.Popen[str]"]:
         try:
             yield process
         finally:
-            # It ends the processes that it has started.
             process.terminate()
             process.wait(30)
+
+
+def left_behind(port: int, folder: Path) -> list[str]:
+    """Return the temporary files, and the port if a process listens on it."""
+    with socket.socket() as connection:
+        listens = connection.connect_ex(("127.0.0.1", port)) == 0
+    return [path.name for path in folder.iterdir()] + [str(port)] * listens
 
 
 def read_until(pattern: str, process: "subprocess.Popen[str]") -> str:
@@ -58,9 +69,9 @@ def curl(url: str) -> Any:
         return json.loads(answer.read())
 
 
-@pytest.mark.parametrize("signum", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)])
-def test_its_commands_work_and_a_signal_ends_it_quietly(signum: signal.Signals, tmp_path: Path) -> None:
-    with demo(str(free_port()), tmp_path) as process:
+def test_its_commands_work_and_ctrl_c_stops_it(tmp_path: Path) -> None:
+    port = free_port()
+    with demo(str(port), tmp_path) as process:
         output = read_until(r"created +(shop|batch)/\S+ +[0-9a-f-]{36}\n", process)
         by_uid, by_cgroup, by_ip, of_node = re.findall(r"curl '(http\S+)'", output)
         pod = curl(by_uid)
@@ -72,13 +83,42 @@ def test_its_commands_work_and_a_signal_ends_it_quietly(signum: signal.Signals, 
         assert pod in curl(of_node)["pods"]
         container = by_cgroup.rpartition("/")[2]
         assert curl(f"{by_uid.partition('?')[0]}?containerID={container}") == pod
-        for _ in range(3):  # tox repeats what the terminal sends
-            process.send_signal(signum)
+        os.killpg(process.pid, signal.SIGINT)
+        with contextlib.suppress(ProcessLookupError):  # tox repeats what the terminal sends
+            os.killpg(process.pid, signal.SIGINT)
         rest, _ = process.communicate(timeout=30)
         assert process.returncode == 0
-        assert rest.endswith("The demo has ended (exit code of pod-index: 0).\n")
-        assert "Traceback" not in rest
-    assert list(tmp_path.iterdir()) == [], "nothing is left behind"
+    assert rest.endswith("The demo is stopped.\n")
+    assert "Traceback" not in rest
+    eventually(lambda: left_behind(port, tmp_path) == [])
+
+
+@pytest.mark.skipif(shutil.which("kubectl") is None, reason="kubectl is not installed")
+def test_its_cluster_is_one_for_kubectl(tmp_path: Path) -> None:
+    port = free_port()
+    with demo(str(port), tmp_path) as process:
+        output = read_until(r"Events in the cluster", process)
+        commands = re.findall(r"^ +((?:export|kubectl) .+)$", output, re.MULTILINE)
+        export, watch, create, delete = commands
+        assert watch == "kubectl get pods -A -w"
+        script = f"{export}\n{watch.removesuffix(' -w')}\n{create}\n{delete}\n"
+        environ = {"PATH": os.environ["PATH"], "HOME": str(tmp_path)}
+        shell = subprocess.run(["sh", "-ec", script], env=environ, capture_output=True, text=True, timeout=60)
+        assert shell.returncode == 0, shell.stderr
+        assert re.search(r"^default +example-pod +1/1 +Running ", shell.stdout, re.MULTILINE)
+        assert "pod/my-pod created\n" in shell.stdout
+        assert 'pod "my-pod" deleted' in shell.stdout
+
+
+@pytest.mark.parametrize("signum", [signal.SIGTERM, pytest.param(signal.SIGKILL, marks=pytest.mark.slow)])
+def test_it_ends_with_its_parent(signum: signal.Signals, tmp_path: Path) -> None:
+    port = free_port()
+    with demo(str(port), tmp_path, wrapper=("sh", "-c", '"$@"; exit $?', "sh")) as parent:
+        read_until(r"Events in the cluster", parent)
+        assert left_behind(port, tmp_path) != []
+        parent.send_signal(signum)
+        parent.wait(30)
+        eventually(lambda: left_behind(port, tmp_path) == [])
 
 
 @pytest.mark.slow
@@ -91,13 +131,24 @@ def test_its_command_for_a_deleted_pod_works(tmp_path: Path) -> None:
         eventually(lambda: "deletedAt" in curl(url))
 
 
-def test_a_port_in_use_is_one_clear_line(tmp_path: Path) -> None:
-    with socket.create_server(("", 0)) as taken:
-        port = str(taken.getsockname()[1])
-        with demo(port, tmp_path) as process:
+def test_a_port_in_use_is_one_clear_line_even_if_its_owner_answers(tmp_path: Path) -> None:
+    class Answer(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200 if self.path in ("/ready", "/health") else 404)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            """Log nothing."""
+
+    with ThreadingHTTPServer(("", 0), Answer) as other:
+        threading.Thread(target=other.serve_forever, daemon=True).start()
+        port = other.server_port
+        with demo(str(port), tmp_path) as process:
             output, _ = process.communicate(timeout=30)
             assert process.returncode == 1
+        other.shutdown()
     assert f"PORT {port} is in use; stop what listens there, or set PORT to a free one" in output
+    assert "pod-index runs at" not in output
     assert "Traceback" not in output
 
 
