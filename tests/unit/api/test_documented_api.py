@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 import httpx
+import msgspec
 import pytest
 from starlette.applications import Starlette
 from starlette.types import ASGIApp
@@ -20,7 +21,7 @@ from pod_index.api.queries import LIST_DEFAULT, LIST_MAX, WAIT_MAX_SECONDS
 from pod_index.api.response_limiter import RESPONSES_MAX
 from pod_index.api.responses import error
 from pod_index.api.waiting import WAITERS_MAX
-from pod_index.pods import encode_record
+from pod_index.pods import Pod, encode_record
 from pod_index.server.gate import BODY_FACTOR
 from pod_index.server.heads import HEADERS_MAX
 from pod_index.server.server import TOO_MANY_CONNECTIONS
@@ -70,7 +71,7 @@ def request(command: str) -> httpx.Request:
                 name, _, value = next(left).partition("=")
                 encoded.append(f"{name}={urllib.parse.quote(value, safe='')}")
             case _:
-                assert argument.startswith("http://localhost:8080/"), command
+                assert argument.startswith(("http://localhost:8080/", "http://pod-index.default/")), command
                 url = argument
     if get:
         return httpx.Request("GET", f"{url}?{'&'.join(encoded)}")
@@ -84,11 +85,18 @@ def documented_index() -> PodIndex:
     return synced_index(example_pod(), simple_pod("9" * 8 + UID[8:], name="another"), now=lambda: DELETED_AT)
 
 
+def deleted_pod(version: int = 2_000) -> Pod:
+    """The pod that the demo deletes."""
+    pod = example_pod(version, ip="10.244.1.7")
+    metadata = msgspec.structs.replace(pod.metadata, uid="9abcdef0-5678-1234-aaaa-bbbbccccdddd", name="deleted-pod")
+    return msgspec.structs.replace(pod, metadata=metadata)
+
+
 @pytest.mark.parametrize("example", [*examples(INTRODUCED), *examples(API)], ids=lambda example: example.command)
 async def test_every_command_has_the_answer_that_follows_it(example: Example) -> None:
     index = documented_index()
-    if "includeDeleted" in example.command:
-        index.delete(change(example_pod(2_000)))
+    index.update(change(deleted_pod()))
+    index.delete(change(deleted_pod(2_001)))
     async with served(index) as client:
         answer = await client.send(request(example.command))
     assert answer.status_code == 200
