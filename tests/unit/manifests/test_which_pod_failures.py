@@ -16,6 +16,7 @@ from tests.unit.manifests.sandbox import ROOT
 
 pytestmark = pytest.mark.skipif(shutil.which("kubectl") is None, reason="kubectl is not installed")
 
+SERVICE_PATH = "/api/v1/namespaces/default/services/pod-index"
 PROXY = "/api/v1/namespaces/default/services/http:pod-index:http/proxy"
 SERVICE = "service pod-index in the namespace default"
 FORWARD = (
@@ -90,8 +91,8 @@ SPELLINGS = "a UID, a cgroup or log path, a container ID, an IP, or NAMESPACE/NA
 
 FAILURES: list[tuple[Answer, Answer, str]] = [
     (
+        status(503, "ServiceUnavailable", 'no endpoints available for service "pod-index"'),
         status(404, "NotFound", 'services "pod-index" not found'),
-        OK,
         f"there is no {SERVICE}: give another namespace with -n, or deploy pod-index",
     ),
     (
@@ -100,7 +101,7 @@ FAILURES: list[tuple[Answer, Answer, str]] = [
         f"you may not get services/proxy in the namespace default: ask for this right, or {FORWARD}",
     ),
     (
-        status(503, "ServiceUnavailable", 'no endpoints available for service "http:pod-index:http"'),
+        status(404, "NotFound", 'endpoints "pod-index" not found'),
         OK,
         f"the {SERVICE} has no pod that is ready: see kubectl get pods -n default -l app=pod-index",
     ),
@@ -122,7 +123,7 @@ FAILURES: list[tuple[Answer, Answer, str]] = [
     ((401, "text/plain", "Unauthorized\n"), OK, LOG_IN),
     (UNAUTHORIZED, UNAUTHORIZED, "error: You must be logged in to the server (Unauthorized)"),
 ]
-"""What the API server answers to the lookup and to the probe, and the message of the plugin."""
+"""The answer to the lookup, the answer to the probe or to a request for the service, and the message of the plugin."""
 
 
 def which_pod(environ: dict[str, str], *arguments: str) -> "subprocess.CompletedProcess[str]":
@@ -133,7 +134,7 @@ def which_pod(environ: dict[str, str], *arguments: str) -> "subprocess.Completed
 def test_the_plugin_names_the_cause_and_the_remedy(
     answer: Answer, probe: Answer, message: str, answers: dict[str, Answer], api_server: dict[str, str]
 ) -> None:
-    answers |= {"": answer, f"{PROXY}/health": probe}
+    answers |= {"": answer, f"{PROXY}/health": probe, SERVICE_PATH: probe}
     done = which_pod(api_server, "U")
     assert (done.returncode, done.stdout, done.stderr) == (1, "", f"kubectl which-pod: {message}\n")
 
