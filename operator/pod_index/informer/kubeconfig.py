@@ -182,7 +182,7 @@ def read_context(paths: Sequence[str], context: str | None = None) -> Context:
         for entry in file.contexts or []:
             contexts.setdefault(entry.name, entry.context or _Names())
     if not found:
-        raise CredentialsError("no such file")
+        raise CredentialsError("the file does not exist" if len(paths) == 1 else "none of the files exists")
     if not context:
         raise CredentialsError("it has no current-context")
     if context not in contexts:

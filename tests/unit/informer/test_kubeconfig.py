@@ -153,4 +153,5 @@ def test_a_folder_or_a_broken_link_is_one_line(tmp_path: Path) -> None:
 
 
 def test_without_any_file_it_is_one_line(tmp_path: Path) -> None:
-    assert failure(str(tmp_path / "missing")) == "no such file"
+    assert failure(str(tmp_path / "missing")) == "the file does not exist"
+    assert failure(str(tmp_path / "missing"), str(tmp_path / "other")) == "none of the files exists"
