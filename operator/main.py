@@ -10,12 +10,13 @@ import gc
 import logging
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any, NoReturn, Self
 
 import kopf
 from starlette.applications import Starlette
 
+from pod_index import __version__
 from pod_index.api.access_log import AccessLog
 from pod_index.api.app import begin_shutdown, create_app, endpoint_context
 from pod_index.api.authentication import Authenticator
@@ -53,6 +54,10 @@ except kopf_settings.OptionsError as error:
     give_up(str(error))
 
 
+FileWatch = Callable[[], Coroutine[Any, Any, None]]
+"""Reloads the file of a setting when it changes; runs until it is cancelled."""
+
+
 @dataclasses.dataclass(kw_only=True)
 class Service:
     """The objects that live as long as the operator. Handlers find them in Kopf's memo."""
@@ -63,8 +68,8 @@ class Service:
     session: KopfSession
     app: Starlette
     server: Server
-    certificate: Certificate | None
-    certificate_watch: asyncio.Task[None] | None = None
+    watched_files: Mapping[str, FileWatch]
+    file_watches: list[asyncio.Task[None]] = dataclasses.field(default_factory=list)
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str]) -> Self:
@@ -84,6 +89,11 @@ class Service:
         context, authorized = endpoint_context(app), authenticator.accepts if authenticator else None
         lookups = PlainLookups(POD_PATH, context.find_plain, context.age, stats, authorized)
         certificate = Certificate(settings.tls_cert_file, settings.tls_key_file) if settings.tls_cert_file else None
+        watched_files: dict[str, FileWatch] = {}
+        if certificate is not None:
+            watched_files["TLS_CERT_FILE"] = certificate.watch
+        if authenticator is not None and authenticator.tokens is not None:
+            watched_files["AUTH_TOKEN_FILE"] = authenticator.tokens.watch
         server = Server(
             AccessLog(app) if settings.access_log else app,
             settings,
@@ -99,16 +109,31 @@ class Service:
             session=session,
             app=app,
             server=server,
-            certificate=certificate,
+            watched_files=watched_files,
         )
 
     async def start(self) -> None:
         """Listen, then log in to the API server; raise ListenError or CredentialsError."""
-        if self.certificate is not None:
-            self.certificate_watch = asyncio.create_task(self.certificate.watch(), name="certificate")
-            self.certificate_watch.add_done_callback(certificate_watch_ended)
+        for variable, watch in self.watched_files.items():
+            task = asyncio.create_task(watch(), name=variable)
+            task.add_done_callback(file_watch_ended)
+            self.file_watches.append(task)
         await self.server.start()
         await self.client.login()
+
+    def summary(self) -> str:
+        """Return what the service uses and offers, in one line."""
+        settings, credentials = self.settings, self.client.credentials
+        schemes = [
+            *(["password"] if settings.basic_auth_username else []),
+            *(["token"] if settings.auth_token_file else []),
+        ]
+        return (
+            f"pod-index {__version__}; API server: {credentials.server if credentials else 'none'};"
+            f" namespaces: {','.join(kopf_settings.namespaces()) or 'all'};"
+            f" lookup keys: {','.join(('uid', *sorted(settings.lookup_keys)))};"
+            f" authentication: {' or '.join(schemes) or 'none'}; TLS: {'on' if settings.tls_cert_file else 'off'}"
+        )
 
     async def stop(self) -> None:
         """Turn ``/ready`` to 503, answer until load balancers have noticed, and close."""
@@ -119,8 +144,8 @@ class Service:
     async def close(self) -> None:
         """Close all that ``start`` opened, even if it failed half way."""
         await self.server.stop()
-        if self.certificate_watch is not None:
-            self.certificate_watch.cancel()
+        for task in self.file_watches:
+            task.cancel()
         await self.session.close()
 
     async def write(self, item: ListPage | Sequence[Delta]) -> None:
@@ -161,6 +186,7 @@ async def start(settings: kopf.OperatorSettings, memo: kopf.Memo, **_: Any) -> N
     kopf_settings.configure(settings)
     # Imported modules stay. Without this, each full garbage collection scans them and blocks the loop for 26 ms.
     gc.freeze()
+    logger.info(service.summary())
     logger.info("Listening on port %d", service.settings.port)
 
 
@@ -210,7 +236,11 @@ async def probe_age(memo: kopf.Memo, **_: Any) -> float | None:
     return None if age is None else round(age, 1)
 
 
-def certificate_watch_ended(watch: asyncio.Task[None]) -> None:
-    """End the operator before its certificate expires unnoticed: Kubernetes restarts it with the new one."""
+def file_watch_ended(watch: asyncio.Task[None]) -> None:
+    """End the operator before its certificate expires or a new token is missed: Kubernetes starts it again."""
     if not watch.cancelled():
-        give_up(f"TLS_CERT_FILE is no longer watched ({watch.exception()!r})")
+        give_up(f"{watch.get_name()} is no longer watched ({watch.exception()!r})")
+
+
+if __name__ == "__main__":
+    raise SystemExit("This file is run by Kopf: kopf run -A operator/main.py")

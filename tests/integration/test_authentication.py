@@ -39,6 +39,15 @@ def status(operator: OperatorProcess, path: str, authorization: str = "") -> int
         return connection.getresponse().status
 
 
+def test_a_broken_token_file_is_logged_within_seconds_without_a_request(
+    server: ApiServer, tokens: Path, start_operator: StartOperator
+) -> None:
+    operator = start_operator(server, AUTH_TOKEN_FILE=str(tokens))
+    operator.wait_until_log_says("Listed 0 pods")
+    tokens.unlink()
+    operator.wait_until_log_says(f"AUTH_TOKEN_FILE {tokens} cannot be read (No such file or directory); the previous")
+
+
 def test_a_login_and_tokens_that_change_are_accepted_and_no_secret_is_logged(
     server: ApiServer, tokens: Path, start_operator: StartOperator
 ) -> None:
@@ -74,6 +83,7 @@ def test_a_login_and_tokens_that_change_are_accepted_and_no_secret_is_logged(
     assert status(operator, lookup, "Bearer first-t0ken") == 401
     assert "AUTH_TOKEN_FILE reloaded; tokens: 1" in operator.log
 
+    assert "; authentication: password or token; TLS: off\n" in operator.log
     assert operator.stop() == 0
     for secret in ("s3cret", "t0ken", BASIC.split()[1]):
         assert secret not in operator.log

@@ -15,6 +15,11 @@ from tests.support.polling import eventually
 FORMATS = {"full": (), "json": ("--log-format=json",)}
 LEVELS = {"INFO": "info", "WARNING": "warn", "ERROR": "error", "CRITICAL": "fatal"}
 
+SUMMARY = (
+    r"pod-index \d+\.\d+\.\d+\S*; API server: http://127\.0\.0\.1:\d+; namespaces: {namespaces};"
+    r" lookup keys: uid,config\.hash,containerID,ip,name,node; authentication: {authentication}; TLS: {tls}"
+)
+
 Line = tuple[str, str]
 """A level, as it is called in JSON, and a message."""
 
@@ -25,6 +30,7 @@ def lines(operator: OperatorProcess, log_format: str) -> list[Line]:
     for line in operator.log.splitlines():
         if log_format == "json":
             read = json.loads(line)
+            assert read["logger"], line
             found.append((read["severity"], read["message"]))
         else:
             parts = re.fullmatch(r"\[\d{4}-\d\d-\d\d [\d:,]+\] \S+ *\[([A-Z]+) *\] (.+)", line)
@@ -71,6 +77,7 @@ def test_each_event_of_the_process_is_one_line_and_pods_and_requests_are_none(
     assert_logged(
         operator,
         log_format,
+        ("info", SUMMARY.format(namespaces="all", authentication="none", tls="off")),
         ("info", r"Listening on port \d+"),
         ("info", rf"Listed 120 pods in {seconds}\d s, by a streaming list \(protobuf\)"),
         ("warn", r"Requesting JSON for 300 s, since the API server's protobuf is invalid"),
@@ -94,6 +101,9 @@ def test_listings_in_pages_and_of_namespaces_are_logged_as_such(start_operator: 
             "Listed 120 pods of namespace team-a in S s, in pages (protobuf)",
             "Listed 0 pods of namespace team-b in S s, in pages (protobuf)",
         }
+        (level, first), *_ = lines(operator, "full")
+        assert level == "info"
+        assert re.fullmatch(SUMMARY.format(namespaces="team-a,team-b", authentication="none", tls="off"), first)
 
 
 def test_warnings_and_messages_of_libraries_are_json_too(server: ApiServer, tmp_path: Path) -> None:

@@ -2,13 +2,16 @@
 
 import signal
 import socket
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
 from tests.apiserver import ApiServer, Fault, make_pod
 from tests.conftest import StartOperator
-from tests.support.operator_process import OperatorProcess
+from tests.support.operator_process import MAIN, OperatorProcess
 from tests.support.polling import eventually
 
 
@@ -23,6 +26,19 @@ def test_before_the_first_sync_it_listens_and_can_be_stopped(server: ApiServer, 
     eventually(lambda: server.requests)
     assert operator.stop() == 0
     assert operator.warnings() == []
+
+
+def test_the_file_itself_says_how_it_is_started() -> None:
+    done = subprocess.run([sys.executable, str(MAIN)], capture_output=True, text=True, timeout=30)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == "This file is run by Kopf: kopf run -A operator/main.py\n"
+
+
+def test_a_kubeconfig_that_does_not_exist_ends_the_process_with_one_line_that_names_it(tmp_path: Path) -> None:
+    with OperatorProcess(tmp_path, None, environ={"KUBECONFIG": "/no/kubeconfig"}) as operator:
+        assert operator.wait_for_exit() == 1
+        (line,) = operator.log.splitlines()
+    assert "kubeconfig /no/kubeconfig unusable: the file does not exist; point KUBECONFIG at a working" in line
 
 
 @pytest.mark.parametrize(

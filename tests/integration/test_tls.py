@@ -52,7 +52,7 @@ def test_a_renewed_certificate_is_used_and_open_connections_go_on(
     server: ApiServer, start_operator: StartOperator, secret: MountedSecret, ca: trustme.CA
 ) -> None:
     operator = start_operator(server, **secret.environ)
-    operator.wait_until_log_says("Listening on port")
+    operator.wait_until_log_says("; TLS: on\n")
     kept = connect(operator, ca)
     before = peer_certificate(kept)
     certificate, _ = secret.issue()

@@ -58,7 +58,7 @@ class Authenticator:
 
     def __init__(self, login: Login | None, tokens: TokenFile | None, protected: tuple[str, ...] = PROTECTED) -> None:
         self._login = login
-        self._tokens = tokens
+        self.tokens = tokens
         self.protected = protected
 
     @classmethod
@@ -89,12 +89,12 @@ class Authenticator:
                 case b"basic" if self._login is not None:
                     if self._login.accepts(credentials.lstrip(b" ")):
                         return ()
-                case b"bearer" if self._tokens is not None:
-                    if self._tokens.accepts(credentials.lstrip(b" ")):
+                case b"bearer" if self.tokens is not None:
+                    if self.tokens.accepts(credentials.lstrip(b" ")):
                         return ()
                     bearer = _WRONG_TOKEN
         # Two header fields, since many clients read only the first challenge of a list.
-        return ((_BASIC,) if self._login is not None else ()) + ((bearer,) if self._tokens is not None else ())
+        return ((_BASIC,) if self._login is not None else ()) + ((bearer,) if self.tokens is not None else ())
 
 
 class Authentication:

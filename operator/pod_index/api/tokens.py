@@ -1,20 +1,19 @@
 """Bearer tokens from a file, such as a mounted Secret, which may change while the process runs."""
 
+import asyncio
 import hashlib
 import hmac
 import logging
 import os
 import re
 import stat
-import time
-from collections.abc import Callable
 
 from pod_index.environ import SettingsError
 
 logger = logging.getLogger("pod_index.authentication")
 
 CHECK_SECONDS = 2.0
-"""How often the file is read again, at most. Reading a small file takes 20 microseconds."""
+"""Time between two reads of the file. Reading a small file takes 20 microseconds."""
 
 FILE_LIMIT = 64 * 1024
 """The longest file that is accepted, in bytes."""
@@ -30,32 +29,33 @@ class TokenFile:
     valid, and one warning is logged. Only digests of tokens are kept.
     """
 
-    def __init__(self, path: str, now: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, path: str) -> None:
         self._path = path
-        self._now = now
         self._digests = self._load()
         self._problem: str | None = None
         """Why the file is unusable now."""
-        self._check_at = now() + CHECK_SECONDS
         self._warn_if_empty()
 
     def accepts(self, token: bytes) -> bool:
         """Whether the token is valid, in a time that does not reveal how much of which token matches."""
-        if self._now() >= self._check_at:
-            self._check()
         sent = digest(token)
         accepted = False
         for known in self._digests:
             accepted |= hmac.compare_digest(known, sent)
         return accepted
 
-    def _check(self) -> None:
+    async def watch(self) -> None:
+        """Read the file again and again, so that an unusable file is logged before its tokens are missed."""
+        while True:
+            await asyncio.sleep(CHECK_SECONDS)
+            self.check()
+
+    def check(self) -> None:
         """Read the file again.
 
         Comparing modification times would miss a second change within one tick of the file system's clock, and a
         mounted Secret changes by swapping a symbolic link: https://kubernetes.io/docs/concepts/configuration/secret/.
         """
-        self._check_at = self._now() + CHECK_SECONDS
         try:
             digests = self._load()
         except SettingsError as error:

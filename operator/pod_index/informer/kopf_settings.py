@@ -79,12 +79,28 @@ def configure(settings: kopf.OperatorSettings) -> None:
 
 
 def configure_logs() -> None:
-    """Log the events of pod-index, in the format of Kopf's options. Call this first."""
+    """Log the events of pod-index, in the format of Kopf's options, JSON with the logger's name. Call this first."""
     # Else they go to stderr as plain text, also with --log-format=json: https://docs.python.org/3/library/logging.html
     logging.captureWarnings(capture=True)
     if not logging.getLogger().isEnabledFor(logging.DEBUG):
         for name in VERBOSE_LOGGERS:
             logging.getLogger(name).setLevel(logging.WARNING)
+    for handler in logging.getLogger().handlers:
+        handler.addFilter(_add_logger)
+
+
+def _add_logger(record: logging.LogRecord) -> bool:
+    """Add the logger's name as an attribute of its own: Kopf's JSON has only those that a record lacks by default."""
+    record.logger = record.name
+    return True
+
+
+def namespaces() -> tuple[str, ...]:
+    """Return the namespaces that the ``kopf run`` which loads the operator watches; empty for all of them."""
+    context = click.get_current_context(silent=True)
+    named = context.params.get("namespaces", ()) if context is not None else ()
+    # Kopf reads the variable too: kopf.cli.run.
+    return tuple(name for name in (*named, os.environ.get("KOPF_RUN_NAMESPACE") or None) if name is not None)
 
 
 def check_options() -> None:
@@ -96,9 +112,8 @@ def check_options() -> None:
     context = click.get_current_context(silent=True)
     if context is None or context.info_name != "run":
         return
-    # Kopf reads the variable too: kopf.cli.run.
-    for namespace in (*context.params["namespaces"], os.environ.get("KOPF_RUN_NAMESPACE") or None):
-        if namespace is not None and not _NAMESPACE.fullmatch(namespace):
+    for namespace in namespaces():
+        if not _NAMESPACE.fullmatch(namespace):
             raise OptionsError(
                 f"-n {namespace} is not the name of a namespace: patterns are not supported;"
                 " repeat -n for each namespace, or use -A for all"

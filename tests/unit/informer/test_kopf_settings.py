@@ -5,7 +5,7 @@ import socket
 import click
 import pytest
 
-from pod_index.informer.kopf_settings import OptionsError, check_options
+from pod_index.informer.kopf_settings import OptionsError, check_options, namespaces
 from tests.support.operator_process import free_port
 
 
@@ -36,6 +36,17 @@ def test_the_variable_that_kopf_reads_is_checked_too(monkeypatch: pytest.MonkeyP
         check()
     monkeypatch.setenv("KOPF_RUN_NAMESPACE", "")
     check()
+
+
+def test_the_namespaces_are_those_of_the_options_and_the_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KOPF_RUN_NAMESPACE", "")
+    assert namespaces() == ()
+    context = click.Context(click.Command("run"), info_name="run")
+    context.params = {"namespaces": ("team-a",), "liveness_endpoint": None}
+    with context:
+        assert namespaces() == ("team-a",)
+        monkeypatch.setenv("KOPF_RUN_NAMESPACE", "team-b")
+        assert namespaces() == ("team-a", "team-b")
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "0.0.0.0", "localhost"])
