@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -13,14 +14,13 @@ from typing import Any
 import pytest
 
 from tests.demo.examples import UID
-from tests.support.documents import INTRODUCTION, OPERATOR, ROOT, read
+from tests.support.documents import INTRODUCTION, OPERATOR, ROOT, read, table
 from tests.support.operator_process import free_port
 from tests.support.polling import eventually
 
 pytestmark = pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
 
 ADDRESS = "http://localhost:8080/"
-OWN_POD = "\nPOD_UID=$(kubectl "
 
 
 def blocks(document: str) -> list[tuple[str, str]]:
@@ -101,6 +101,12 @@ def test_the_command_for_a_pod_of_ones_own_finds_a_pod(shell: dict[str, str]) ->
     (command,) = (command for command, _ in blocks(INTRODUCTION) if "kubectl" in command)
     # The demo may delete the pod between the two commands.
     eventually(lambda: [set(example_pod()) - set(answer) for answer in answers(command, shell)] == [{"annotations"}])
+
+
+@pytest.mark.parametrize("identifier", [row[1].strip("`") for row in table(OPERATOR, "`id`")])
+def test_every_example_of_an_identifier_finds_the_pod(identifier: str, shell: dict[str, str]) -> None:
+    command = f"curl -G {ADDRESS}api/v1/pod --data-urlencode {shlex.quote(f'id={identifier}')}"
+    assert answers(command, shell) == [example_pod()]
 
 
 def test_the_documents_have_these_commands() -> None:

@@ -11,9 +11,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.apiserver import ApiServer
 from tests.apiserver.kubeconfig import kubeconfig
 from tests.unit.manifests.sandbox import ROOT
 
+PLUGIN = ROOT / "manifests/scripts/kubectl-which_pod"
 pytestmark = pytest.mark.skipif(shutil.which("kubectl") is None, reason="kubectl is not installed")
 
 SERVICE_PATH = "/api/v1/namespaces/default/services/pod-index"
@@ -53,7 +55,7 @@ def api_server(answers: dict[str, Answer], tmp_path: Path) -> Iterator[dict[str,
         threading.Thread(target=server.serve_forever, daemon=True).start()
         config = tmp_path / "kubeconfig"
         config.write_text(kubeconfig(f"http://127.0.0.1:{server.server_port}", b"", {"token": "t"}))
-        (tmp_path / "kubectl-which_pod").symlink_to(ROOT / "manifests/scripts/kubectl-which_pod")
+        (tmp_path / "kubectl-which_pod").symlink_to(PLUGIN)
         path = f"{tmp_path}:{os.environ['PATH']}"
         yield {"PATH": path, "HOME": str(tmp_path), "KUBECONFIG": str(config)}
         server.shutdown()
@@ -87,6 +89,7 @@ LOG_IN = (
     "pod-index needs a token or password, which the API server does not pass on:"
     f" {FORWARD} -H 'Authorization: Bearer TOKEN'"
 )
+NOT_FOUND = "Error from server (NotFound): the server could not find the requested resource"
 SPELLINGS = "a UID, a cgroup or log path, a container ID, an IP, or NAMESPACE/NAME"
 
 FAILURES: list[tuple[Answer, Answer, str]] = [
@@ -116,6 +119,11 @@ FAILURES: list[tuple[Answer, Answer, str]] = [
         OK,
         "pod-index does not know the pod; add --deleted if it may have been deleted some minutes ago",
     ),
+    (
+        error(404, "not found"),
+        error(404, "not found"),
+        f"the answer is not that of pod-index: {NOT_FOUND}",
+    ),
     (error(409, "UID U is that of 3 pods"), OK, "several pods match: give a container ID, or NAMESPACE/NAME"),
     (error(400, "id 'U' is not an identifier of a pod"), OK, f"this is no identifier of a pod: give {SPELLINGS}"),
     (error(503, "cache not synced"), OK, "pod-index has not synced yet: try again in some seconds"),
@@ -143,3 +151,17 @@ def test_kubectl_runs_the_plugin(answers: dict[str, Answer], api_server: dict[st
     answers |= {"": error(404, "not found"), f"{PROXY}/api/v1/pod": (200, "application/json", '{"uid":"a"}\n')}
     done = which_pod(api_server, "-o", "json", "--", "-x")
     assert (done.returncode, done.stdout, done.stderr) == (0, '{"uid":"a"}\n', "")
+
+
+def test_the_small_api_server_gets_the_request_for_the_service(tmp_path: Path) -> None:
+    config = tmp_path / "kubeconfig"
+    with ApiServer(tls=True) as server:
+        config.write_text(server.kubeconfig())
+        environ = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "KUBECONFIG": str(config)}
+        done = subprocess.run(
+            [str(PLUGIN), "-n", "tools", "a/b"], env=environ, capture_output=True, text=True, timeout=60
+        )
+        assert done.returncode == 1
+        assert done.stderr.startswith("kubectl which-pod: the answer is not that of pod-index: ")
+        path = "/api/v1/namespaces/tools/services/http:pod-index:http/proxy/api/v1/pod"
+        assert [request.query for request in server.requests if request.path == path] == [{"id": "a/b"}]
