@@ -63,7 +63,7 @@ def test_a_streaming_list_without_its_end_is_not_flooded_and_is_replaced_by_a_wh
         if ends_at_once:
             endless.watch = END
         server.faults.add(endless)
-        operator = start_operator(server, STREAMING_LIST_SECONDS="0.5")
+        operator = start_operator(server, STREAMING_LIST_SECONDS="1")
         operator.wait_until_ready()
         assert endless.applied == 2
     assert operator.log.count("Listing the pods by a whole list, since streaming lists are unavailable") == 1
