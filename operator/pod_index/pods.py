@@ -3,6 +3,19 @@
 import msgspec
 from msgspec import UNSET, Struct, UnsetType, field
 
+from pod_index.containers import Container, ContainerStatus
+
+
+class OwnerReference(Struct, rename="camel", gc=False, frozen=True):
+    """One of ``metadata.ownerReferences``."""
+
+    api_version: str = ""
+    kind: str = ""
+    name: str = ""
+    uid: str = ""
+    controller: bool = False
+    """Whether this owner manages the pod. At most one does."""
+
 
 class PodMetadata(Struct, rename="camel", gc=False):
     """``metadata`` of a pod."""
@@ -14,6 +27,8 @@ class PodMetadata(Struct, rename="camel", gc=False):
     creation_timestamp: str | None = None
     labels: dict[str, str] | None = None
     annotations: dict[str, str] | None = None
+    deletion_timestamp: str | None = None
+    owner_references: list[OwnerReference] | None = None
 
 
 class PodSpec(Struct, rename="camel", gc=False, frozen=True):
@@ -21,31 +36,16 @@ class PodSpec(Struct, rename="camel", gc=False, frozen=True):
 
     node_name: str | None = None
     host_network: bool = False
+    service_account_name: str | None = None
+    init_containers: list[Container] | None = None
+    containers: list[Container] | None = None
+    ephemeral_containers: list[Container] | None = None
 
 
 class PodIP(Struct, gc=False):
     """One of ``status.podIPs``."""
 
     ip: str = ""
-
-
-class TerminatedState(Struct, gc=False):
-    """``state.terminated`` or ``lastState.terminated`` of a container."""
-
-    container_id: str | None = field(name="containerID", default=None)
-
-
-class ContainerState(Struct, gc=False):
-    """``lastState`` of a container: how its previous run ended."""
-
-    terminated: TerminatedState | None = None
-
-
-class ContainerStatus(Struct, rename="camel", gc=False):
-    """One of ``status.containerStatuses``, or of those of init and ephemeral containers."""
-
-    container_id: str | None = field(name="containerID", default=None)
-    last_state: ContainerState | None = None
 
 
 class PodStatus(Struct, rename="camel", gc=False, frozen=True):
@@ -58,6 +58,9 @@ class PodStatus(Struct, rename="camel", gc=False, frozen=True):
     container_statuses: list[ContainerStatus] | None = None
     init_container_statuses: list[ContainerStatus] | None = None
     ephemeral_container_statuses: list[ContainerStatus] | None = None
+    host_ip: str | None = field(name="hostIP", default=None)
+    qos_class: str | None = None
+    reason: str | None = None
 
 
 class Pod(Struct, gc=False):

@@ -65,7 +65,7 @@ _SCHEMA = {
         "name=1:string image=2:string command=3:string* args=4:string* workingDir=5:string ports=6:ContainerPort*"
         " env=7:EnvVar* volumeMounts=9:VolumeMount* terminationMessagePath=13:string imagePullPolicy=14:string"
         " securityContext=15:SecurityContext? stdin=16:bool stdinOnce=17:bool tty=18:bool"
-        " terminationMessagePolicy=20:string"
+        " terminationMessagePolicy=20:string restartPolicy=24:string?"
     ),
     "ContainerPort": "name=1:string hostPort=2:int containerPort=3:int protocol=4:string hostIP=5:string",
     "EnvVar": "name=1:string value=2:string valueFrom=3:EnvVarSource?",

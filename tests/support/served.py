@@ -9,7 +9,8 @@ import msgspec
 from starlette.types import Message, Receive
 
 from pod_index.api.app import create_app
-from pod_index.pods import ContainerStatus, Pod, PodIP, PodMetadata, PodSpec, PodStatus
+from pod_index.containers import ContainerStatus
+from pod_index.pods import Pod, PodIP, PodMetadata, PodSpec, PodStatus
 from pod_index.settings import Settings
 from pod_index.store.deltas import Delta, ListPage
 from pod_index.store.index import PodIndex

@@ -62,7 +62,9 @@ def _size_of(pods: list[Pod], size: int) -> int:
 
 
 def _count_entries(pod: Pod) -> int:
-    return len(pod.metadata.labels or ()) + len(pod.metadata.annotations or ())
+    metadata, spec = pod.metadata, pod.spec
+    lists = (metadata.owner_references, spec.containers, spec.init_containers, spec.ephemeral_containers)
+    return len(metadata.labels or ()) + len(metadata.annotations or ()) + sum(len(found) for found in lists if found)
 
 
 async def list_in_pages(api: ListWatch) -> AsyncGenerator[Chunk]:

@@ -12,10 +12,10 @@ from pod_index.informer.protobuf_messages import (
     PREFIX,
     TYPE_META,
     check_type,
-    pod_of,
     start_version_of,
     text_of,
 )
+from pod_index.informer.protobuf_pods import pod_of
 from pod_index.pods import Pod
 
 _RUN_BYTES = 256 * 1024

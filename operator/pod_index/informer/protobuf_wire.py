@@ -33,10 +33,10 @@ from pod_index.informer.protobuf_messages import (
     WATCH_EVENT,
     check_type,
     entries_of,
-    pod_of,
     start_version_of,
     text_of,
 )
+from pod_index.informer.protobuf_pods import pod_of
 
 MEDIA_TYPE = "application/vnd.kubernetes.protobuf"
 

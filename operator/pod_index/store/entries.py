@@ -4,6 +4,7 @@ from msgspec import Struct
 
 from pod_index.pods import Pod
 from pod_index.store.deltas import memory_size
+from pod_index.store.details import Details
 
 
 class StreamState(Struct, eq=False):
@@ -52,6 +53,8 @@ class Entry(Struct, gc=False, eq=False):
     """The number of the last listing that showed the pod. 0 if only events did."""
     recorded: int
     """The number of the current or last listing when this state was recorded."""
+    details: Details | None = None
+    """None if the index keeps no details."""
 
     @property
     def is_void(self) -> bool:

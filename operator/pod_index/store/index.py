@@ -44,7 +44,8 @@ class PodIndex(PodTable):
     The namespace scopes of the streams must not overlap.
 
     Deleted pods are kept for ``retention_seconds``, but at most ``retention_max`` of them, in
-    ``retention_max_bytes``. ``now`` is a clock that returns seconds since the epoch.
+    ``retention_max_bytes``. ``now`` is a clock that returns seconds since the epoch. ``details`` says
+    whether details of pods are kept.
     """
 
     def __init__(
@@ -56,8 +57,10 @@ class PodIndex(PodTable):
         retention_max_bytes: int = 32 * 1024 * 1024,
         tombstones_max: int = TOMBSTONES_MAX,
         now: Callable[[], float] = time.time,
+        details: bool = True,
     ) -> None:
-        super().__init__(index_names, DeletedPods(retention_seconds, retention_max, retention_max_bytes, now))
+        deleted = DeletedPods(retention_seconds, retention_max, retention_max_bytes, now)
+        super().__init__(index_names, deleted, details=details)
         self._tombstones = Tombstones(tombstones_max)
         self._streams: defaultdict[str, StreamState] = defaultdict(StreamState)
         self._listings = 0

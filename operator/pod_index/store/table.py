@@ -6,6 +6,7 @@ from typing import TypeVar
 from pod_index.pods import Pod, encode_record
 from pod_index.store.addresses import FinishedPodIps
 from pod_index.store.deleted import DeletedPod, DeletedPods
+from pod_index.store.details import Details, DetailsStore
 from pod_index.store.entries import Entry, StreamState
 from pod_index.store.identifiers import Identifier
 from pod_index.store.indexers import (
@@ -30,10 +31,11 @@ T = TypeVar("T")
 
 
 class PodTable:
-    """Pods by UID and by the indices in ``index_names``, and deleted pods."""
+    """Pods by UID and by the indices in ``index_names``, and deleted pods. ``details`` says whether it keeps those."""
 
-    def __init__(self, index_names: frozenset[IndexName], deleted: DeletedPods) -> None:
+    def __init__(self, index_names: frozenset[IndexName], deleted: DeletedPods, *, details: bool = True) -> None:
         self.index_names = index_names
+        self._details = DetailsStore() if details else None
         self._entries: dict[str, Entry] = {}
         self._indices: Indices[Entry] = Indices()
         self._deleted = deleted
@@ -57,6 +59,11 @@ class PodTable:
         """Return the encoded record of the pod with ``uid``, or None if the pod is unknown."""
         entry = self._entries.get(uid)
         return None if entry is None else entry.record
+
+    def details(self, uid: str) -> Details | None:
+        """Return the details of the pod with ``uid``; None if the pod is unknown, or the index keeps no details."""
+        entry = self._entries.get(uid)
+        return None if entry is None else entry.details
 
     def find(self, identifier: Identifier, *, deleted: bool = False) -> Match | Ambiguity | None:
         """Return the pod that the identifier names, or None. With ``deleted``, falls back to deleted pods."""
@@ -120,6 +127,7 @@ class PodTable:
             stream,
             listing,
             stream.listing,
+            self._details_of(pod),
         )
         self._entries[uid] = entry
         self._indices.add(entry, values)
@@ -137,6 +145,7 @@ class PodTable:
         if finished:
             values = self._finished_ips.values_of_new_state(values, b"" if entry.is_void else entry.index_values)
         entry.record = encode_record(pod)
+        entry.details = self._details_of(pod)
         entry.resource_version = pod.metadata.resource_version
         if values != entry.index_values:
             self._finished_ips.discard(entry.index_values)
@@ -157,7 +166,10 @@ class PodTable:
             recorded = max(entry.recorded, entry.listing)
             self._deleted.add(entry.uid, entry.record, entry.index_values, entry.stream, recorded)
         self._indices.remove(entry)
-        entry.record = b""  # The end of a listing holds all entries that it removes.
+        entry.record, entry.details = b"", None  # The end of a listing holds all entries that it removes.
+
+    def _details_of(self, pod: Pod) -> Details | None:
+        return None if self._details is None else self._details.details_of(pod)
 
     def _notify(self, entry: Entry) -> None:
         self._subscriptions.notify([uid_value(entry.uid), *split(entry.index_values)])

@@ -28,20 +28,35 @@ def _objects(**fields: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[str, An
     return st.fixed_dictionaries({}, optional=fields)
 
 
-_terminated = _objects(exitCode=_integers, reason=_texts, startedAt=_optional_times, containerID=_texts)
-_states: st.SearchStrategy[dict[str, Any]] = (
-    st.just({}) | _objects(waiting=_objects(reason=_texts), terminated=_terminated) | _objects(terminated=_terminated)
+# Go's JSON always has the exit code, the restart count, ``ready`` and the image ID.
+_terminated = st.fixed_dictionaries(
+    {"exitCode": _integers},
+    optional={"reason": _texts, "startedAt": _optional_times, "finishedAt": _optional_times, "containerID": _texts},
+)
+_states = _objects(
+    waiting=_objects(reason=_texts, message=_texts),
+    running=_objects(startedAt=_optional_times),
+    terminated=_terminated,
 )
 _statuses = st.lists(
     st.fixed_dictionaries(
-        {"name": _texts, "lastState": _states},
-        optional={"state": _states, "ready": st.booleans(), "restartCount": _integers, "containerID": _texts},
+        {
+            "name": _texts,
+            "state": _states,
+            "lastState": _states,
+            "ready": st.booleans(),
+            "restartCount": _integers,
+            "imageID": _texts,
+        },
+        optional={"image": _texts, "containerID": _texts},
     ),
     max_size=3,
 )
 _containers = st.lists(
     _objects(
         name=_texts,
+        image=_texts,
+        restartPolicy=_texts,
         args=st.lists(_texts, max_size=3),
         env=st.lists(_objects(name=_texts, value=_texts), max_size=3),
         ports=st.lists(_objects(containerPort=_integers), max_size=2),
@@ -64,7 +79,10 @@ _pods = st.fixed_dictionaries(
                 "labels": _maps,
                 "annotations": _maps,
                 "finalizers": st.lists(_texts, max_size=2),
-                "ownerReferences": st.lists(_objects(kind=_texts, uid=_texts, controller=st.booleans()), max_size=2),
+                "ownerReferences": st.lists(
+                    _objects(kind=_texts, name=_texts, uid=_texts, apiVersion=_texts, controller=st.booleans()),
+                    max_size=2,
+                ),
                 "managedFields": st.lists(_objects(manager=_texts, time=_times), max_size=2),
             },
         )
@@ -73,6 +91,8 @@ _pods = st.fixed_dictionaries(
         "spec": _objects(
             nodeName=_texts,
             hostNetwork=st.booleans(),
+            serviceAccountName=_texts,
+            ephemeralContainers=_containers,
             containers=_containers,
             initContainers=_containers,
             nodeSelector=_maps,
@@ -82,6 +102,9 @@ _pods = st.fixed_dictionaries(
         "status": _objects(
             phase=_texts,
             podIP=_texts,
+            hostIP=_texts,
+            qosClass=_texts,
+            reason=_texts,
             podIPs=_ips,
             hostIPs=_ips,
             startTime=_optional_times,
@@ -118,12 +141,18 @@ def go_text(raw: bytes) -> str:
     return text
 
 
+_NEVER_OMITTED = {
+    *("state", "lastState", "waiting", "running", "terminated"),
+    *("exitCode", "restartCount", "ready", "imageID"),
+}
+
+
 def _field_in_go(name: str, value: Any) -> Any:
     """A field of an object; None if Go omits it."""
     if name in ("labels", "annotations", "nodeSelector"):
         return {key: _as_in_go(text) for key, text in value.items()} or None
     # Go never omits structs and pointers that are set.
-    return _as_in_go(value) if value or name in ("lastState", "terminated") else None
+    return _as_in_go(value) if value or name in _NEVER_OMITTED else None
 
 
 def _as_in_go(value: Any) -> Any:

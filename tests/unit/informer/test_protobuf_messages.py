@@ -8,9 +8,10 @@ from google.protobuf.message import DecodeError
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from pod_index.containers import NO_STATE, ContainerStatus
 from pod_index.informer import json_wire, protobuf_wire
 from pod_index.informer.protobuf_messages import text_of, version_of
-from pod_index.pods import ContainerState, Pod, encode_record
+from pod_index.pods import Pod, encode_record
 from tests.apiserver.protobuf import encode_event, encode_message
 from tests.unit.informer.anypods import encoded_pods, go_text
 
@@ -98,16 +99,17 @@ def test_strings_and_lists_that_are_empty_are_unset_as_in_json() -> None:
 
 def test_a_container_that_was_not_restarted_has_an_empty_last_state() -> None:
     (status,) = decoded(pod(status={"containerStatuses": [{"name": "a"}]})).status.container_statuses or []
-    assert status.last_state == ContainerState()
+    assert status.last_state == status.state == NO_STATE
 
 
-def test_a_last_state_that_the_server_omits_is_unset() -> None:
+def test_a_status_without_states_is_as_one_with_empty_states() -> None:
     metadata = encode_message("ObjectMeta", pod()["metadata"])
     # A ContainerStatus with a containerID only.
     status = b"\x42\x03\x42\x01a"
     message = b"\x0a" + bytes([len(metadata)]) + metadata + b"\x1a" + bytes([len(status)]) + status
     (container,) = from_protobuf(message).status.container_statuses or []
-    assert (container.container_id, container.last_state) == ("a", None)
+    assert (container.container_id, container.state, container.last_state) == ("a", NO_STATE, NO_STATE)
+    assert container == ContainerStatus("a")
 
 
 @pytest.mark.parametrize("field", ["name", "uid", "resourceVersion"])

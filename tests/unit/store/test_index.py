@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 import pod_index.store.table
-from pod_index.pods import ContainerStatus, Pod, PodIP, PodMetadata, PodSpec, PodStatus
+from pod_index.containers import ContainerStatus
+from pod_index.pods import Pod, PodIP, PodMetadata, PodSpec, PodStatus
 from pod_index.store.deltas import Delta, ListPage
 from pod_index.store.identifiers import Identifier
 from pod_index.store.index import PodIndex
