@@ -54,19 +54,23 @@ def container_status(name: str, container_id: str, *, last_id: str = "") -> JSON
     }
 
 
-def realistic_pod(index: int) -> JSON:
-    """A running pod with a sidecar, 9 to 12 KB of JSON; the same one for the same ``index``."""
+def realistic_pod(index: int, workloads: int = 200) -> JSON:
+    """A running pod with a sidecar, 9 to 12 KB of JSON; the same one for the same arguments.
+
+    Its ReplicaSet is one of so many ``workloads``, whose pods have the same containers and images.
+    """
     uid = str(UUID(int=0x5E11_0000_0000_0000_0000_0000_0000_0000 + index, version=4))
-    app, revision = f"app-{index % 200}", f"{0x5D000000 + index % 200:x}"
+    workload = index % workloads
+    app, revision = f"app-{workload}", f"{0x5D000000 + workload:x}"
     name, namespace = f"{app}-{revision}-{index:05x}", f"team-{index % 40}"
     ip = f"10.{64 + index // 65536 % 64}.{index // 256 % 256}.{index % 256}"
     node, host_ip = f"node-{index % _NODES}.example.internal", f"192.168.1.{index % _NODES + 1}"
-    containers = ["main", "proxy"] + (["metrics"] if index % 3 == 0 else [])
+    containers = ["main", "proxy"] + (["metrics"] if workload % 3 == 0 else [])
     labels = {
         "app.kubernetes.io/name": app,
         "app.kubernetes.io/instance": f"{app}-production",
         "app.kubernetes.io/managed-by": "Helm",
-        "app.kubernetes.io/version": f"2.{index % 17}.{index % 7}",
+        "app.kubernetes.io/version": f"2.{workload % 17}.{workload % 7}",
         "pod-template-hash": revision,
         "team": namespace,
     }
@@ -89,7 +93,7 @@ def realistic_pod(index: int) -> JSON:
                 "apiVersion": "apps/v1",
                 "kind": "ReplicaSet",
                 "name": f"{app}-{revision}",
-                "uid": str(UUID(int=index % 200, version=4)),
+                "uid": str(UUID(int=workload, version=4)),
                 "controller": True,
                 "blockOwnerDeletion": True,
             }
@@ -101,8 +105,8 @@ def realistic_pod(index: int) -> JSON:
     }
     spec = {
         "volumes": _volumes(index),
-        "initContainers": [_container("init", index)],
-        "containers": [_container(container, index) for container in containers],
+        "initContainers": [_container("init", index, workload)],
+        "containers": [_container(container, index, workload) for container in containers],
         "restartPolicy": "Always",
         "terminationGracePeriodSeconds": 30,
         "dnsPolicy": "ClusterFirst",
@@ -141,8 +145,8 @@ def realistic_pod(index: int) -> JSON:
         "podIP": ip,
         "podIPs": [{"ip": ip}, {"ip": f"fd00:10:64::{index:x}"}],
         "startTime": _CREATED,
-        "initContainerStatuses": [_container_status("init", index)],
-        "containerStatuses": [_container_status(container, index) for container in containers],
+        "initContainerStatuses": [_container_status("init", index, workload)],
+        "containerStatuses": [_container_status(container, index, workload) for container in containers],
         "qosClass": "Burstable",
     }
     return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec, "status": status}
@@ -152,7 +156,7 @@ def _digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _container(name: str, index: int) -> JSON:
+def _container(name: str, index: int, workload: int) -> JSON:
     def probe(path: str) -> JSON:
         return {
             "httpGet": {"path": path, "port": "http", "scheme": "HTTP"},
@@ -178,7 +182,7 @@ def _container(name: str, index: int) -> JSON:
     probes = {} if name == "init" else {"livenessProbe": probe("/livez"), "readinessProbe": probe("/readyz")}
     return {
         "name": name,
-        "image": f"{_REGISTRY}/{name}:2.{index % 17}.{index % 7}",
+        "image": f"{_REGISTRY}/{name}:2.{workload % 17}.{workload % 7}",
         "args": ["--log-format=json", "--listen=:8080", f"--shard={index % 16}"],
         "ports": [{"name": "http", "containerPort": 8080, "protocol": "TCP"}],
         "env": env,
@@ -203,7 +207,7 @@ def _container(name: str, index: int) -> JSON:
     }
 
 
-def _container_status(name: str, index: int) -> JSON:
+def _container_status(name: str, index: int, workload: int) -> JSON:
     state: JSON = {"running": {"startedAt": _CREATED}}
     if name == "init":
         ended = {"exitCode": 0, "reason": "Completed", "startedAt": _CREATED, "finishedAt": _CREATED}
@@ -214,8 +218,8 @@ def _container_status(name: str, index: int) -> JSON:
         "lastState": {},
         "ready": True,
         "restartCount": 0,
-        "image": f"{_REGISTRY}/{name}:2.{index % 17}.{index % 7}",
-        "imageID": f"{_REGISTRY}/{name}@sha256:{_digest(f'image {name} {index % 17}')}",
+        "image": f"{_REGISTRY}/{name}:2.{workload % 17}.{workload % 7}",
+        "imageID": f"{_REGISTRY}/{name}@sha256:{_digest(f'image {name} {workload % 17} {workload % 7}')}",
         "containerID": f"containerd://{_digest(f'{name} {index}')}",
         "started": name != "init",
     }

@@ -63,7 +63,16 @@ def odd_pods() -> Iterator[dict[str, Any]]:
     yield make_pod("bare")
     restarted = make_pod("restarted", node="node-1", ip="10.0.0.1", phase="Running")
     restarted["status"]["containerStatuses"] = [container_status("main", "containerd://b", last_id="containerd://a")]
-    restarted["status"]["startTime"] = "1970-01-01T00:00:00Z"
+    restarted["status"] |= {"startTime": "1970-01-01T00:00:00Z", "reason": "Evicted"}
+    restarted["spec"] |= {
+        "serviceAccountName": "default",
+        "hostNetwork": True,
+        "initContainers": [{"name": "sidecar", "image": "registry.example.com/proxy:1", "restartPolicy": "Always"}],
+    }
+    waiting = {"name": "sidecar", "image": "", "imageID": "", "ready": False, "restartCount": 0}
+    restarted["status"]["initContainerStatuses"] = [waiting | {"state": {"waiting": {"reason": "ErrImagePull"}}}]
+    owner = {"apiVersion": "example.com/v1", "kind": "Workflow", "name": "nightly", "uid": "5678"}
+    restarted["metadata"]["ownerReferences"] = [owner, owner | {"uid": "9012", "controller": True}]
     yield restarted
 
 

@@ -176,7 +176,7 @@ def _entry_of(raw: bytes) -> tuple[str, str]:
     return entry.key.decode(UTF8, GO), entry.value.decode(UTF8, GO)
 
 
-_shared_entry = lru_cache(4096)(_entry_of)
+_shared_entry = lru_cache(1024)(_entry_of)
 
 
 def check_type(type_meta: Any, kind: bytes) -> None:

@@ -91,7 +91,7 @@ def _owner_of(raw: bytes) -> OwnerReference:
     )
 
 
-_shared_owner = lru_cache(1024)(_owner_of)
+_shared_owner = lru_cache(256)(_owner_of)
 
 
 def _containers_of(containers: Any) -> list[Container] | None:

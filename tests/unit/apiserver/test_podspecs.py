@@ -23,3 +23,11 @@ def test_realistic_pods_have_identities_of_their_own() -> None:
     ):
         assert len(identity) == len(pods)
     assert realistic_pod(7) == realistic_pod(7)
+
+
+def test_the_pods_of_a_workload_have_their_template_in_common() -> None:
+    def template(index: int) -> list[tuple[str, str]]:
+        return [(container["name"], container["image"]) for container in realistic_pod(index)["spec"]["containers"]]
+
+    assert template(0) == template(200)
+    assert template(0) != template(1)
