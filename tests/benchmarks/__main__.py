@@ -10,7 +10,21 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from tests.benchmarks import cost, hostile, keys, lookups, memory, pauses, price, real, report, sync, tail, updates
+from tests.benchmarks import (
+    cost,
+    details,
+    hostile,
+    keys,
+    lookups,
+    memory,
+    pauses,
+    price,
+    real,
+    report,
+    sync,
+    tail,
+    updates,
+)
 from tests.benchmarks.figures import Figure, Plan
 from tests.benchmarks.processes import OUR_CORE
 from tests.support.operator_process import MAIN
@@ -21,6 +35,7 @@ SECTIONS: dict[str, Section] = {
     "sync": sync.measure,
     "memory": memory.measure,
     "keys": keys.measure,
+    "details": details.measure,
     "lookups": lookups.measure,
     "cost": cost.measure,
     "updates": updates.measure,

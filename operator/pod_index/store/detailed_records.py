@@ -12,7 +12,6 @@ from pod_index.store.details import (
     PackedTerminated,
     PackedWaiting,
     decode_own,
-    decode_ownership,
     decode_template,
 )
 from pod_index.store.workloads import Workload
@@ -71,8 +70,8 @@ _encoder = msgspec.json.Encoder()
 
 def with_details(record: bytes, details: Details, matched: MatchedContainer | None = None) -> bytes:
     """Return an encoded record with the details, and with the matched container, after its other fields."""
-    own, template = decode_own(details.own), decode_template(details.template.encoded)
-    ownership = decode_ownership(details.ownership.encoded)
+    own, template = decode_own(details.own), decode_template(details.shared.encoded)
+    ownership = own.ownership or template.ownership
     containers = [
         ContainerRecord(
             shared.name,
@@ -97,8 +96,8 @@ def with_details(record: bytes, details: Details, matched: MatchedContainer | No
             template.qos_class,
             own.reason,
             own.deletion_timestamp,
-            Owner(*ownership.owner) if ownership.owner else None,
-            Workload(*ownership.workload),
+            Owner(*ownership.owner) if ownership and ownership.owner else None,
+            Workload(*ownership.workload) if ownership else None,
             containers or None,
             matched,
         )
@@ -108,7 +107,7 @@ def with_details(record: bytes, details: Details, matched: MatchedContainer | No
 
 def matched_container(details: Details, container_id: str) -> MatchedContainer | None:
     """Return the container with a container ID, which is without a scheme; None if there is none."""
-    template = decode_template(details.template.encoded)
+    template = decode_template(details.shared.encoded)
     for shared, container in zip(template.containers, decode_own(details.own).containers, strict=True):
         if _is_id(container.container_id, container_id):
             return MatchedContainer(shared.name, previous=False)

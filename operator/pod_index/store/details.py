@@ -1,7 +1,7 @@
 """The details of pods, kept in a compact form. ``detailed_records`` makes their JSON when a lookup asks for it.
 
-A pod of a workload has most of its details in common with the others: images, image IDs, names, the owner. These parts
-are kept once, as long as a pod has them. The rest is about 100 bytes for each container.
+A pod of a workload has most of its details in common with the others: images, image IDs, names, the owner. These are
+kept once, as long as a pod has them. The rest is about 100 bytes for each container.
 """
 
 from typing import Literal, TypeAlias
@@ -16,18 +16,19 @@ from pod_index.store.workloads import controller_of, workload_of
 
 ContainerType = Literal["container", "init", "sidecar", "ephemeral"]
 
-OVERHEAD_BYTES = 640
-"""What the details of a pod take besides their encoded parts: the headers of all objects, and the places of two shared
-parts in the dictionary."""
+OVERHEAD_BYTES = 448
+"""What the details of a pod take besides their encoded parts: the headers of all objects, and the place of the shared
+part in the dictionary."""
 
 SAME_ID = True
 """Stands for a container ID in the state of a container: it is the current ID of the container."""
 
 
 class SharedPart(Struct, weakref=True, eq=False):
-    """A part of the details that several pods have in common."""
+    """What several pods have in common."""
 
     encoded: bytes
+    """An encoded TemplatePart."""
 
 
 class Details(Struct, gc=False, eq=False):
@@ -35,15 +36,12 @@ class Details(Struct, gc=False, eq=False):
 
     own: bytes
     """What only this pod has: an encoded OwnPart."""
-    template: SharedPart
-    """What pods with the same template and images have in common: an encoded TemplatePart."""
-    ownership: SharedPart
-    """What pods with the same owner have in common: an encoded OwnershipPart."""
+    shared: SharedPart
 
     @property
     def size(self) -> int:
-        """The memory of the details, in bytes, if no other pod has a part of them in common."""
-        return OVERHEAD_BYTES + len(self.own) + len(self.template.encoded) + len(self.ownership.encoded)
+        """The memory of the details, in bytes, if no other pod has the shared part."""
+        return OVERHEAD_BYTES + len(self.own) + len(self.shared.encoded)
 
 
 # The encoded parts are arrays: the names of the fields would take more memory than the values. ``DetailsStore`` encodes
@@ -85,6 +83,13 @@ class OwnContainer(Struct, array_like=True, gc=False):
     last_state: PackedState | None = None
 
 
+class Ownership(Struct, array_like=True, gc=False):
+    """The fields of the owner and of the workload."""
+
+    owner: tuple[str, str, str, str] | None
+    workload: tuple[str, str, str, str]
+
+
 class OwnPart(Struct, array_like=True, gc=False):
     """What only one pod has."""
 
@@ -94,6 +99,8 @@ class OwnPart(Struct, array_like=True, gc=False):
     reason: str | None
     deletion_timestamp: str | None
     containers: list[OwnContainer]
+    ownership: Ownership | None
+    """None if the TemplatePart has it."""
 
 
 class TemplateContainer(Struct, array_like=True, gc=False):
@@ -112,13 +119,7 @@ class TemplatePart(Struct, array_like=True, gc=False):
     service_account_name: str | None
     qos_class: str | None
     containers: list[TemplateContainer]
-
-
-class OwnershipPart(Struct, array_like=True, gc=False):
-    """What pods with the same owner have in common: the fields of the owner and of the workload."""
-
-    owner: tuple[str, str, str, str] | None
-    workload: tuple[str, str, str, str]
+    ownership: Ownership | None
 
 
 _Tuple: TypeAlias = tuple[object, ...]
@@ -126,7 +127,6 @@ _Tuple: TypeAlias = tuple[object, ...]
 _encode = msgspec.msgpack.Encoder().encode
 decode_own = msgspec.msgpack.Decoder(OwnPart).decode
 decode_template = msgspec.msgpack.Decoder(TemplatePart).decode
-decode_ownership = msgspec.msgpack.Decoder(OwnershipPart).decode
 
 
 class DetailsStore:
@@ -154,10 +154,23 @@ class DetailsStore:
         controller = controller_of(metadata)
         owner = controller and (controller.api_version, controller.kind, controller.name, controller.uid)
         workload = workload_of(metadata, controller)
+        ownership = (owner, (workload.api_version, workload.kind, workload.name, workload.source))
+        # ReplicaSets, StatefulSets and DaemonSets have a template for many pods. But most Jobs have one pod, and many
+        # Jobs have the same template.
+        is_shared = controller is not None and controller.api_version.startswith("apps/")
         return Details(
-            _encode((status.host_ip, pod_ips, status.start_time, status.reason, metadata.deletion_timestamp, own)),
-            self._share((spec.host_network, spec.service_account_name, status.qos_class, template)),
-            self._share((owner, (workload.api_version, workload.kind, workload.name, workload.source))),
+            _encode(
+                (
+                    *(status.host_ip, pod_ips, status.start_time, status.reason, metadata.deletion_timestamp, own),
+                    None if is_shared else ownership,
+                )
+            ),
+            self._share(
+                (
+                    *(spec.host_network, spec.service_account_name, status.qos_class, template),
+                    ownership if is_shared else None,
+                )
+            ),
         )
 
     def _share(self, part: _Tuple) -> SharedPart:

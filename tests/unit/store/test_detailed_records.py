@@ -178,7 +178,7 @@ def test_environment_and_arguments_are_not_kept(secret: str) -> None:
     content = realistic_pod(1)
     content["spec"]["containers"][0][secret] = [{"name": "x", "value": "s3cret"}] if secret == "env" else ["s3cret"]
     details = details_of(content)
-    assert b"s3cret" not in details.own + details.template.encoded + details.ownership.encoded
+    assert b"s3cret" not in details.own + details.shared.encoded
 
 
 def match(content: dict[str, Any], container_id: str) -> MatchedContainer | None:

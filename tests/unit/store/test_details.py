@@ -7,7 +7,7 @@ from typing import Any
 from hypothesis import given
 
 from pod_index.informer.json_wire import Added, decode_events
-from pod_index.pods import Pod
+from pod_index.pods import OwnerReference, Pod
 from pod_index.store.deltas import Delta
 from pod_index.store.detailed_records import with_details
 from pod_index.store.details import DetailsStore
@@ -35,10 +35,20 @@ def pod(index: int, version: int = 1, **status: Any) -> Pod:
 def test_the_pods_of_a_workload_share_what_they_have_in_common() -> None:
     store = DetailsStore()
     details = [store.details_of(pod(index)) for index in range(5 * WORKLOADS)]
-    assert len({id(pod_details.template) for pod_details in details}) == WORKLOADS
-    assert len({id(pod_details.ownership) for pod_details in details}) == WORKLOADS
-    assert len(store) == 2 * WORKLOADS
+    assert len({id(pod_details.shared) for pod_details in details}) == WORKLOADS == len(store)
     assert len({pod_details.own for pod_details in details}) == len(details)
+
+
+def test_the_pods_of_many_jobs_share_the_template_that_the_jobs_have_in_common() -> None:
+    store = DetailsStore()
+    details = []
+    for number in range(10):
+        of_job = pod(0)
+        of_job.metadata.owner_references = [OwnerReference("batch/v1", "Job", f"job-{number}", "5678", controller=True)]
+        details.append(store.details_of(of_job))
+    assert len(store) == 1
+    records = [json.loads(with_details(b'{"uid":""}', pod_details)) for pod_details in details]
+    assert [record["workload"]["name"] for record in records] == [f"job-{number}" for number in range(10)]
 
 
 def test_a_shared_part_is_released_with_the_last_pod_that_has_it() -> None:
@@ -46,7 +56,7 @@ def test_a_shared_part_is_released_with_the_last_pod_that_has_it() -> None:
     first, second = store.details_of(pod(0)), store.details_of(pod(WORKLOADS))
     del first
     gc.collect()
-    assert len(store) == 2
+    assert len(store) == 1
     del second
     gc.collect()
     assert len(store) == 0
