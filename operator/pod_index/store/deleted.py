@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 
 from msgspec import Struct
 
+from pod_index.store.details import Details
 from pod_index.store.entries import StreamState
 from pod_index.store.indices import Indices
 
@@ -31,11 +32,13 @@ class DeletedPod(Struct, gc=False, eq=False):
     listing: int
     """The number of the stream's current or last listing at the time of the deletion."""
     deleted_at: float
+    details: Details | None
 
     @property
     def size(self) -> int:
         """The memory that the pod takes, in bytes."""
-        return OVERHEAD_BYTES + len(self.record) + len(self.index_values)
+        details = 0 if self.details is None else self.details.size
+        return OVERHEAD_BYTES + len(self.record) + len(self.index_values) + details
 
     @property
     def is_void(self) -> bool:
@@ -70,14 +73,22 @@ class DeletedPods:
     def __contains__(self, uid: str) -> bool:
         return self.by_uid(uid) is not None
 
-    def add(self, uid: str, record: bytes, index_values: bytes, stream: StreamState, recorded: int) -> None:
+    def add(
+        self,
+        uid: str,
+        record: bytes,
+        index_values: bytes,
+        stream: StreamState,
+        recorded: int,
+        details: Details | None = None,
+    ) -> None:
         """Keep the last record of a pod that was deleted now. A repeated deletion changes nothing."""
         if uid in self or self._seconds <= 0 or self.limit <= 0:
             return
         self.discard(uid)
         deleted_at = self._now()
         record = _with_deleted_at(record, deleted_at)
-        pod = DeletedPod(uid, record, index_values, stream, recorded, stream.listing, deleted_at)
+        pod = DeletedPod(uid, record, index_values, stream, recorded, stream.listing, deleted_at, details)
         if pod.size > self._max_bytes:
             return
         while len(self._pods) >= self.limit or self.size + pod.size > self._max_bytes:
@@ -94,7 +105,7 @@ class DeletedPods:
         values = b"" if pod.is_void else pod.index_values
         self.size -= pod.size
         self._indices.remove(pod)
-        pod.record = b""  # A caller may still hold the pod.
+        pod.record, pod.details = b"", None  # A caller may still hold the pod.
         return values
 
     def expire(self) -> None:

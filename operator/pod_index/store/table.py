@@ -61,9 +61,9 @@ class PodTable:
         return None if entry is None else entry.record
 
     def details(self, uid: str) -> Details | None:
-        """Return the details of the pod with ``uid``; None if the pod is unknown, or the index keeps no details."""
-        entry = self._entries.get(uid)
-        return None if entry is None else entry.details
+        """Return the details of the pod with ``uid``, deleted or not; None if it or its details are unknown."""
+        pod = self._entries.get(uid) or self._deleted.by_uid(uid)
+        return None if pod is None else pod.details
 
     def find(self, identifier: Identifier, *, deleted: bool = False) -> Match | Ambiguity | None:
         """Return the pod that the identifier names, or None. With ``deleted``, falls back to deleted pods."""
@@ -164,7 +164,7 @@ class PodTable:
         del self._entries[entry.uid]
         if keep:
             recorded = max(entry.recorded, entry.listing)
-            self._deleted.add(entry.uid, entry.record, entry.index_values, entry.stream, recorded)
+            self._deleted.add(entry.uid, entry.record, entry.index_values, entry.stream, recorded, entry.details)
         self._indices.remove(entry)
         entry.record, entry.details = b"", None  # The end of a listing holds all entries that it removes.
 

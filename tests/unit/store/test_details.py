@@ -85,11 +85,29 @@ def test_the_index_has_the_details_of_the_newest_version() -> None:
     assert b"Evicted" in details.own
 
 
-def test_a_pod_that_a_listing_does_not_show_has_no_details() -> None:
+def test_a_deleted_pod_keeps_its_last_details() -> None:
     index = synced_index(pod(0), pod(1))
-    replace_page(index, listing(pod(1)))
-    assert index.details(pod(0).metadata.uid) is None
+    index.delete(Delta(type="DELETED", scope="", pod=pod(0, version=5, reason="Evicted")))
+    details = index.details(pod(0).metadata.uid)
+    assert details is not None
+    assert b"Evicted" in details.own
+    replace_page(index, listing())
     assert index.details(pod(1).metadata.uid) is not None
+
+
+def test_a_deleted_pod_that_is_not_kept_has_no_details() -> None:
+    index = synced_index(pod(0), retention_seconds=0)
+    replace_page(index, listing())
+    assert index.details(pod(0).metadata.uid) is None
+
+
+def test_the_details_of_deleted_pods_count_in_their_bound() -> None:
+    with_them, without = synced_index(pod(0)), synced_index(pod(0), details=False)
+    details = with_them.details(pod(0).metadata.uid)
+    for index in (with_them, without):
+        replace_page(index, listing())
+    assert details is not None
+    assert with_them.deleted_bytes() == without.deleted_bytes() + details.size
 
 
 def test_the_details_are_not_kept_if_they_are_switched_off() -> None:
