@@ -7,17 +7,17 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 from urllib.parse import urlencode
 
-import msgspec
 import pytest
 
 from pod_index.informer import json_wire, protobuf_wire
 from pod_index.informer.protobuf_list import ListDecoder
 from pod_index.informer.wire import ACCEPT, wire_for
-from pod_index.pods import Pod, encode_record
+from pod_index.pods import Pod
 from tests.apiserver import ApiServer as SmallApiServer
 from tests.apiserver import Rule, container_status, make_pod, realistic_pod
 from tests.apiserver.protobuf import encode_message, encode_object
 from tests.conformance.cluster import Cluster
+from tests.support.samepod import content_of
 
 COUNT = 40
 
@@ -84,9 +84,7 @@ def _pods(shared_cluster: Cluster) -> None:
 
 def same(left: Iterable[Pod], right: Iterable[Pod]) -> bool:
     """Whether the pods, and the records of the index, are the same to the byte."""
-    return [(msgspec.json.encode(pod), encode_record(pod)) for pod in left] == [
-        (msgspec.json.encode(pod), encode_record(pod)) for pod in right
-    ]
+    return list(map(content_of, left)) == list(map(content_of, right))
 
 
 @pytest.mark.parametrize("query", [{}, {"limit": "7"}, {"resourceVersion": "0"}, {"fieldSelector": "metadata.name=x"}])

@@ -14,6 +14,7 @@ from msgspec import Meta, Struct
 from pod_index.informer.errors import InconsistentResponse, Unreachable
 from pod_index.pods import Pod
 from pod_index.store.deltas import DeltaType
+from pod_index.store.details import pack
 
 MEDIA_TYPE = "application/json"
 
@@ -117,12 +118,19 @@ _status_decoder = msgspec.json.Decoder(Status)
 
 def decode_list(body: bytes | bytearray | memoryview) -> PodList:
     """Decode one page of a list of pods; raise one of DECODE_ERRORS."""
-    return _list_decoder.decode(body)
+    page = _list_decoder.decode(body)
+    if page.items:
+        page.items = list(map(pack, page.items))
+    return page
 
 
 def decode_events(frames: bytes | memoryview) -> list[WatchEvent | Error]:
     """Decode the frames of a watch, all in one call; raise one of DECODE_ERRORS."""
-    return _event_decoder.decode_lines(frames)
+    events = _event_decoder.decode_lines(frames)
+    for event in events:
+        if isinstance(event, Added | Modified | Deleted):
+            event.object = pack(event.object)
+    return events
 
 
 def decode_status(body: bytes) -> Status:

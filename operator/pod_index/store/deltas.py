@@ -8,7 +8,7 @@ from sys import getsizeof
 from typing import Literal
 
 from pod_index.containers import Container, ContainerStatus
-from pod_index.pods import OwnerReference, Pod
+from pod_index.pods import OwnerReference, PackedPod, Pod
 
 DeltaType = Literal["ADDED", "MODIFIED", "DELETED"]
 """The types of watch events that carry a pod."""
@@ -52,8 +52,12 @@ def memory_size(pod: Pod) -> int:
     It can take ten times its size on the wire: 60,000 annotations of four letters each take 5 MB.
     """
     metadata, spec, status = pod.metadata, pod.spec, pod.status
+    packed = 0
+    if isinstance(pod, PackedPod):
+        packed = len(pod.details.own) + len(pod.details.template) + sum(map(getsizeof, pod.container_ids))
     return (
         _POD_BYTES
+        + packed
         + _size_of_map(metadata.labels)
         + _size_of_map(metadata.annotations)
         + _size_of_owners(metadata.owner_references)

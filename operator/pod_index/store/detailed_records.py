@@ -1,20 +1,30 @@
 """The response to a lookup with details: the record, and the details after its fields."""
 
+from typing import Literal
+
 import msgspec
 from msgspec import Struct, field
 
 from pod_index.containers import ContainerState, RunningState, TerminatedState, WaitingState
 from pod_index.store.details import (
-    ContainerType,
     Details,
+    OwnPart,
+    OwnStatus,
     PackedRunning,
     PackedState,
     PackedTerminated,
     PackedWaiting,
+    TemplateContainer,
+    TemplatePart,
+    TemplateStatus,
+    Time,
     decode_own,
     decode_template,
 )
+from pod_index.store.times import rfc3339
 from pod_index.store.workloads import Workload
+
+ContainerType = Literal["container", "init", "sidecar", "ephemeral"]
 
 
 class Owner(Struct, rename="camel"):
@@ -72,33 +82,19 @@ def with_details(record: bytes, details: Details, matched: MatchedContainer | No
     """Return an encoded record with the details, and with the matched container, after its other fields."""
     own, template = decode_own(details.own), decode_template(details.shared.encoded)
     ownership = own.ownership or template.ownership
-    containers = [
-        ContainerRecord(
-            shared.name,
-            shared.type,
-            shared.image,
-            shared.image_id,
-            container.container_id,
-            container.restart_count,
-            container.ready,
-            _unpack(container.state, container.container_id),
-            _unpack(container.last_state, container.container_id),
-        )
-        for shared, container in zip(template.containers, own.containers, strict=True)
-    ]
     encoded = _encoder.encode(
         DetailsRecord(
             own.host_ip,
-            own.pod_ips,
+            own.pod_ips or None,
             template.host_network,
             template.service_account_name,
-            own.start_time,
+            _time(own.start_time),
             template.qos_class,
             own.reason,
             own.deletion_timestamp,
             Owner(*ownership.owner) if ownership and ownership.owner else None,
             Workload(*ownership.workload) if ownership else None,
-            containers or None,
+            _containers(own, template) or None,
             matched,
         )
     )
@@ -108,27 +104,70 @@ def with_details(record: bytes, details: Details, matched: MatchedContainer | No
 def matched_container(details: Details, container_id: str) -> MatchedContainer | None:
     """Return the container with a container ID, which is without a scheme; None if there is none."""
     template = decode_template(details.shared.encoded)
-    for shared, container in zip(template.containers, decode_own(details.own).containers, strict=True):
+    for container in _containers(decode_own(details.own), template):
         if _is_id(container.container_id, container_id):
-            return MatchedContainer(shared.name, previous=False)
-        # Until its restart, a container still has the ID of its last run. Then this is SAME_ID.
-        last = container.last_state
-        if isinstance(last, PackedTerminated) and _is_id(last.container_id, container_id):
-            return MatchedContainer(shared.name, previous=True)
+            return MatchedContainer(container.name, previous=False)
+        # Until its restart, a container still has the ID of its last run. Then it is found above.
+        last = container.last_state and container.last_state.terminated
+        if last and _is_id(last.container_id, container_id):
+            return MatchedContainer(container.name, previous=True)
     return None
 
 
-def _is_id(reported: str | bool | None, container_id: str) -> bool:
-    return isinstance(reported, str) and reported.split("://", 1)[-1].lower() == container_id.lower()
+def _is_id(reported: str | None, container_id: str) -> bool:
+    return reported is not None and reported.split("://", 1)[-1].lower() == container_id.lower()
+
+
+def _containers(own: OwnPart, template: TemplatePart) -> list[ContainerRecord]:
+    own_statuses = iter(own.statuses)
+    containers: list[ContainerRecord] = []
+    lists: tuple[tuple[ContainerType, list[TemplateContainer], list[TemplateStatus]], ...] = (
+        ("init", template.init_containers, template.init_statuses),
+        ("container", template.containers, template.statuses),
+        ("ephemeral", template.ephemeral_containers, template.ephemeral_statuses),
+    )
+    for container_type, specs, statuses in lists:
+        # The statuses can have another order than the containers.
+        by_name = {status.name: (status, next(own_statuses)) for status in statuses}
+        containers += [_container(container_type, spec, by_name.get(spec.name)) for spec in specs]
+    return containers
+
+
+def _container(
+    container_type: ContainerType, spec: TemplateContainer, statuses: tuple[TemplateStatus, OwnStatus] | None
+) -> ContainerRecord:
+    # https://kubernetes.io/docs/concepts/workloads/pods/sidecar-containers/
+    if container_type == "init" and spec.restart_policy == "Always":
+        container_type = "sidecar"
+    # The image of the status can be another tag, or a digest: https://github.com/kubernetes/kubernetes/issues/51017
+    record = ContainerRecord(spec.name, container_type, spec.image)
+    if statuses is not None:
+        status, own = statuses
+        container_id = _text_of(own.container_id, status.id_prefix)
+        record.image_id = status.image_id or None
+        record.container_id, record.restart_count, record.ready = container_id, own.restart_count, own.ready
+        record.state, record.last_state = _unpack(own.state, container_id), _unpack(own.last_state, container_id)
+    return record
+
+
+def _text_of(container_id: bytes | None, prefix: str | None) -> str | None:
+    if container_id is None:
+        return None
+    return container_id.decode() if prefix is None else f"{prefix}{container_id.hex()}"
 
 
 def _unpack(state: PackedState | None, container_id: str | None) -> ContainerState | None:
     match state:
         case PackedRunning():
-            return ContainerState(running=RunningState(state.started_at))
+            return ContainerState(running=RunningState(_time(state.started_at)))
         case PackedWaiting():
             return ContainerState(waiting=WaitingState(state.reason))
         case PackedTerminated():
             its_id = container_id if isinstance(state.container_id, bool) else state.container_id
-            return ContainerState(terminated=TerminatedState(its_id, state.exit_code, state.reason, state.finished_at))
+            finished_at = _time(state.finished_at)
+            return ContainerState(terminated=TerminatedState(its_id, state.exit_code, state.reason, finished_at))
     return None
+
+
+def _time(time: Time | None) -> str | None:
+    return rfc3339(time) if isinstance(time, int) else time

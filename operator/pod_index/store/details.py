@@ -1,27 +1,36 @@
 """The details of pods, kept in a compact form. ``detailed_records`` makes their JSON when a lookup asks for it.
 
 A pod of a workload has most of its details in common with the others: images, image IDs, names, the owner. These are
-kept once, as long as a pod has them. The rest is about 100 bytes for each container.
+kept once, as long as a pod has them. The rest is about 70 bytes for each container.
+
+The wires pack the details while they decode a pod, so that its containers are not in memory until the pod is indexed.
+Packing is the most frequent work on details: so specs and statuses are joined by name only in ``detailed_records``.
 """
 
-from typing import Literal, TypeAlias
+from binascii import unhexlify
+from collections.abc import Sequence
+from typing import TypeAlias
 from weakref import WeakValueDictionary
 
 import msgspec
 from msgspec import Struct
 
 from pod_index.containers import NO_STATE, Container, ContainerState, ContainerStatus
-from pod_index.pods import Pod
+from pod_index.pods import PackedDetails, PackedPod, Pod, PodMetadata, PodSpec, PodStatus
 from pod_index.store.workloads import controller_of, workload_of
-
-ContainerType = Literal["container", "init", "sidecar", "ephemeral"]
 
 OVERHEAD_BYTES = 448
 """What the details of a pod take besides their encoded parts: the headers of all objects, and the place of the shared
 part in the dictionary."""
 
+ID_PREFIXES = frozenset({"containerd://", "cri-o://", "docker://"})
+"""What precedes 64 hexadecimal digits in most container IDs: these digits are kept as 32 bytes."""
+
 SAME_ID = True
 """Stands for a container ID in the state of a container: it is the current ID of the container."""
+
+Time: TypeAlias = str | int
+"""A time in RFC 3339, as JSON has it, or in seconds since the epoch, as protobuf has it."""
 
 
 class SharedPart(Struct, weakref=True, eq=False):
@@ -44,14 +53,14 @@ class Details(Struct, gc=False, eq=False):
         return OVERHEAD_BYTES + len(self.own) + len(self.shared.encoded)
 
 
-# The encoded parts are arrays: the names of the fields would take more memory than the values. ``DetailsStore`` encodes
-# tuples, which are made faster.
+# The encoded parts are arrays: the names of the fields would take more memory than the values. The wires encode tuples,
+# which are made faster.
 
 
 class PackedRunning(Struct, array_like=True, tag=0, gc=False):
     """``running`` in the state of a container."""
 
-    started_at: str | None
+    started_at: Time | None
 
 
 class PackedWaiting(Struct, array_like=True, tag=1, gc=False):
@@ -67,19 +76,20 @@ class PackedTerminated(Struct, array_like=True, tag=2, gc=False):
     """Or SAME_ID."""
     exit_code: int | None
     reason: str | None
-    finished_at: str | None
+    finished_at: Time | None
 
 
 PackedState = PackedRunning | PackedWaiting | PackedTerminated
 
 
-class OwnContainer(Struct, array_like=True, gc=False):
-    """What only one container has. Without a status it is empty."""
+class OwnStatus(Struct, array_like=True, gc=False):
+    """What only one container has."""
 
-    container_id: str | None = None
-    restart_count: int | None = None
-    ready: bool | None = None
-    state: PackedState | None = None
+    container_id: bytes | None
+    """The value of its digits if the TemplateStatus has its prefix, and else its text."""
+    restart_count: int
+    ready: bool
+    state: PackedState | None
     last_state: PackedState | None = None
 
 
@@ -94,37 +104,52 @@ class OwnPart(Struct, array_like=True, gc=False):
     """What only one pod has."""
 
     host_ip: str | None
-    pod_ips: list[str] | None
-    start_time: str | None
+    pod_ips: list[str]
+    start_time: Time | None
     reason: str | None
     deletion_timestamp: str | None
-    containers: list[OwnContainer]
+    statuses: list[OwnStatus]
+    """Those of all statuses in the TemplatePart."""
     ownership: Ownership | None
     """None if the TemplatePart has it."""
 
 
 class TemplateContainer(Struct, array_like=True, gc=False):
-    """What the same container of several pods has in common."""
+    """What the same container of several pods has in common, from the spec."""
 
     name: str
-    type: ContainerType
     image: str | None
-    image_id: str | None
+    restart_policy: str | None
+
+
+class TemplateStatus(Struct, array_like=True, gc=False):
+    """What the same container of several pods has in common, from the status."""
+
+    name: str
+    image_id: str
+    id_prefix: str | None
+    """The one of ID_PREFIXES that the container ID begins with; None if it has another form."""
 
 
 class TemplatePart(Struct, array_like=True, gc=False):
-    """What pods with the same template and images have in common; the containers are those of the OwnPart."""
+    """What pods with the same template and images have in common."""
 
     host_network: bool
     service_account_name: str | None
     qos_class: str | None
+    init_containers: list[TemplateContainer]
     containers: list[TemplateContainer]
+    ephemeral_containers: list[TemplateContainer]
+    init_statuses: list[TemplateStatus]
+    statuses: list[TemplateStatus]
+    ephemeral_statuses: list[TemplateStatus]
     ownership: Ownership | None
 
 
-_Tuple: TypeAlias = tuple[object, ...]
+PackedTuple: TypeAlias = tuple[object, ...]
+"""One of the classes above, before it is encoded."""
 
-_encode = msgspec.msgpack.Encoder().encode
+encode = msgspec.msgpack.Encoder().encode
 decode_own = msgspec.msgpack.Decoder(OwnPart).decode
 decode_template = msgspec.msgpack.Decoder(TemplatePart).decode
 
@@ -141,84 +166,149 @@ class DetailsStore:
 
     def details_of(self, pod: Pod) -> Details:
         """Return the details of a pod."""
-        metadata, spec, status = pod.metadata, pod.spec, pod.status
-        own: list[_Tuple] = []
-        template: list[_Tuple] = []
-        if spec.init_containers:
-            _join("init", spec.init_containers, status.init_container_statuses, own, template)
-        if spec.containers:
-            _join("container", spec.containers, status.container_statuses, own, template)
-        if spec.ephemeral_containers:
-            _join("ephemeral", spec.ephemeral_containers, status.ephemeral_container_statuses, own, template)
-        pod_ips = [pod_ip.ip for pod_ip in status.pod_ips] if status.pod_ips else None
-        controller = controller_of(metadata)
-        owner = controller and (controller.api_version, controller.kind, controller.name, controller.uid)
-        workload = workload_of(metadata, controller)
-        ownership = (owner, (workload.api_version, workload.kind, workload.name, workload.source))
-        # ReplicaSets, StatefulSets and DaemonSets have a template for many pods. But most Jobs have one pod, and many
-        # Jobs have the same template.
-        is_shared = controller is not None and controller.api_version.startswith("apps/")
-        return Details(
-            _encode(
-                (
-                    *(status.host_ip, pod_ips, status.start_time, status.reason, metadata.deletion_timestamp, own),
-                    None if is_shared else ownership,
-                )
-            ),
-            self._share(
-                (
-                    *(spec.host_network, spec.service_account_name, status.qos_class, template),
-                    ownership if is_shared else None,
-                )
-            ),
-        )
-
-    def _share(self, part: _Tuple) -> SharedPart:
-        encoded = _encode(part)
-        shared = self._shared.get(encoded)
+        packed = pod.details if isinstance(pod, PackedPod) else pack(pod).details
+        template = packed.template
+        shared = self._shared.get(template)
         if shared is None:
-            shared = self._shared[encoded] = SharedPart(encoded)
-        return shared
+            shared = self._shared[template] = SharedPart(template)
+        return Details(packed.own, shared)
 
 
-def _join(
-    list_type: ContainerType,
-    containers: list[Container],
-    statuses: list[ContainerStatus] | None,
-    own: list[_Tuple],
-    template: list[_Tuple],
-) -> None:
-    """Append the containers of one list in the spec, with their statuses, which can have another order."""
-    statuses_by_name = {status.name: status for status in statuses} if statuses else {}
-    for container in containers:
-        name = container.name
-        container_type = list_type
-        # https://kubernetes.io/docs/concepts/workloads/pods/sidecar-containers/
-        if container.restart_policy == "Always" and list_type == "init":
-            container_type = "sidecar"
-        status = statuses_by_name.get(name)
-        if status is None:
-            own.append(())
-            template.append((name, container_type, container.image, None))
-            continue
-        container_id = status.container_id
-        own.append(
+def pack(pod: Pod) -> PackedPod:
+    """Pack the details of a pod."""
+    metadata, spec, status = pod.metadata, pod.spec, pod.status
+    own: list[PackedTuple] = []
+    container_ids: list[bytes | str] = []
+    details = pack_parts(
+        metadata,
+        spec.host_network,
+        spec.service_account_name,
+        status.qos_class,
+        _containers(spec.init_containers),
+        _containers(spec.containers),
+        _containers(spec.ephemeral_containers),
+        _statuses(status.init_container_statuses, own, container_ids),
+        _statuses(status.container_statuses, own, container_ids),
+        _statuses(status.ephemeral_container_statuses, own, container_ids),
+        status.host_ip,
+        [pod_ip.ip for pod_ip in status.pod_ips] if status.pod_ips else (),
+        status.start_time,
+        status.reason,
+        own,
+    )
+    return PackedPod(
+        metadata,
+        PodSpec(spec.node_name, spec.host_network),
+        PodStatus(status.phase, status.start_time, status.pod_ip, status.pod_ips),
+        details=details,
+        container_ids=container_ids,
+    )
+
+
+def pack_parts(
+    metadata: PodMetadata,
+    host_network: bool,
+    service_account_name: str | None,
+    qos_class: str | None,
+    init_containers: Sequence[PackedTuple],
+    containers: Sequence[PackedTuple],
+    ephemeral_containers: Sequence[PackedTuple],
+    init_statuses: Sequence[PackedTuple],
+    statuses: Sequence[PackedTuple],
+    ephemeral_statuses: Sequence[PackedTuple],
+    host_ip: str | None,
+    pod_ips: Sequence[str],
+    start_time: Time | None,
+    reason: str | None,
+    own: list[PackedTuple],
+) -> PackedDetails:
+    """Encode the parts of the details: a TemplatePart up to its statuses, and then an OwnPart."""
+    controller = controller_of(metadata)
+    workload = workload_of(metadata, controller)
+    ownership = (
+        controller and (controller.api_version, controller.kind, controller.name, controller.uid),
+        (workload.api_version, workload.kind, workload.name, workload.source),
+    )
+    # ReplicaSets, StatefulSets and DaemonSets have a template for many pods. But most Jobs have one pod, and many
+    # Jobs have the same template.
+    is_shared = controller is not None and controller.api_version.startswith("apps/")
+    return PackedDetails(
+        encode(
             (
-                container_id,
-                status.restart_count,
-                status.ready,
-                _pack(status.state, container_id),
-                _pack(status.last_state, container_id),
+                host_ip,
+                pod_ips,
+                start_time,
+                reason,
+                metadata.deletion_timestamp,
+                own,
+                None if is_shared else ownership,
             )
-        )
-        # The image of the status can be another tag, or a digest: https://github.com/kubernetes/kubernetes/issues/51017
-        template.append((name, container_type, container.image, status.image_id or None))
+        ),
+        encode(
+            (
+                host_network,
+                service_account_name,
+                qos_class,
+                init_containers,
+                containers,
+                ephemeral_containers,
+                init_statuses,
+                statuses,
+                ephemeral_statuses,
+                ownership if is_shared else None,
+            )
+        ),
+    )
 
 
-def _pack(state: ContainerState | None, container_id: str | None) -> _Tuple | None:
+def pack_id(container_id: str | None) -> tuple[str | None, bytes | None, bytes | str | None]:
+    """Return a container ID as a TemplateStatus, an OwnStatus and a PackedPod have it."""
+    if not container_id:
+        return None, None, None
+    prefix = container_id[:-64]
+    if prefix in ID_PREFIXES:
+        digits = container_id[-64:]
+        try:
+            value = unhexlify(digits)
+        except ValueError:
+            return None, container_id.encode(), container_id
+        if value.hex() == digits:  # in lower case
+            return prefix, value, value
+    return None, container_id.encode(), container_id
+
+
+def _containers(containers: list[Container] | None) -> Sequence[PackedTuple]:
+    if not containers:
+        return ()
+    return [(container.name, container.image, container.restart_policy) for container in containers]
+
+
+def _statuses(
+    statuses: list[ContainerStatus] | None, own: list[PackedTuple], container_ids: list[bytes | str]
+) -> Sequence[PackedTuple]:
+    """Return the statuses as a TemplatePart has them; append those of the OwnPart, and the container IDs."""
+    if not statuses:
+        return ()
+    template = []
+    for status in statuses:
+        container_id, state, last_state = status.container_id, status.state, status.last_state
+        prefix, packed_id, value = pack_id(container_id)
+        if value is not None:
+            container_ids.append(value)
+        template.append((status.name, status.image_id, prefix))
+        packed_state = None if state is None else _pack(state, container_id)
+        if last_state is None or last_state == NO_STATE:
+            own.append((packed_id, status.restart_count, status.ready, packed_state))
+            continue
+        own.append((packed_id, status.restart_count, status.ready, packed_state, _pack(last_state, container_id)))
+        # Until its restart, a container still has the ID of its last run.
+        if last_state.terminated and (previous := last_state.terminated.container_id) and previous != container_id:
+            container_ids.append(previous)
+    return template
+
+
+def _pack(state: ContainerState, container_id: str | None) -> PackedTuple | None:
     """Return a state as the Struct with the same tag has it; None if it is empty."""
-    if state is None or state is NO_STATE:
-        return None
     if state.running is not None:
         return 0, state.running.started_at
     if state.waiting is not None:
@@ -226,5 +316,12 @@ def _pack(state: ContainerState | None, container_id: str | None) -> _Tuple | No
     if state.terminated is None:
         return None
     last = state.terminated
-    same = container_id is not None and last.container_id == container_id
-    return 2, SAME_ID if same else last.container_id, last.exit_code, last.reason, last.finished_at
+    return pack_terminated(last.container_id, container_id, last.exit_code, last.reason, last.finished_at)
+
+
+def pack_terminated(
+    ended_id: str | None, container_id: str | None, exit_code: int | None, reason: str | None, finished_at: Time | None
+) -> PackedTuple:
+    """Return a PackedTerminated of the container with the ID ``container_id``."""
+    same = ended_id is not None and ended_id == container_id
+    return 2, SAME_ID if same else ended_id, exit_code, reason, finished_at

@@ -4,10 +4,10 @@ The terms are those of client-go: https://pkg.go.dev/k8s.io/client-go/tools/cach
 """
 
 from binascii import unhexlify
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Literal, get_args
 
-from pod_index.pods import Pod, PodStatus
+from pod_index.pods import PackedPod, Pod
 from pod_index.store.identifiers import canonical_ip, parse_uid
 
 IndexName = Literal["containerID", "ip", "name", "node", "config.hash"]
@@ -102,7 +102,10 @@ def pack(pod: Pod, names: frozenset[IndexName]) -> tuple[bytes, list[bytes]]:
             lines.append("h" + uid)
     ids = []
     if "containerID" in names:
-        for container_id in _container_ids(status):
+        for container_id in _container_ids(pod):
+            if isinstance(container_id, bytes):
+                ids.append(b"c" + container_id)
+                continue
             value = container_id_value(container_id.split("://", 1)[-1])
             if value[0] == _ID_LETTER:
                 ids.append(value)
@@ -162,8 +165,11 @@ def lose_ips(packed: bytes, lost: Collection[bytes]) -> bytes:
     return b"\n".join([*kept, *map(lost_value, lost)]) + end + ids
 
 
-def _container_ids(status: PodStatus) -> list[str]:
+def _container_ids(pod: Pod) -> Sequence[bytes | str]:
     """Return the IDs of all containers of a pod, and the IDs from before their last restart."""
+    if isinstance(pod, PackedPod):
+        return pod.container_ids
+    status = pod.status
     ids = []
     for statuses in (
         status.init_container_statuses,

@@ -4,14 +4,16 @@ import gc
 import json
 from typing import Any
 
+import pytest
 from hypothesis import given
 
 from pod_index.informer.json_wire import Added, decode_events
-from pod_index.pods import OwnerReference, Pod
+from pod_index.pods import Pod
 from pod_index.store.deltas import Delta
 from pod_index.store.detailed_records import with_details
 from pod_index.store.details import DetailsStore
 from pod_index.store.index import PodIndex
+from pod_index.store.indexers import container_id_value, index_values, split
 from tests.apiserver import realistic_pod
 from tests.support.served import listing, replace_page, synced_index
 from tests.unit.informer.anypods import encoded_pods
@@ -25,9 +27,9 @@ def decoded(encoded: bytes) -> Pod:
     return event.object
 
 
-def pod(index: int, version: int = 1, **status: Any) -> Pod:
+def pod(index: int, version: int = 1, metadata: dict[str, Any] | None = None, **status: Any) -> Pod:
     content = realistic_pod(index, WORKLOADS)
-    content["metadata"]["resourceVersion"] = str(version)
+    content["metadata"] |= {"resourceVersion": str(version)} | (metadata or {})
     content["status"] |= status
     return decoded(json.dumps(content).encode())
 
@@ -43,9 +45,8 @@ def test_the_pods_of_many_jobs_share_the_template_that_the_jobs_have_in_common()
     store = DetailsStore()
     details = []
     for number in range(10):
-        of_job = pod(0)
-        of_job.metadata.owner_references = [OwnerReference("batch/v1", "Job", f"job-{number}", "5678", controller=True)]
-        details.append(store.details_of(of_job))
+        owner = {"apiVersion": "batch/v1", "kind": "Job", "name": f"job-{number}", "uid": "5678", "controller": True}
+        details.append(store.details_of(pod(0, metadata={"ownerReferences": [owner]})))
     assert len(store) == 1
     records = [json.loads(with_details(b'{"uid":""}', pod_details)) for pod_details in details]
     assert [record["workload"]["name"] for record in records] == [f"job-{number}" for number in range(10)]
@@ -65,9 +66,8 @@ def test_a_shared_part_is_released_with_the_last_pod_that_has_it() -> None:
 def test_churn_leaves_nothing_behind() -> None:
     index = PodIndex(retention_seconds=0)
     for number in range(200):
-        content = pod(0)
-        content.metadata.uid = content.metadata.name = f"pod-{number}"
-        content.metadata.owner_references = None  # Each pod is its own workload.
+        own_template = {"uid": f"pod-{number}", "name": f"pod-{number}"}
+        content = pod(0, metadata=own_template, qosClass=f"class-{number}")
         index.update(Delta(type="ADDED", scope="", pod=content))
         index.delete(Delta(type="DELETED", scope="", pod=content))
     gc.collect()
@@ -118,19 +118,49 @@ def test_the_details_are_not_kept_if_they_are_switched_off() -> None:
 
 
 def test_the_size_counts_all_parts() -> None:
-    small, large = pod(0), pod(0, reason="x" * 1000)
-    large.metadata.owner_references = []
-    large.metadata.name = "y" * 2000
+    small = pod(0)
+    large = pod(0, metadata={"ownerReferences": [], "name": "y" * 2000}, reason="x" * 1000)
     store = DetailsStore()
     assert store.details_of(large).size > store.details_of(small).size + 2500
 
 
+ID = "9d3f7c0a5e1b2d4f6a8c0e2b4d6f8a1c3e5b7d9f0a2c4e6b8d0f1a3c5e7b9d2f"
+
+
+@pytest.mark.parametrize(
+    "container_id",
+    [
+        *(f"{scheme}://{ID}" for scheme in ("containerd", "cri-o", "docker", "rkt", "CONTAINERD")),
+        *(f"containerd://{odd}" for odd in (ID.upper(), ID[1:], ID + "0", ID[:-1] + "x", ID[:-1] + "\u0661")),
+        *(ID, "x" * 64, f"containerd://docker://{ID}", "\u00e4"),
+    ],
+)
+def test_a_container_id_of_any_form_is_kept_as_it_is(container_id: str) -> None:
+    status = {"name": "main", "containerID": container_id, "imageID": "", "restartCount": 0, "ready": True}
+    of_pod = pod(0, containerStatuses=[status])
+    container = next(
+        container
+        for container in json.loads(with_details(b'{"uid":""}', DetailsStore().details_of(of_pod)))["containers"]
+        if container["name"] == "main"
+    )
+    assert container["containerID"] == container_id
+    assert container_id_value(container_id.split("://", 1)[-1]) in split(index_values(of_pod))
+
+
+def test_a_container_id_takes_half_of_its_digits() -> None:
+    status = {"name": "main", "imageID": "", "restartCount": 0, "ready": True}
+    without, with_id = (
+        DetailsStore().details_of(pod(0, containerStatuses=[status | more]))
+        for more in ({}, {"containerID": f"containerd://{ID}"})
+    )
+    assert len(with_id.own) - len(without.own) <= 34
+
+
 @given(encoded_pods)
 def test_any_pod_has_details_with_all_its_containers(encodings: tuple[bytes, bytes]) -> None:
-    any_pod = decoded(encodings[1])
-    spec = any_pod.spec
-    lists = (spec.init_containers, spec.containers, spec.ephemeral_containers)
-    record = json.loads(with_details(b'{"uid":""}', DetailsStore().details_of(any_pod)))
+    spec = json.loads(encodings[1]).get("spec", {})
+    lists = (spec.get(field) for field in ("initContainers", "containers", "ephemeralContainers"))
+    record = json.loads(with_details(b'{"uid":""}', DetailsStore().details_of(decoded(encodings[1]))))
     names = [container["name"] for container in record.get("containers", [])]
-    assert names == [container.name for containers in lists for container in containers or ()]
+    assert names == [container.get("name", "") for containers in lists for container in containers or ()]
     assert record["workload"]["kind"]
