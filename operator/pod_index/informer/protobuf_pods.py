@@ -8,7 +8,7 @@ The details are packed from the messages: containers and statuses as Structs wou
 
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeAlias
 
 from google.protobuf.message import DecodeError
 
@@ -16,14 +16,21 @@ from pod_index.informer.protobuf_messages import (
     CONTAINER_STATE,
     GO,
     OWNER_REFERENCE,
+    POD_SPEC,
     SHARED_BYTES,
     UTF8,
     entries_of,
     version_of,
 )
-from pod_index.pods import OwnerReference, PackedPod, PodIP, PodMetadata, PodSpec, PodStatus
-from pod_index.store.details import PackedTuple, pack_id, pack_parts, pack_terminated
+from pod_index.pods import OwnerReference, PackedDetails, PackedPod, PodIP, PodMetadata, PodSpec, PodStatus
+from pod_index.store.details import PackedTuple, encode, ownership_of, pack_id, pack_terminated
 from pod_index.store.times import FIRST_SECOND, LAST_SECOND, rfc3339
+
+SHARED_PART_BYTES = 4096
+"""The maximum sizes of a spec and of a status whose template is cached because other pods have the same one."""
+
+_Statuses: TypeAlias = tuple[tuple[bytes, bytes, str | None], ...]
+"""The names, the image IDs and the prefixes of the container IDs."""
 
 
 def pod_of(pod: Any) -> PackedPod:
@@ -47,40 +54,75 @@ def pod_of(pod: Any) -> PackedPod:
         ]
         or None,
     )
-    host_network = spec.host_network
+    node_name, host_network = spec.node_name, spec.host_network
     start_time = _time_of(status.start_time)
     pod_ips = [ip.ip.decode(UTF8, GO) for ip in status.pod_ips]
     own: list[PackedTuple] = []
     container_ids: list[bytes | str] = []
-    details = pack_parts(
-        pod_metadata,
-        host_network,
-        spec.service_account_name.decode(UTF8, GO) or None,
-        status.qos_class.decode(UTF8, GO) or None,
-        _containers_of(spec.init_containers),
-        _containers_of(spec.containers),
-        _containers_of([container.common for container in spec.ephemeral_containers]),
+    own_ownership, shared_ownership = ownership_of(pod_metadata)
+    # What remains of the spec is the same for all pods with the same template.
+    spec.ClearField("node_name")
+    spec.DiscardUnknownFields()
+    template = (
+        spec.SerializeToString(),
+        status.qos_class,
         _statuses_of(status.init_container_statuses, own, container_ids),
         _statuses_of(status.container_statuses, own, container_ids),
         _statuses_of(status.ephemeral_container_statuses, own, container_ids),
+        shared_ownership,
+    )
+    own_part = (
         status.host_ip.decode(UTF8, GO) or None,
         pod_ips,
         start_time,
         status.reason.decode(UTF8, GO) or None,
+        pod_metadata.deletion_timestamp,
         own,
+        own_ownership,
     )
+    is_small = len(template[0]) <= SHARED_PART_BYTES and status.ByteSize() <= SHARED_PART_BYTES
     return PackedPod(
         pod_metadata,
-        PodSpec(spec.node_name.decode(UTF8, GO) or None, host_network),
+        PodSpec(node_name.decode(UTF8, GO) or None, host_network),
         PodStatus(
             status.phase.decode(UTF8, GO) or None,
             start_time,
             status.pod_ip.decode(UTF8, GO) or None,
             [PodIP(ip) for ip in pod_ips] or None,
         ),
-        details=details,
+        details=PackedDetails(encode(own_part), (_shared_template if is_small else _template_of)(*template)),
         container_ids=container_ids,
     )
+
+
+def _template_of(
+    spec: bytes,
+    qos_class: bytes,
+    init_statuses: _Statuses,
+    statuses: _Statuses,
+    ephemeral_statuses: _Statuses,
+    ownership: PackedTuple | None,
+) -> bytes:
+    """Return an encoded TemplatePart; ``spec`` is a PodSpec message."""
+    template = POD_SPEC.FromString(spec)
+    return encode(
+        (
+            template.host_network,
+            template.service_account_name.decode(UTF8, GO) or None,
+            qos_class.decode(UTF8, GO) or None,
+            _containers_of(template.init_containers),
+            _containers_of(template.containers),
+            _containers_of([container.common for container in template.ephemeral_containers]),
+            *(
+                [(name.decode(UTF8, GO), image_id.decode(UTF8, GO), prefix) for name, image_id, prefix in part]
+                for part in (init_statuses, statuses, ephemeral_statuses)
+            ),
+            ownership,
+        )
+    )
+
+
+_shared_template = lru_cache(512)(_template_of)
 
 
 def _owner_of(raw: bytes) -> OwnerReference:
@@ -108,13 +150,15 @@ def _containers_of(containers: Any) -> Sequence[PackedTuple]:
     ]
 
 
-def _statuses_of(statuses: Any, own: list[PackedTuple], ids: list[bytes | str]) -> Sequence[PackedTuple]:
-    """Return the statuses as a TemplatePart has them; append those of the OwnPart, and the container IDs."""
+def _statuses_of(statuses: Any, own: list[PackedTuple], ids: list[bytes | str]) -> _Statuses:
+    """Return what ``_template_of`` needs of the statuses; append those of the OwnPart, and the container IDs."""
+    if not statuses:
+        return ()
     template = []
     for status in statuses:
         container_id = status.container_id.decode(UTF8, GO) or None
         prefix, packed_id, value = pack_id(container_id)
-        template.append((status.name.decode(UTF8, GO), status.image_id.decode(UTF8, GO), prefix))
+        template.append((status.name, status.image_id, prefix))
         state = _state_of(status.state, container_id)
         if value is not None:
             ids.append(value)
@@ -128,7 +172,7 @@ def _statuses_of(statuses: Any, own: list[PackedTuple], ids: list[bytes | str]) 
         previous = last_message.terminated.container_id.decode(UTF8, GO)
         if previous and previous != container_id:
             ids.append(previous)
-    return template
+    return tuple(template)
 
 
 def _state_of(state: Any, container_id: str | None) -> PackedTuple | None:

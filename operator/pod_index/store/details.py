@@ -179,8 +179,8 @@ def pack(pod: Pod) -> PackedPod:
     metadata, spec, status = pod.metadata, pod.spec, pod.status
     own: list[PackedTuple] = []
     container_ids: list[bytes | str] = []
-    details = pack_parts(
-        metadata,
+    own_ownership, shared_ownership = ownership_of(metadata)
+    template = (
         spec.host_network,
         spec.service_account_name,
         status.qos_class,
@@ -190,75 +190,37 @@ def pack(pod: Pod) -> PackedPod:
         _statuses(status.init_container_statuses, own, container_ids),
         _statuses(status.container_statuses, own, container_ids),
         _statuses(status.ephemeral_container_statuses, own, container_ids),
+        shared_ownership,
+    )
+    own_part = (
         status.host_ip,
         [pod_ip.ip for pod_ip in status.pod_ips] if status.pod_ips else (),
         status.start_time,
         status.reason,
+        metadata.deletion_timestamp,
         own,
+        own_ownership,
     )
     return PackedPod(
         metadata,
         PodSpec(spec.node_name, spec.host_network),
         PodStatus(status.phase, status.start_time, status.pod_ip, status.pod_ips),
-        details=details,
+        details=PackedDetails(encode(own_part), encode(template)),
         container_ids=container_ids,
     )
 
 
-def pack_parts(
-    metadata: PodMetadata,
-    host_network: bool,
-    service_account_name: str | None,
-    qos_class: str | None,
-    init_containers: Sequence[PackedTuple],
-    containers: Sequence[PackedTuple],
-    ephemeral_containers: Sequence[PackedTuple],
-    init_statuses: Sequence[PackedTuple],
-    statuses: Sequence[PackedTuple],
-    ephemeral_statuses: Sequence[PackedTuple],
-    host_ip: str | None,
-    pod_ips: Sequence[str],
-    start_time: Time | None,
-    reason: str | None,
-    own: list[PackedTuple],
-) -> PackedDetails:
-    """Encode the parts of the details: a TemplatePart up to its statuses, and then an OwnPart."""
+def ownership_of(metadata: PodMetadata) -> tuple[PackedTuple | None, PackedTuple | None]:
+    """Return the Ownership of a pod: for its OwnPart, or for its TemplatePart."""
     controller = controller_of(metadata)
     workload = workload_of(metadata, controller)
-    ownership = (
-        controller and (controller.api_version, controller.kind, controller.name, controller.uid),
-        (workload.api_version, workload.kind, workload.name, workload.source),
-    )
+    of_workload = (workload.api_version, workload.kind, workload.name, workload.source)
+    if controller is None:
+        return (None, of_workload), None
+    ownership = (controller.api_version, controller.kind, controller.name, controller.uid), of_workload
     # ReplicaSets, StatefulSets and DaemonSets have a template for many pods. But most Jobs have one pod, and many
     # Jobs have the same template.
-    is_shared = controller is not None and controller.api_version.startswith("apps/")
-    return PackedDetails(
-        encode(
-            (
-                host_ip,
-                pod_ips,
-                start_time,
-                reason,
-                metadata.deletion_timestamp,
-                own,
-                None if is_shared else ownership,
-            )
-        ),
-        encode(
-            (
-                host_network,
-                service_account_name,
-                qos_class,
-                init_containers,
-                containers,
-                ephemeral_containers,
-                init_statuses,
-                statuses,
-                ephemeral_statuses,
-                ownership if is_shared else None,
-            )
-        ),
-    )
+    return (None, ownership) if controller.api_version.startswith("apps/") else (ownership, None)
 
 
 def pack_id(container_id: str | None) -> tuple[str | None, bytes | None, bytes | str | None]:
