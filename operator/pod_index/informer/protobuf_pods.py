@@ -23,11 +23,8 @@ from pod_index.informer.protobuf_messages import (
     version_of,
 )
 from pod_index.pods import OwnerReference, PackedDetails, PackedPod, PodIP, PodMetadata, PodSpec, PodStatus
-from pod_index.store.details import PackedTuple, encode, ownership_of, pack_id, pack_terminated
+from pod_index.store.details import SHARED_PART_BYTES, PackedTuple, encode, ownership_of, pack_id, pack_terminated
 from pod_index.store.times import FIRST_SECOND, LAST_SECOND, rfc3339
-
-SHARED_PART_BYTES = 4096
-"""The maximum sizes of a spec and of a status whose template is cached because other pods have the same one."""
 
 _Statuses: TypeAlias = tuple[tuple[bytes, bytes, str | None], ...]
 """The names, the image IDs and the prefixes of the container IDs."""

@@ -7,7 +7,6 @@ import dataclasses
 from sys import getsizeof
 from typing import Literal
 
-from pod_index.containers import Container, ContainerStatus
 from pod_index.pods import OwnerReference, PackedPod, Pod
 
 DeltaType = Literal["ADDED", "MODIFIED", "DELETED"]
@@ -40,8 +39,6 @@ class Delta:
 
 # Measured on a 64-bit machine.
 _POD_BYTES = 1024
-_CONTAINER_BYTES = 300
-_STATUS_BYTES = 1000
 _OWNER_BYTES = 400
 _MAP_ENTRY_BYTES = 40
 
@@ -51,23 +48,19 @@ def memory_size(pod: Pod) -> int:
 
     It can take ten times its size on the wire: 60,000 annotations of four letters each take 5 MB.
     """
-    metadata, spec, status = pod.metadata, pod.spec, pod.status
-    packed = 0
-    if isinstance(pod, PackedPod):
-        packed = len(pod.details.own) + len(pod.details.template) + sum(map(getsizeof, pod.container_ids))
+    metadata = pod.metadata
     return (
         _POD_BYTES
-        + packed
         + _size_of_map(metadata.labels)
         + _size_of_map(metadata.annotations)
         + _size_of_owners(metadata.owner_references)
-        + _size_of_containers(spec.containers)
-        + _size_of_containers(spec.init_containers)
-        + _size_of_containers(spec.ephemeral_containers)
-        + _size_of_statuses(status.container_statuses)
-        + _size_of_statuses(status.init_container_statuses)
-        + _size_of_statuses(status.ephemeral_container_statuses)
+        + (_size_of_packed(pod) if isinstance(pod, PackedPod) else 0)
     )
+
+
+def _size_of_packed(pod: PackedPod) -> int:
+    details = pod.details
+    return getsizeof(details.own) + getsizeof(details.template) + sum(map(getsizeof, pod.container_ids))
 
 
 def _size_of_map(entries: dict[str, str] | None) -> int:
@@ -82,12 +75,3 @@ def _size_of_owners(owners: list[OwnerReference] | None) -> int:
         _OWNER_BYTES + len(owner.api_version) + len(owner.kind) + len(owner.name) + len(owner.uid)
         for owner in owners or ()
     )
-
-
-def _size_of_containers(containers: list[Container] | None) -> int:
-    # The API server does not limit the length of an image.
-    return sum(_CONTAINER_BYTES + len(container.image or "") for container in containers or ())
-
-
-def _size_of_statuses(statuses: list[ContainerStatus] | None) -> int:
-    return _STATUS_BYTES * len(statuses) if statuses else 0

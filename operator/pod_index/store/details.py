@@ -9,6 +9,7 @@ Packing is the most frequent work on details: so specs and statuses are joined b
 
 from binascii import unhexlify
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import TypeAlias
 from weakref import WeakValueDictionary
 
@@ -25,6 +26,9 @@ part in the dictionary."""
 
 ID_PREFIXES = frozenset({"containerd://", "cri-o://", "docker://"})
 """What precedes 64 hexadecimal digits in most container IDs: these digits are kept as 32 bytes."""
+
+SHARED_PART_BYTES = 4096
+"""The maximum size of what is cached because other pods have the same template."""
 
 SAME_ID = True
 """Stands for a container ID in the state of a container: it is the current ID of the container."""
@@ -192,6 +196,7 @@ def pack(pod: Pod) -> PackedPod:
         _statuses(status.ephemeral_container_statuses, own, container_ids),
         shared_ownership,
     )
+    encoded = encode(template)
     own_part = (
         status.host_ip,
         [pod_ip.ip for pod_ip in status.pod_ips] if status.pod_ips else (),
@@ -205,9 +210,15 @@ def pack(pod: Pod) -> PackedPod:
         metadata,
         PodSpec(spec.node_name, spec.host_network),
         PodStatus(status.phase, status.start_time, status.pod_ip, status.pod_ips),
-        details=PackedDetails(encode(own_part), encode(template)),
+        details=PackedDetails(encode(own_part), encoded if len(encoded) > SHARED_PART_BYTES else _shared(encoded)),
         container_ids=container_ids,
     )
+
+
+@lru_cache(512)
+def _shared(encoded: bytes) -> bytes:
+    """Return the same object for the same TemplatePart. Without this, those of a page make the heap grow and shrink."""
+    return encoded
 
 
 def ownership_of(metadata: PodMetadata) -> tuple[PackedTuple | None, PackedTuple | None]:
@@ -258,7 +269,10 @@ def _statuses(
         if value is not None:
             container_ids.append(value)
         template.append((status.name, status.image_id, prefix))
-        packed_state = None if state is None else _pack(state, container_id)
+        packed_state: PackedTuple | None = None
+        if state is not None:
+            # Most containers run.
+            packed_state = (0, state.running.started_at) if state.running else _pack(state, container_id)
         if last_state is None or last_state == NO_STATE:
             own.append((packed_id, status.restart_count, status.ready, packed_state))
             continue
