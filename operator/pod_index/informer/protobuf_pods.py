@@ -23,7 +23,8 @@ from pod_index.informer.protobuf_messages import (
     version_of,
 )
 from pod_index.pods import OwnerReference, PackedDetails, PackedPod, PodIP, PodMetadata, PodSpec, PodStatus
-from pod_index.store.details import SHARED_PART_BYTES, PackedTuple, encode, ownership_of, pack_id, pack_terminated
+from pod_index.store.details import SHARED_PART_BYTES, ownership_of, pack_id, pack_terminated
+from pod_index.store.packed_parts import PackedTuple, encode
 from pod_index.store.times import FIRST_SECOND, LAST_SECOND, rfc3339
 
 _Statuses: TypeAlias = tuple[tuple[bytes, bytes, str | None], ...]

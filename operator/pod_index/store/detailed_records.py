@@ -6,8 +6,8 @@ import msgspec
 from msgspec import Struct, field
 
 from pod_index.containers import ContainerState, RunningState, TerminatedState, WaitingState
-from pod_index.store.details import (
-    Details,
+from pod_index.store.details import Details
+from pod_index.store.packed_parts import (
     OwnPart,
     OwnStatus,
     PackedRunning,

@@ -10,14 +10,13 @@ Packing is the most frequent work on details: so specs and statuses are joined b
 from binascii import unhexlify
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import TypeAlias
 from weakref import WeakValueDictionary
 
-import msgspec
 from msgspec import Struct
 
 from pod_index.containers import NO_STATE, Container, ContainerState, ContainerStatus
 from pod_index.pods import PackedDetails, PackedPod, Pod, PodMetadata, PodSpec, PodStatus
+from pod_index.store.packed_parts import SAME_ID, PackedTuple, Time, encode
 from pod_index.store.workloads import controller_of, workload_of
 
 OVERHEAD_BYTES = 448
@@ -29,12 +28,6 @@ ID_PREFIXES = frozenset({"containerd://", "cri-o://", "docker://"})
 
 SHARED_PART_BYTES = 4096
 """The maximum size of what is cached because other pods have the same template."""
-
-SAME_ID = True
-"""Stands for a container ID in the state of a container: it is the current ID of the container."""
-
-Time: TypeAlias = str | int
-"""A time in RFC 3339, as JSON has it, or in seconds since the epoch, as protobuf has it."""
 
 
 class SharedPart(Struct, weakref=True, eq=False):
@@ -55,107 +48,6 @@ class Details(Struct, gc=False, eq=False):
     def size(self) -> int:
         """The memory of the details, in bytes, if no other pod has the shared part."""
         return OVERHEAD_BYTES + len(self.own) + len(self.shared.encoded)
-
-
-# The encoded parts are arrays: the names of the fields would take more memory than the values. The wires encode tuples,
-# which are made faster.
-
-
-class PackedRunning(Struct, array_like=True, tag=0, gc=False):
-    """``running`` in the state of a container."""
-
-    started_at: Time | None
-
-
-class PackedWaiting(Struct, array_like=True, tag=1, gc=False):
-    """``waiting`` in the state of a container."""
-
-    reason: str | None
-
-
-class PackedTerminated(Struct, array_like=True, tag=2, gc=False):
-    """``terminated`` in the state of a container."""
-
-    container_id: str | bool | None
-    """Or SAME_ID."""
-    exit_code: int | None
-    reason: str | None
-    finished_at: Time | None
-
-
-PackedState = PackedRunning | PackedWaiting | PackedTerminated
-
-
-class OwnStatus(Struct, array_like=True, gc=False):
-    """What only one container has."""
-
-    container_id: bytes | None
-    """The value of its digits if the TemplateStatus has its prefix, and else its text."""
-    restart_count: int
-    ready: bool
-    state: PackedState | None
-    last_state: PackedState | None = None
-
-
-class Ownership(Struct, array_like=True, gc=False):
-    """The fields of the owner and of the workload."""
-
-    owner: tuple[str, str, str, str] | None
-    workload: tuple[str, str, str, str]
-
-
-class OwnPart(Struct, array_like=True, gc=False):
-    """What only one pod has."""
-
-    host_ip: str | None
-    pod_ips: list[str]
-    start_time: Time | None
-    reason: str | None
-    deletion_timestamp: str | None
-    statuses: list[OwnStatus]
-    """Those of all statuses in the TemplatePart."""
-    ownership: Ownership | None
-    """None if the TemplatePart has it."""
-
-
-class TemplateContainer(Struct, array_like=True, gc=False):
-    """What the same container of several pods has in common, from the spec."""
-
-    name: str
-    image: str | None
-    restart_policy: str | None
-
-
-class TemplateStatus(Struct, array_like=True, gc=False):
-    """What the same container of several pods has in common, from the status."""
-
-    name: str
-    image_id: str
-    id_prefix: str | None
-    """The one of ID_PREFIXES that the container ID begins with; None if it has another form."""
-
-
-class TemplatePart(Struct, array_like=True, gc=False):
-    """What pods with the same template and images have in common."""
-
-    host_network: bool
-    service_account_name: str | None
-    qos_class: str | None
-    init_containers: list[TemplateContainer]
-    containers: list[TemplateContainer]
-    ephemeral_containers: list[TemplateContainer]
-    init_statuses: list[TemplateStatus]
-    statuses: list[TemplateStatus]
-    ephemeral_statuses: list[TemplateStatus]
-    ownership: Ownership | None
-
-
-PackedTuple: TypeAlias = tuple[object, ...]
-"""One of the classes above, before it is encoded."""
-
-encode = msgspec.msgpack.Encoder().encode
-decode_own = msgspec.msgpack.Decoder(OwnPart).decode
-decode_template = msgspec.msgpack.Decoder(TemplatePart).decode
 
 
 class DetailsStore:
