@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from pod_index.informer import json_wire, protobuf_wire
 from pod_index.informer.protobuf_messages import text_of, version_of
 from pod_index.pods import Pod
+from pod_index.store.details import SHARED_PART_BYTES
 from tests.apiserver.protobuf import encode_event, encode_message
 from tests.support.samepod import content_of
 from tests.unit.informer.anypods import encoded_pods, go_text
@@ -104,6 +105,20 @@ def test_a_status_without_states_is_as_one_with_empty_states() -> None:
     read = from_protobuf(message)
     assert content_of(read) == content_of(decoded(pod(status={"containerStatuses": [{"containerID": "a"}]})))
     assert content_of(read)[3] == ["a"]
+
+
+@pytest.mark.parametrize("size", [10, SHARED_PART_BYTES])
+def test_a_template_of_any_size_is_as_in_json(size: int) -> None:
+    spec = {"nodeName": "node-1", "containers": [{"name": "main", "image": "x" * size}]}
+    status = {"name": "main", "imageID": "y" * size, "restartCount": 0, "ready": True}
+    content = pod(spec=spec, status={"containerStatuses": [status]})
+    in_json = content_of(from_json(json.dumps(content).encode()))
+    assert [content_of(decoded(content)), content_of(decoded(content))] == [in_json, in_json]
+
+
+def test_pods_with_the_same_template_on_two_nodes_have_their_own_nodes() -> None:
+    nodes = [decoded(pod(spec={"nodeName": node, "hostNetwork": True})).spec for node in ("node-1", "node-2")]
+    assert [(spec.node_name, spec.host_network) for spec in nodes] == [("node-1", True), ("node-2", True)]
 
 
 @pytest.mark.parametrize("field", ["name", "uid", "resourceVersion"])
