@@ -80,10 +80,12 @@ class Service:
             retention_seconds=settings.deleted_retention_seconds,
             retention_max=settings.deleted_retention_max,
             retention_max_bytes=settings.deleted_retention_max_bytes,
+            keeping=settings.keeping,
+            selective=bool(settings.selectors),
         )
         loader = CredentialsLoader(timeout_seconds=settings.login_timeout_seconds)
         client = ApiClient(loader.load, user_agent="pod-index")
-        session = KopfSession(client, settings, stats)
+        session = KopfSession(client, settings, stats, give_up)
         authenticator = Authenticator.from_settings(settings)
         app = create_app(index, session.age, settings, stats=stats, authenticator=authenticator)
         context, authorized = endpoint_context(app), authenticator.accepts if authenticator else None

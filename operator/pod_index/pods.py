@@ -4,6 +4,7 @@ import msgspec
 from msgspec import UNSET, Struct, UnsetType, field
 
 from pod_index.containers import Container, ContainerStatus
+from pod_index.keeping import Keeping
 
 
 class OwnerReference(Struct, rename="camel", gc=False, frozen=True):
@@ -103,20 +104,19 @@ class PodRecord(Struct, rename="camel"):
     created_at: str
 
 
-LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
-"""The annotation in which ``kubectl apply`` stores the manifest of a bare pod, with the passwords in its environment.
-https://kubernetes.io/docs/reference/labels-annotations-taints/#kubectl-kubernetes-io-last-applied-configuration"""
-
 _record_encoder = msgspec.json.Encoder(order="deterministic")
 """Labels and annotations are in the order of their keys, whichever order the API server sends."""
 
 
-def encode_record(pod: Pod) -> bytes:
-    """Encode the response to a lookup of ``pod``: unset strings are ""; empty maps and LAST_APPLIED are omitted."""
+KEEP_DEFAULT = Keeping.of()
+
+
+def encode_record(pod: Pod, keeping: Keeping = KEEP_DEFAULT) -> bytes:
+    """Encode the response to a lookup of ``pod``: unset strings are "", and empty maps are omitted.
+
+    ``keeping`` says which labels and annotations it has.
+    """
     metadata = pod.metadata
-    annotations = metadata.annotations
-    if annotations and LAST_APPLIED in annotations:
-        annotations = {key: value for key, value in annotations.items() if key != LAST_APPLIED}
     return _record_encoder.encode(
         PodRecord(
             uid=metadata.uid,
@@ -125,8 +125,8 @@ def encode_record(pod: Pod) -> bytes:
             node_name=pod.spec.node_name or "",
             phase=pod.status.phase or "",
             pod_ip=pod.status.pod_ip or "",
-            labels=metadata.labels or UNSET,
-            annotations=annotations or UNSET,
+            labels=keeping.labels.keep(metadata.labels) or UNSET,
+            annotations=keeping.annotations.keep(metadata.annotations) or UNSET,
             created_at=metadata.creation_timestamp or "",
         )
     )

@@ -5,9 +5,10 @@ import unicodedata
 from collections.abc import Mapping
 from typing import Annotated, Any
 
-from msgspec import Meta, Struct, structs
+from msgspec import Meta, structs
 
 from pod_index.environ import SettingsError, parse
+from pod_index.selection import Selection, check
 from pod_index.store.indexers import INDEX_NAMES, IndexName
 
 FILE = Meta(extra={"values": "path of a file"})
@@ -22,7 +23,7 @@ REMOVED = ("MAX_PIPELINED_REQUESTS",)
 logger = logging.getLogger("pod_index")
 
 
-class Settings(Struct, frozen=True, kw_only=True):
+class Settings(Selection, frozen=True, kw_only=True):
     """The settings; the environment variable of each is its name in upper case.
 
     The types, ranges, defaults and descriptions are declared here only. The checks, the error messages and the table in
@@ -226,6 +227,7 @@ class Settings(Struct, frozen=True, kw_only=True):
             if environ.get(name, "").strip():
                 logger.warning("%s has no effect any more; remove it", name)
         settings = cls(**values)
+        check(settings)
         _check_both(settings, "tls_cert_file", "tls_key_file")
         _check_login(settings)
         if settings.auth_metrics and not (settings.basic_auth_username or settings.auth_token_file):

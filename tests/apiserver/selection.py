@@ -7,16 +7,17 @@ https://kubernetes.io/docs/concepts/overview/working-with-objects/field-selector
 import re
 from dataclasses import dataclass
 
+from pod_index.selectors import FIELDS, SelectorError, check_field_selector, check_label_selector
 from tests.apiserver.statuses import ApiError
 from tests.apiserver.stored import StoredPod
 
-SELECTABLE_FIELDS = frozenset({"metadata.name", "metadata.namespace", "spec.nodeName", "status.phase"})
-
 # A comma inside parentheses does not separate requirements.
 _SEPARATOR = re.compile(r",(?![^(]*\))")
-_SET = re.compile(r"^(?P<key>\S+)\s+(?P<operator>in|notin)\s*\((?P<values>[^)]*)\)$")
-_EQUALITY = re.compile(r"^(?P<key>[^=!\s]+)\s*(?P<operator>==|=|!=)\s*(?P<value>[^=!]*)$")
-_EXISTENCE = re.compile(r"^(?P<absent>!?)\s*(?P<key>[^=!\s]+)$")
+_SET = re.compile(r"(?P<key>\S+)\s+(?P<operator>in|notin)\s*\((?P<values>[^)]*)\)")
+_EQUALITY = re.compile(r"(?P<key>[^=!<>\s]+)\s*(?P<operator>==|=|!=|<|>)\s*(?P<value>.*)")
+_EXISTENCE = re.compile(r"(?P<absent>!?)\s*(?P<key>[^=!\s]+)")
+_FIELD = re.compile(r"(?P<key>.*?)(?P<operator>!=|==|=)(?P<value>.*)")
+_FIELD_SEPARATOR = re.compile(r"(?<!\\),")
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,19 @@ class Requirement:
         value = labels.get(self.key)
         found = value is not None and (self.values is None or value in self.values)
         return found is not self.negated
+
+
+class Order(Requirement):
+    """The value of ``key`` is an integer above the value; or, if ``negated``, below it."""
+
+    def accepts(self, labels: dict[str, str]) -> bool:
+        """Whether a set of labels satisfies it."""
+        (limit,) = map(int, self.values or ())
+        try:
+            value = int(labels.get(self.key, ""))
+        except ValueError:
+            return False
+        return value < limit if self.negated else value > limit
 
 
 @dataclass(frozen=True)
@@ -51,28 +65,35 @@ class Selection:
 
 
 def parse_selection(namespace: str, label_selector: str, field_selector: str) -> Selection:
-    """Parse the selectors of a request. Raises the 400 of the real server if they are malformed."""
-    fields = tuple(_requirement(text, "field") for text in _split(field_selector))
-    for requirement in fields:
-        if requirement.key not in SELECTABLE_FIELDS or requirement.values is None:
-            raise ApiError(
-                400,
-                f'Unable to find "/v1, Resource=pods" that match label selector "{label_selector}", '
-                f'field selector "{field_selector}": field label not supported: {requirement.key}',
-            )
-    return Selection(namespace, tuple(_requirement(text, "label") for text in _split(label_selector)), fields)
+    """Parse the selectors of a request. Raises a 400 if they are malformed, as the real server."""
+    fields = tuple(_field_requirement(text) for text in _FIELD_SEPARATOR.split(field_selector) if text)
+    try:
+        check_label_selector(label_selector)
+        check_field_selector(field_selector)
+    except SelectorError as error:
+        raise ApiError(400, f"unable to parse requirement: {error}") from error
+    terms = [text.strip() for text in _SEPARATOR.split(label_selector)]
+    return Selection(namespace, tuple(_label_requirement(text) for text in terms if text), fields)
 
 
-def _split(selector: str) -> list[str]:
-    return [text.strip() for text in _SEPARATOR.split(selector) if text.strip()]
+def _field_requirement(text: str) -> Requirement:
+    match = _FIELD.fullmatch(text)
+    if match is None:
+        raise ApiError(400, f"invalid selector: '{text}'; can't understand '{text}'")
+    if match["key"] not in FIELDS:
+        raise ApiError(400, f"field label not supported: {match['key']}")
+    value = re.sub(r"\\(.)", r"\1", match["value"])
+    return Requirement(match["key"], frozenset({value}), negated=match["operator"] == "!=")
 
 
-def _requirement(text: str, kind: str) -> Requirement:
-    if match := _SET.match(text):
+def _label_requirement(text: str) -> Requirement:
+    if match := _SET.fullmatch(text):
         values = frozenset(value.strip() for value in match["values"].split(","))
         return Requirement(match["key"], values, negated=match["operator"] == "notin")
-    if match := _EQUALITY.match(text):
+    if match := _EQUALITY.fullmatch(text):
+        if match["operator"] in "<>":
+            return Order(match["key"], frozenset({match["value"]}), negated=match["operator"] == "<")
         return Requirement(match["key"], frozenset({match["value"]}), negated=match["operator"] == "!=")
-    if match := _EXISTENCE.match(text):
-        return Requirement(match["key"], None, negated=bool(match["absent"]))
-    raise ApiError(400, f"unable to parse the {kind} selector: {text!r}")
+    match = _EXISTENCE.fullmatch(text)
+    assert match is not None
+    return Requirement(match["key"], None, negated=bool(match["absent"]))

@@ -8,6 +8,9 @@ from tests.apiserver import protobuf
 from tests.apiserver.statuses import JSON
 
 _MAPS = ("labels", "annotations")
+# k8s.io/kubernetes/pkg/registry/core/pod/strategy.go, ToSelectableFields
+_SPEC_FIELDS = ("nodeName", "restartPolicy", "schedulerName", "serviceAccountName")
+_STATUS_FIELDS = ("phase", "podIP", "nominatedNodeName")
 _TYPED = b'{"kind":"Pod","apiVersion":"v1",'
 
 
@@ -32,11 +35,13 @@ class StoredPod:
         self.uid: str = metadata["uid"]
         self.key = f"{self.namespace}/{self.name}"
         self.labels: dict[str, str] = dict(metadata.get("labels") or {})
+        spec, status = pod.get("spec") or {}, pod.get("status") or {}
         self.fields = {
             "metadata.name": self.name,
             "metadata.namespace": self.namespace,
-            "spec.nodeName": (pod.get("spec") or {}).get("nodeName") or "",
-            "status.phase": (pod.get("status") or {}).get("phase") or "",
+            "spec.hostNetwork": str(bool(spec.get("hostNetwork"))).lower(),
+            **{f"spec.{field}": spec.get(field) or "" for field in _SPEC_FIELDS},
+            **{f"status.{field}": status.get(field) or "" for field in _STATUS_FIELDS},
         }
         # ``typed()`` relies on a field after the "{": the metadata, which the real server writes first too.
         content = {"metadata": metadata} | {

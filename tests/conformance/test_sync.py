@@ -8,7 +8,7 @@ import yaml
 from kubernetes.client import CoreV1Api
 from kubernetes.config import new_client_from_config_dict
 
-from pod_index.pods import LAST_APPLIED
+from pod_index.keeping import LAST_APPLIED
 from tests.apiserver import make_pod
 from tests.conformance.cluster import Cluster
 from tests.conftest import StartOperator

@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
-from pod_index.pods import LAST_APPLIED
+from pod_index.keeping import LAST_APPLIED
 from tests.support.polling import eventually
 
 MAIN = Path(__file__).parents[2] / "operator" / "main.py"

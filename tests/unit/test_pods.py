@@ -6,7 +6,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from pod_index.pods import LAST_APPLIED, Pod, encode_record
+from pod_index.keeping import LAST_APPLIED
+from pod_index.pods import Pod, encode_record
 
 
 def pod_json(**metadata: Any) -> dict[str, Any]:

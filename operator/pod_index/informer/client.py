@@ -15,6 +15,7 @@ from pod_index.informer.client_sockets import open_socket
 from pod_index.informer.credentials import Credentials
 from pod_index.informer.errors import (
     ApiError,
+    BadRequest,
     CredentialsError,
     Expired,
     Forbidden,
@@ -197,7 +198,8 @@ async def _error_of(response: aiohttp.ClientResponse, server: str) -> ApiError:
         case 410:
             return Expired(f"{server} no longer has the requested version ({failure})")
         case 400 | 422:
-            return Rejected(f"{server} rejects the request ({failure})")
+            error_class = BadRequest if status.reason == "BadRequest" else Rejected
+            return error_class(f"{server} rejects the request ({failure})")
         case 429:
             return Throttled(f"{server} asks to slow down ({failure})", retry_after=retry_after)
         case code if code >= 500:

@@ -58,6 +58,14 @@ class Rejected(ApiError):
     reason = "rejected"
 
 
+class BadRequest(Rejected):
+    """A Kubernetes API server cannot parse the request, or does not know what it names (400)."""
+
+
+class SelectorRejected(BadRequest):
+    """The server does not support a selector."""
+
+
 class Throttled(ApiError):
     """The server asks to slow down (429)."""
 
@@ -90,3 +98,10 @@ class InconsistentResponse(ApiError):
     """The response is malformed, or contradicts earlier ones."""
 
     reason = "untrusted"
+
+
+def listing_reason(failure: ApiError) -> str:
+    """Return the label of a listing that a failure causes: one of ``stats.LISTING_REASONS``."""
+    if isinstance(failure, InternalFailure):
+        return "fault"
+    return failure.reason if isinstance(failure, Expired | InconsistentResponse) else "failing"

@@ -19,7 +19,7 @@ import json
 import math
 import time
 import urllib.parse
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping, MutableMapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping, MutableMapping, Sequence
 from typing import Any, Protocol, Self
 
 from pod_index.informer.client import ApiClient
@@ -100,10 +100,14 @@ class Ticket:
 
 
 class KopfSession(SessionUsedByKopf):
-    """Kopf's session: answers discovery and watches of pods, and nothing else."""
+    """Kopf's session: answers discovery and watches of pods, and nothing else.
 
-    def __init__(self, client: ApiClient, settings: Settings, stats: Stats) -> None:
+    ``on_failure`` is called with the reason, in one line, if the pods can never be listed.
+    """
+
+    def __init__(self, client: ApiClient, settings: Settings, stats: Stats, on_failure: Callable[[str], None]) -> None:
         self._client = client
+        self._on_failure = on_failure
         self._settings = settings
         self._stats = stats
         self._reflectors: dict[str, Reflector] = {}
@@ -160,7 +164,8 @@ class KopfSession(SessionUsedByKopf):
         """Yield the lines of a watch that starts with the initial state, as Kopf requests it."""
         reflector = self._reflectors.get(scope)
         if reflector is None:
-            reflector = self._reflectors[scope] = Reflector(self._client, scope, self._settings, self._stats)
+            reflector = Reflector(self._client, scope, self._settings, self._stats, self._on_failure)
+            self._reflectors[scope] = reflector
         async with contextlib.aclosing(reflector.stream()) as items:
             async for item in items:
                 number = next(self._ticket_numbers)

@@ -6,8 +6,8 @@ import logging
 import math
 import random
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator
-from typing import NamedTuple, cast
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
+from typing import NamedTuple
 
 import aiohttp
 
@@ -15,15 +15,16 @@ from pod_index.informer import json_wire, protobuf_wire
 from pod_index.informer.client import ApiClient
 from pod_index.informer.errors import (
     ApiError,
-    Expired,
+    BadRequest,
     IdleTimeout,
     InconsistentResponse,
     PageTooLarge,
-    Throttled,
+    SelectorRejected,
 )
 from pod_index.informer.gathering import GatheringContent
-from pod_index.informer.json_wire import Bookmark, Error, ListMetadata, PodList, Status, WatchEvent
+from pod_index.informer.json_wire import Bookmark, ListMetadata, PodList, WatchEvent
 from pod_index.informer.protobuf_list import ListDecoder
+from pod_index.informer.watch_errors import split
 from pod_index.informer.wire import ACCEPT, Wire, wire_for
 from pod_index.pods import Pod
 
@@ -60,14 +61,18 @@ class ListPart(NamedTuple):
 class ListWatch:
     """Lists and watches the pods of one scope ("" is all namespaces).
 
-    ``idle_seconds`` is the maximum time between two reads. All methods raise ApiError and nothing else.
+    ``selectors`` are the parameters that select pods. ``idle_seconds`` is the maximum time between two reads. All
+    methods raise ApiError and nothing else.
 
     The responses are in protobuf or JSON, as the server chooses. After one in protobuf that is malformed, JSON is
     requested for a while.
     """
 
-    def __init__(self, client: ApiClient, scope: str, *, idle_seconds: float) -> None:
+    def __init__(
+        self, client: ApiClient, scope: str, *, idle_seconds: float, selectors: Mapping[str, str] | None = None
+    ) -> None:
         self._client = client
+        self._selectors = dict(selectors or {})
         self._path = f"/api/v1/namespaces/{scope}/pods" if scope else "/api/v1/pods"
         self._idle_seconds = idle_seconds
         self._json_seconds = JSON_SECONDS
@@ -92,8 +97,10 @@ class ListWatch:
         A list without resourceVersion is a consistent read: no response is newer than another that was sent before.
         Behind a load balancer, the next request goes to the same replica, or with ``close_connection`` to any.
         https://kubernetes.io/docs/reference/using-api/api-concepts/#semantics-for-get-and-list
+
+        The version is the same for all pods. With a selector, the API server might read all of them to find one.
         """
-        page, _ = await self.list_page(1, close_connection=close_connection)
+        page, _ = await self.list_page(1, selected=False, close_connection=close_connection)
         return page.metadata.resource_version
 
     async def list_page(
@@ -102,9 +109,10 @@ class ListWatch:
         continue_token: str | None = None,
         *,
         buffer: bytearray | None = None,
+        selected: bool = True,
         close_connection: bool = False,
     ) -> tuple[PodList, int]:
-        """Return one page of at most ``limit`` pods, and its size in bytes.
+        """Return one page of at most ``limit`` pods, or ``selected`` ones, and its size in bytes.
 
         All pages of a listing are read into one ``buffer``, which grows as needed: allocating 5 MB for each
         page takes a third of the time of a large listing.
@@ -115,7 +123,7 @@ class ListWatch:
         try:
             async with (
                 asyncio.timeout(PAGE_SECONDS),
-                self._get(params, close_connection=close_connection) as response,
+                self._get(params, selected=selected, close_connection=close_connection) as response,
             ):
                 size = await _read_body(
                     response,
@@ -197,7 +205,7 @@ class ListWatch:
                 self.read_at = time.perf_counter()
                 with self._decoding("watch event"):
                     decoded = self.wire.decode_events(frames)
-                events, failure = _split(decoded)
+                events, failure = split(decoded)
                 # The first bookmark of a streaming list ends the initial state.
                 content.gathers = content.gathers or Bookmark in map(type, events)
                 if events:
@@ -210,17 +218,24 @@ class ListWatch:
 
     @contextlib.asynccontextmanager
     async def _get(
-        self, params: dict[str, str], *, close_connection: bool = False
+        self, params: dict[str, str], *, selected: bool = True, close_connection: bool = False
     ) -> AsyncIterator[aiohttp.ClientResponse]:
-        async with self._client.get(
-            self._path,
-            params,
-            accept=ACCEPT if asyncio.get_running_loop().time() >= self._json_until else json_wire.MEDIA_TYPE,
-            idle_seconds=self._idle_seconds,
-            close_connection=close_connection,
-        ) as response:
-            self.wire = wire_for(response.headers.get("Content-Type", ""))
-            yield response
+        selectors = self._selectors if selected else {}
+        try:
+            async with self._client.get(
+                self._path,
+                params | selectors,
+                accept=ACCEPT if asyncio.get_running_loop().time() >= self._json_until else json_wire.MEDIA_TYPE,
+                idle_seconds=self._idle_seconds,
+                close_connection=close_connection,
+            ) as response:
+                self.wire = wire_for(response.headers.get("Content-Type", ""))
+                yield response
+        except BadRequest as error:
+            # A server can also reject the other parameters of a watch.
+            if selectors and "watch" not in params:
+                raise SelectorRejected(f"{error}; check {', '.join(selectors.values())}") from error
+            raise
 
     async def _next_frames(self, reads: AsyncIterator[memoryview]) -> memoryview | None:
         try:
@@ -270,19 +285,3 @@ def _check_version(metadata: ListMetadata | None, minimum: int) -> None:
         raise InconsistentResponse(
             f"the API server sent a list of version {metadata.resource_version}, older than {minimum}"
         )
-
-
-def _split(events: list[WatchEvent | Error]) -> tuple[list[WatchEvent], ApiError | None]:
-    """Return the events up to the first ERROR event, and the failure that it reports."""
-    for position, event in enumerate(events if Error in map(type, events) else ()):
-        if isinstance(event, Error):
-            return cast(list[WatchEvent], events[:position]), _watch_error(event.object)
-    return cast(list[WatchEvent], events), None
-
-
-def _watch_error(status: Status) -> ApiError:
-    failure = f"{status.code} {status.reason or ''}: {status.message or ''}".rstrip(": ")
-    if status.code == 410 or status.reason in {"Expired", "Gone"}:
-        return Expired(f"the API server no longer has the resourceVersion to watch from ({failure})")
-    error_class = Throttled if status.code == 429 else ApiError
-    return error_class(f"the API server ended the watch with an error ({failure})")

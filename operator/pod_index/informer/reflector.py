@@ -9,7 +9,7 @@ pauses.
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncGenerator, Iterator, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 
 from pod_index.informer import protobuf_wire
 from pod_index.informer.backoff import Backoff
@@ -21,8 +21,10 @@ from pod_index.informer.errors import (
     InconsistentResponse,
     InternalFailure,
     OlderVersion,
+    SelectorRejected,
     Throttled,
     Unauthorized,
+    listing_reason,
 )
 from pod_index.informer.history import History
 from pod_index.informer.json_wire import Added, Bookmark, Deleted, Modified, WatchEvent
@@ -51,13 +53,16 @@ SLOW_LISTING_SECONDS = 15.0
 
 
 class Reflector:
-    """The lists and watches of one scope ("" is all namespaces); one stream at a time."""
+    """The lists and watches of one scope ("" is all namespaces); one stream at a time. Retries what may succeed."""
 
-    def __init__(self, client: ApiClient, scope: str, settings: Settings, stats: Stats) -> None:
+    def __init__(
+        self, client: ApiClient, scope: str, settings: Settings, stats: Stats, on_failure: Callable[[str], None]
+    ) -> None:
         self._client = client
+        self._on_failure = on_failure
         self._stats = stats
         self._scope = scope
-        self._api = ListWatch(client, scope, idle_seconds=settings.watch_idle_seconds)
+        self._api = ListWatch(client, scope, idle_seconds=settings.watch_idle_seconds, selectors=settings.selectors)
         self._strategy = Strategy(streaming_list=settings.streaming_list)
         self._streaming_list_seconds = settings.streaming_list_seconds
         self._history = History(self._api, settings.retry_max_seconds)
@@ -104,13 +109,15 @@ class Reflector:
             except ApiError as error:
                 failure = error if self._relist_request is None else InternalFailure(self._relist_request)
                 self._count_end(failure.reason)
+                if isinstance(failure, SelectorRejected) and self.confirmed_at is None:
+                    self._on_failure(str(failure))
                 if self._version is None and self._uses_another_way(failure):
                     continue
                 if isinstance(failure, OlderVersion):
                     failure = await self._history.check_reset(failure)
                 if self._version is not None and self._needs_listing(failure):
                     logger.warning("Relisting the pods: %s", failure)
-                    self._listing_reason = _listing_reason(failure)
+                    self._listing_reason = listing_reason(failure)
                     return
                 await self._recover(failure)
             except Exception as error:
@@ -250,8 +257,7 @@ class Reflector:
 
     def _count_end(self, reason: str) -> None:
         """Count the end of a watch, or of an incomplete listing."""
-        ends = self._stats.listing_failures if self._version is None else self._stats.watch_restarts
-        ends[reason] += 1
+        (self._stats.listing_failures if self._version is None else self._stats.watch_restarts)[reason] += 1
 
     def _uses_another_way(self, failure: ApiError) -> bool:
         """Return whether to list in another way, and at once, after this failure of a listing."""
@@ -291,10 +297,3 @@ class Reflector:
             except ApiError as error:
                 if is_logged:
                     logger.warning("%s", error)
-
-
-def _listing_reason(failure: ApiError) -> str:
-    """Return the label of a listing that a failure causes."""
-    if isinstance(failure, InternalFailure):
-        return "fault"
-    return failure.reason if isinstance(failure, Expired | InconsistentResponse) else "failing"

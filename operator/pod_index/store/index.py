@@ -4,7 +4,8 @@ Each stream of pods covers a namespace scope: one namespace, or "" for all. Its 
 repeatedly or out of order. These rules keep the index correct:
 
 - An older resourceVersion never replaces a newer one. resourceVersions compare as integers.
-- A pod whose deletion was observed never comes back, because Kubernetes never reuses a UID.
+- A pod whose deletion was observed never comes back, because Kubernetes never reuses a UID. With a selector, a pod that
+  no longer matches it arrives as deleted, too. It comes back if it matches again, in a newer version.
 - A complete listing is the truth about its scope at its resourceVersion. Pods that it does not show are deleted, unless
   they are newer. A later listing or a newer event brings such a pod back: then the listing was wrong.
 - A listing is consistent: it shows everything that happened before it began. If a complete listing contradicts what was
@@ -15,13 +16,14 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 
-from pod_index.pods import Pod
+from pod_index.keeping import Keeping
+from pod_index.pods import KEEP_DEFAULT, Pod
 from pod_index.store.deleted import DeletedPods
 from pod_index.store.deltas import Delta, ListPage
 from pod_index.store.entries import Entry, StreamState
 from pod_index.store.indexers import INDEX_NAMES, IndexName
 from pod_index.store.table import SLICE, PodTable, slices
-from pod_index.store.tombstones import TOMBSTONES_MAX, Tombstone, Tombstones
+from pod_index.store.tombstones import FINAL, TOMBSTONES_MAX, Tombstone, Tombstones
 
 SCANNED_SLICE = 20 * SLICE
 """How many pods are only looked at without a pause: 1 ms."""
@@ -45,7 +47,8 @@ class PodIndex(PodTable):
 
     Deleted pods are kept for ``retention_seconds``, but at most ``retention_max`` of them, in
     ``retention_max_bytes``. ``now`` is a clock that returns seconds since the epoch. ``details`` says
-    whether details of pods are kept.
+    whether details of pods are kept, and ``keeping`` which of their labels and annotations. ``selective`` says whether
+    the streams have a selector.
     """
 
     def __init__(
@@ -58,9 +61,12 @@ class PodIndex(PodTable):
         tombstones_max: int = TOMBSTONES_MAX,
         now: Callable[[], float] = time.time,
         details: bool = True,
+        keeping: Keeping = KEEP_DEFAULT,
+        selective: bool = False,
     ) -> None:
         deleted = DeletedPods(retention_seconds, retention_max, retention_max_bytes, now)
-        super().__init__(index_names, deleted, details=details)
+        super().__init__(index_names, deleted, details=details, keeping=keeping)
+        self._selective = selective
         self._tombstones = Tombstones(tombstones_max)
         self._streams: defaultdict[str, StreamState] = defaultdict(StreamState)
         self._listings = 0
@@ -90,9 +96,11 @@ class PodIndex(PodTable):
         self._store(self._streams[delta.scope], delta.pod, EVENT)
 
     def delete(self, delta: Delta) -> None:
-        """Delete a pod for good."""
+        """Delete a pod for good, or with a selector until a newer version matches it."""
         uid, resource_version = delta.pod.metadata.uid, delta.pod.metadata.resource_version
         stream = self._streams[delta.scope]
+        if self._selective and self._is_newer(stream, uid, resource_version):
+            return
         if uid in self._entries:
             self._finished_ips.settle(self._entries[uid].index_values)
         self._store(stream, delta.pod, EVENT)  # A DELETED event carries the last state.
@@ -100,7 +108,19 @@ class PodIndex(PodTable):
             entry = self._entries[uid]
             self._finished_ips.settle(entry.index_values, deleted=entry)
             self._remove(entry)
-        self._tombstones.add(uid, Tombstone(stream.listing, resource_version, deletion_observed=True))
+        rejected = resource_version if self._selective else FINAL
+        self._tombstones.add(uid, Tombstone(stream.listing, rejected, deletion_observed=True))
+
+    def _is_newer(self, stream: StreamState, uid: str, resource_version: int) -> bool:
+        """Return whether a newer version of the pod, or a later deletion, is known."""
+        entry, tombstone = self._entries.get(uid), self._tombstones.get(uid)
+        if entry is not None:
+            return entry.version > resource_version
+        return (
+            tombstone is not None
+            and tombstone.listing >= stream.history
+            and tombstone.resource_version > resource_version
+        )
 
     def _begin_listing(self, stream: StreamState, page: ListPage) -> None:
         self._listings += 1

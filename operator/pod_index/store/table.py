@@ -3,7 +3,8 @@
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TypeVar
 
-from pod_index.pods import Pod, encode_record
+from pod_index.keeping import Keeping
+from pod_index.pods import KEEP_DEFAULT, Pod, encode_record
 from pod_index.store.addresses import FinishedPodIps
 from pod_index.store.deleted import DeletedPod, DeletedPods
 from pod_index.store.details import Details, DetailsStore
@@ -31,10 +32,21 @@ T = TypeVar("T")
 
 
 class PodTable:
-    """Pods by UID and by the indices in ``index_names``, and deleted pods. ``details`` says whether it keeps those."""
+    """Pods by UID and by the indices in ``index_names``, and deleted pods.
 
-    def __init__(self, index_names: frozenset[IndexName], deleted: DeletedPods, *, details: bool = True) -> None:
+    ``details`` says whether it keeps those, and ``keeping`` which labels and annotations.
+    """
+
+    def __init__(
+        self,
+        index_names: frozenset[IndexName],
+        deleted: DeletedPods,
+        *,
+        details: bool = True,
+        keeping: Keeping = KEEP_DEFAULT,
+    ) -> None:
         self.index_names = index_names
+        self._keeping = keeping
         self._details = DetailsStore() if details else None
         self._entries: dict[str, Entry] = {}
         self._indices: Indices[Entry] = Indices()
@@ -121,7 +133,7 @@ class PodTable:
             values = split(packed)
         entry = Entry(
             uid,
-            encode_record(pod),
+            encode_record(pod, self._keeping),
             packed,
             pod.metadata.resource_version,
             stream,
@@ -144,7 +156,7 @@ class PodTable:
             self._finished_ips.settle(entry.index_values)
         if finished:
             values = self._finished_ips.values_of_new_state(values, b"" if entry.is_void else entry.index_values)
-        entry.record = encode_record(pod)
+        entry.record = encode_record(pod, self._keeping)
         entry.details = self._details_of(pod)
         entry.resource_version = pod.metadata.resource_version
         if values != entry.index_values:

@@ -1,5 +1,6 @@
 """Tombstones: the UIDs of deleted pods, so that a late event does not bring a pod back."""
 
+import sys
 from collections import OrderedDict
 
 from msgspec import Struct
@@ -8,6 +9,9 @@ TOMBSTONES_MAX = 10_000
 """How many tombstones are kept by default. Only events in flight at the time of a deletion can
 arrive after it, and they are never more than a page or two."""
 
+FINAL = sys.maxsize
+"""Stands for the resourceVersion of a deletion for good. It is newer than all others."""
+
 
 class Tombstone(Struct, gc=False):
     """The deletion of a pod."""
@@ -15,13 +19,14 @@ class Tombstone(Struct, gc=False):
     listing: int
     """The number of the stream's current or last listing at the time of the deletion."""
     resource_version: int
-    """The version of the listing that did not show the pod. Has no meaning if ``deletion_observed``."""
+    """The newest version that the deletion rejects: FINAL, or the version at which the pod left the selection, or that
+    of the listing that did not show it."""
     deletion_observed: bool
     """Whether the API server reported the deletion. Otherwise a listing did not show the pod, and it may be wrong."""
 
     def rejects(self, resource_version: int, *, listed: bool) -> bool:
         """Return whether a version of the pod, from an event or a consistent listing (``listed``), must be ignored."""
-        return self.deletion_observed or not (listed or resource_version > self.resource_version)
+        return resource_version <= self.resource_version and (self.deletion_observed or not listed)
 
 
 # A dict would search its first key behind the places of all keys that were deleted before it.

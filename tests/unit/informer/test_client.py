@@ -11,6 +11,7 @@ from pod_index.informer.client import ApiClient
 from pod_index.informer.credentials import Credentials
 from pod_index.informer.errors import (
     ApiError,
+    BadRequest,
     CredentialsError,
     Expired,
     Forbidden,
@@ -46,7 +47,7 @@ async def fail(client: ApiClient) -> ApiError:
 @pytest.mark.parametrize(
     ("status", "expected"),
     [
-        (400, Rejected),
+        (400, BadRequest),
         (401, Unauthorized),
         (403, Forbidden),
         (404, ApiError),

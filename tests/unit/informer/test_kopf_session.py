@@ -34,7 +34,7 @@ WATCH = "https://x/api/v1/pods?watch=true&allowWatchBookmarks=true&sendInitialEv
 
 @pytest.fixture
 async def session(client: ApiClient) -> AsyncIterator[KopfSession]:
-    session = KopfSession(client, Settings(retry_max_seconds=0.05), Stats())
+    session = KopfSession(client, Settings(retry_max_seconds=0.05), Stats(), pytest.fail)
     yield session
     await session.close()
     assert session.closed
@@ -160,7 +160,7 @@ async def begin_anew(stream: AsyncGenerator[dict[str, Any]], session: KopfSessio
 async def test_a_listing_with_a_page_whose_handler_failed_begins_anew(
     streaming_list: bool, client: ApiClient, server: ApiServer
 ) -> None:
-    session = KopfSession(client, Settings(retry_max_seconds=0.05, streaming_list=streaming_list), Stats())
+    session = KopfSession(client, Settings(retry_max_seconds=0.05, streaming_list=streaming_list), Stats(), pytest.fail)
     server.pods.load(make_pod(f"web-{number:04}") for number in range(1200))
     async with contextlib.aclosing(events(session)) as stream:
         await begin_anew(stream, session)
@@ -203,7 +203,7 @@ async def test_a_change_whose_handler_failed_leads_to_a_new_listing_without_wait
     stats = Stats()
     with ApiServer(anonymous=True, bookmark_interval=3600) as quiet:
         quiet_client = await logged_in(quiet.url)
-        session = KopfSession(quiet_client, Settings(retry_max_seconds=0.05), stats)
+        session = KopfSession(quiet_client, Settings(retry_max_seconds=0.05), stats, pytest.fail)
         async with asyncio.timeout(10), contextlib.aclosing(events(session)) as stream:
             await begin_anew(stream, session)
             take(session, await anext(stream))
@@ -220,7 +220,7 @@ async def test_a_change_whose_handler_failed_leads_to_a_new_listing_without_wait
 
 async def test_the_lag_of_each_delta_is_counted_when_it_has_been_handled(client: ApiClient, server: ApiServer) -> None:
     stats = Stats()
-    session = KopfSession(client, Settings(), stats)
+    session = KopfSession(client, Settings(), stats, pytest.fail)
     async with contextlib.aclosing(events(session)) as stream:
         for _ in range(2):
             take(session, await anext(stream))
@@ -267,7 +267,7 @@ class Script:
         self.requests.append(f"{method.upper()} {url}")
         if "watch=true" in url:
             return KopfResponse(lines=self._lines())
-        return await KopfSession(cast(ApiClient, None), Settings(), Stats()).request(method, url)
+        return await KopfSession(cast(ApiClient, None), Settings(), Stats(), pytest.fail).request(method, url)
 
     async def _lines(self) -> AsyncGenerator[bytes]:
         for event in self._streams.pop(0) if self._streams else []:
@@ -414,7 +414,7 @@ async def test_kopf_uses_all_members_of_the_protocols_and_no_others(
             server.pods.load([make_pod(f"a-{listings}"), make_pod(f"b-{listings}")])
 
     await run_kopf(Recording(session, SessionUsedByKopf, used), handle, stop)
-    refusing = Recording(KopfSession(client, Settings(), Stats()), SessionUsedByKopf, used)
+    refusing = Recording(KopfSession(client, Settings(), Stats(), pytest.fail), SessionUsedByKopf, used)
     with pytest.raises(RuntimeError, match="Kopf requested GET /api/v1/namespaces"):
         await run_kopf(refusing, handle, asyncio.Event(), scanning=True)
     protocols = (SessionUsedByKopf, ResponseUsedByKopf, ContentUsedByKopf)

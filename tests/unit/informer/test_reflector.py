@@ -22,7 +22,7 @@ from tests.unit.conftest import logged_in
 
 
 def reflector(client: ApiClient, stats: Stats | None = None, **settings: Any) -> Reflector:
-    return Reflector(client, "", Settings(**{"retry_max_seconds": 0.02, **settings}), stats or Stats())
+    return Reflector(client, "", Settings(**{"retry_max_seconds": 0.02, **settings}), stats or Stats(), pytest.fail)
 
 
 def counted(stats: dict[str, int]) -> dict[str, int]:

@@ -71,13 +71,19 @@ Event = tuple[EventKind, Delta]
 
 
 class Cluster:
-    """The naive model: the pods that exist, all their states so far, and the events that can still be delivered."""
+    """The naive model: the pods that exist, all their states so far, and the events that can still be delivered.
 
-    def __init__(self) -> None:
+    With a ``selector``, pods can leave the selection and return.
+    """
+
+    def __init__(self, *, selector: bool) -> None:
         self.version = 0
+        self.selector = selector
+        self.outside: set[str] = set()
+        """The pods that exist outside the selection."""
         self.restored = False
         """Whether etcd was restored from a backup after the last complete listing."""
-        self.backup: dict[str, Pod] = {}
+        self.backup: tuple[dict[str, Pod], set[str]] = {}, set()
         self.pods: dict[str, Pod] = {}
         self.states: dict[str, Pod] = {}
         self.events: list[Event] = []
@@ -104,12 +110,31 @@ class Cluster:
             self._emit("delete", uid, choice)
             del self.pods[uid]
 
+    def leave(self, choice: int) -> None:
+        """Let a pod leave the selection."""
+        if self.pods and self.selector:
+            uid = sorted(self.pods)[choice % len(self.pods)]
+            self._emit("delete", uid, choice)
+            del self.pods[uid]
+            self.outside.add(uid)
+
+    def come_back(self, choice: int) -> None:
+        """Let a pod return to the selection, or delete it outside: of that there is no event."""
+        if self.outside:
+            uid = sorted(self.outside)[choice % len(self.outside)]
+            self.outside.remove(uid)
+            if choice % 4:
+                self._emit("update", uid, choice)
+            else:
+                self.version += 1
+
     def back_up(self) -> None:
-        self.backup = dict(self.pods)
+        self.backup = dict(self.pods), set(self.outside)
 
     def restore(self, bump: int) -> None:
         """Restore etcd with ``--bump-revision``: versions go on rising, but pods are as they were, or exist again."""
-        self.pods = dict(self.backup)
+        pods, outside = self.backup
+        self.pods, self.outside = dict(pods), set(outside)
         self.version += bump
         self.restored = True
         self.events.clear()  # The watch has ended, and nothing that it sent is still on its way.
@@ -131,9 +156,9 @@ class Cluster:
         return [f"u{number}" for number in range(1, self.created + 1)]
 
 
-def served_versions(cluster: Cluster, index: PodIndex) -> dict[str, int]:
-    """Return the UIDs in the index, with the version of the record of each."""
-    records = {uid: index.lookup(uid) for uid in cluster.uids()}
+def served_versions(uids: Iterable[str], index: PodIndex) -> dict[str, int]:
+    """Return which of the UIDs are in the index, with the version of the record of each."""
+    records = {uid: index.lookup(uid) for uid in uids}
     return {
         uid: int(msgspec.json.decode(record)["annotations"]["version"])
         for uid, record in records.items()
@@ -265,8 +290,11 @@ def matched_by(identifier: Identifier) -> str:
 
 STEPS = st.one_of(
     st.tuples(st.just("create"), st.integers(0, 999)),
+    st.tuples(st.just("create"), st.integers(0, 999)),
     st.tuples(st.just("update"), st.integers(0, 999)),
     st.tuples(st.just("delete"), st.integers(0, 999)),
+    st.tuples(st.just("leave"), st.integers(0, 999)),
+    st.tuples(st.just("come back"), st.integers(0, 999)),
     st.tuples(st.just("deliver"), st.integers(0, 99)),
     st.tuples(st.just("deliver the last"), st.just(0)),
     st.tuples(st.just("lose"), st.integers(0, 99)),
@@ -288,32 +316,46 @@ def _small_slices(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(HISTORIES, st.sampled_from([PLENTY, 3, 0]), st.randoms(use_true_random=False))
+@given(HISTORIES, st.sampled_from([PLENTY, 3, 0]), st.booleans(), st.booleans(), st.randoms(use_true_random=False))
 def test_after_the_next_listing_the_index_equals_the_cluster_despite_late_repeated_or_lost_events(
-    steps: list[tuple[str, int]], retention_max: int, random: Any
+    steps: list[tuple[str, int]], retention_max: int, selector: bool, restores: bool, random: Any
 ) -> None:
     now = 0.0
-    cluster = Cluster()
+    cluster = Cluster(selector=selector)
     ips = Ips()
-    index = PodIndex(retention_seconds=PLENTY, retention_max=retention_max, now=lambda: now)
+    index = PodIndex(retention_seconds=PLENTY, retention_max=retention_max, now=lambda: now, selective=selector)
     delivered: set[str] = set()
     deleted_for_good: set[str] = set()
     newest: dict[str, int] = {}
+    """By UID, the lowest version that may be served."""
+    listed_at = 0
     restored = False
 
     def observe() -> None:
         existing, deleted = known_pods(cluster, index)
         ips.observe(existing, [pod for _, pod, _ in deleted])
 
+    def served(uid: str) -> int:
+        return served_versions([uid], index).get(uid, 0)
+
     def deliver(kind: EventKind, delta: Delta) -> None:
+        uid, version = delta.pod.metadata.uid, delta.pod.metadata.resource_version
+        before = served(uid)
         index.update(delta) if kind == "update" else index.delete(delta)
         observe()
-        delivered.add(delta.pod.metadata.uid)
+        delivered.add(uid)
         if kind == "delete":
-            deleted_for_good.add(delta.pod.metadata.uid)
+            newest[uid] = max(newest.get(uid, 0), version + 1)
+            if not selector:
+                deleted_for_good.add(uid)
+            if not restored:
+                expected = before if selector and before > version else 0
+                assert served(uid) == expected, "the order of deletions and changes is not that of the versions"
+        elif not restored and uid not in deleted_for_good and version >= max(newest.get(uid, 0), before, listed_at + 1):
+            assert served(uid) == version, "a newer state was ignored"
 
     def deliver_page(page: ListPage) -> None:
-        nonlocal newest
+        nonlocal newest, listed_at
         if cluster.restored:
             deleted_for_good.clear()
             newest = {}
@@ -323,22 +365,24 @@ def test_after_the_next_listing_the_index_equals_the_cluster_despite_late_repeat
         delivered.update(pod.metadata.uid for pod in page.pods)
         if page.complete_at is not None:
             cluster.restored = False
+            listed_at = page.complete_at
 
     def change_a_pod(listed: dict[str, Pod]) -> None:
         """Change a pod, and deliver the event at once. After a restore, it is one that the listing has shown."""
+        changes = [cluster.create, cluster.update, cluster.delete, cluster.leave]
         if cluster.restored:
             hidden = {uid: pod for uid, pod in cluster.pods.items() if uid not in listed}
             cluster.pods = {uid: pod for uid, pod in cluster.pods.items() if uid in listed}
-            random.choice([cluster.create, cluster.update, cluster.delete])(random.randrange(1000))
+            random.choice(changes)(random.randrange(1000))
             cluster.pods |= hidden
         else:
-            random.choice([cluster.create, cluster.update, cluster.delete])(random.randrange(1000))
+            random.choice([*changes, cluster.come_back])(random.randrange(1000))
         if cluster.events:
             deliver(*cluster.events[-1])
 
     for step, choice in steps:
         now += 1
-        before = served_versions(cluster, index)
+        before = served_versions(cluster.uids(), index)
         match step:
             case "create":
                 cluster.create(choice)
@@ -346,6 +390,10 @@ def test_after_the_next_listing_the_index_equals_the_cluster_despite_late_repeat
                 cluster.update(choice)
             case "delete":
                 cluster.delete(choice)
+            case "leave":
+                cluster.leave(choice)
+            case "come back":
+                cluster.come_back(choice)
             case "deliver" if cluster.events:  # in any order, also repeatedly
                 deliver(*cluster.events[choice % len(cluster.events)])
             case "deliver the last" if cluster.events:
@@ -354,7 +402,7 @@ def test_after_the_next_listing_the_index_equals_the_cluster_despite_late_repeat
                 del cluster.events[: choice % (len(cluster.events) + 1)]
             case "back up":
                 cluster.back_up()
-            case "restore":
+            case "restore" if restores:
                 cluster.restore(choice)
                 deleted_for_good.clear()
                 restored = True
@@ -374,10 +422,10 @@ def test_after_the_next_listing_the_index_equals_the_cluster_despite_late_repeat
             case "list partly":
                 for page in cluster.pages(choice)[:-1]:
                     deliver_page(page)
-        after = served_versions(cluster, index)
+        after = served_versions(cluster.uids(), index)
         if not restored:
             assert index.history_resets == 0
-            deleted_for_good |= before.keys() - after.keys() - cluster.pods.keys()
+            deleted_for_good |= before.keys() - after.keys() - cluster.pods.keys() - cluster.outside
         assert deleted_for_good.isdisjoint(after), "a deleted pod came back"
         assert [uid for uid, version in after.items() if version < newest.get(uid, 0)] == [], "an older state came back"
         newest |= after

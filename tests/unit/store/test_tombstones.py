@@ -2,7 +2,7 @@
 
 import pytest
 
-from pod_index.store.tombstones import Tombstone, Tombstones
+from pod_index.store.tombstones import FINAL, Tombstone, Tombstones
 
 
 def tombstone(*, version: int = 5, observed: bool = True) -> Tombstone:
@@ -11,8 +11,14 @@ def tombstone(*, version: int = 5, observed: bool = True) -> Tombstone:
 
 @pytest.mark.parametrize("listed", [True, False])
 @pytest.mark.parametrize("version", [4, 5, 6])
-def test_an_observed_deletion_rejects_every_version(version: int, listed: bool) -> None:
-    assert tombstone().rejects(version, listed=listed)
+def test_a_deletion_for_good_rejects_every_version(version: int, listed: bool) -> None:
+    assert tombstone(version=FINAL).rejects(version, listed=listed)
+
+
+@pytest.mark.parametrize("listed", [True, False])
+@pytest.mark.parametrize(("version", "rejected"), [(4, True), (5, True), (6, False)])
+def test_after_a_pod_left_the_selection_a_newer_version_is_accepted(version: int, rejected: bool, listed: bool) -> None:
+    assert tombstone().rejects(version, listed=listed) == rejected
 
 
 @pytest.mark.parametrize(("version", "rejected"), [(4, True), (5, True), (6, False)])
