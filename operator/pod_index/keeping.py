@@ -32,7 +32,7 @@ class KeyFilter:
         self._kept = _compile(kept) if kept else None
         self._dropped = _compile(dropped)
         self._drops_only_secret = not kept and not dropped
-        self._drops_everything = patterns.strip() == "none"
+        self._drops_everything = "*" in dropped
         self._verdicts = _Verdicts(self)
 
     def keep(self, entries: dict[str, str] | None) -> dict[str, str] | None:
@@ -47,7 +47,7 @@ class KeyFilter:
 
     def keeps(self, key: str) -> bool:
         """Return whether a key is kept."""
-        if key == self._secret or self._drops_everything or self._dropped.fullmatch(key):
+        if key == self._secret or self._dropped.fullmatch(key):
             return False
         return self._kept is None or self._kept.fullmatch(key) is not None
 
@@ -80,11 +80,13 @@ class Keeping(NamedTuple):
 
 def _parse(patterns: str) -> tuple[list[str], list[str]]:
     """Return the patterns that keep, and those that drop without their ``!``."""
-    if patterns.strip() in {"", "none"}:
-        return [], []
     parts = [part.strip() for part in patterns.split(",")]
+    if parts == [""]:
+        return [], []
+    if parts == ["none"]:
+        return [], ["*"]
     if "none" in parts or not all(map(_PATTERN.fullmatch, parts)):
-        raise ValueError(patterns)
+        raise ValueError(f"invalid patterns: {patterns!r}")
     return [part for part in parts if part[0] != "!"], [part[1:] for part in parts if part[0] == "!"]
 
 

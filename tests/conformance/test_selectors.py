@@ -23,34 +23,40 @@ from tests.support.selectors import (
     selected_pods,
 )
 
-List = Callable[..., list[str]]
-"""Send a list request with these parameters; return the names of the pods, or raise HTTPError."""
+Get = Callable[..., dict[str, Any]]
+"""Send a list request with these parameters; return the list, or raise HTTPError."""
 
 
 @pytest.fixture(scope="module")
-def list_pods(shared_cluster: Cluster, token: str) -> List:
+def get(shared_cluster: Cluster, token: str) -> Get:
     context = ssl.create_default_context()
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     shared_cluster.pods.load(selected_pods())
 
-    def list_pods(**query: str) -> list[str]:
+    def get(**query: str) -> dict[str, Any]:
         url = f"https://127.0.0.1:{shared_cluster.server.port}/api/v1/pods?{urlencode(query)}"
         request = urllib.request.Request(url, headers={"Authorization": f"Bearer {token}"})
         with urllib.request.urlopen(request, context=context) as response:
-            items = json.load(response)["items"]
-        return sorted(pod["metadata"]["name"] for pod in items if pod["metadata"]["namespace"] in {"sel-a", "sel-b"})
+            pods: dict[str, Any] = json.load(response)
+        return pods
 
-    return list_pods
+    return get
+
+
+def names(*lists: dict[str, Any]) -> list[str]:
+    """Return the names of the pods of this module."""
+    pods = [pod["metadata"] for pods in lists for pod in pods["items"]]
+    return sorted(pod["name"] for pod in pods if pod["namespace"] in {"sel-a", "sel-b"})
 
 
 @pytest.mark.parametrize("selector", LABEL_SELECTORS)
-def test_a_label_selector_selects(list_pods: List, selector: str) -> None:
-    assert list_pods(labelSelector=selector) == LABEL_SELECTORS[selector]
+def test_a_label_selector_selects(get: Get, selector: str) -> None:
+    assert names(get(labelSelector=selector)) == LABEL_SELECTORS[selector]
 
 
 @pytest.mark.parametrize("selector", FIELD_SELECTORS)
-def test_a_field_selector_selects(list_pods: List, selector: str) -> None:
-    assert list_pods(fieldSelector=selector) == FIELD_SELECTORS[selector]
+def test_a_field_selector_selects(get: Get, selector: str) -> None:
+    assert names(get(fieldSelector=selector)) == FIELD_SELECTORS[selector]
 
 
 @pytest.mark.parametrize(
@@ -61,12 +67,28 @@ def test_a_field_selector_selects(list_pods: List, selector: str) -> None:
     ],
     ids=lambda query: ascii(*query.values())[:40],
 )
-def test_a_malformed_selector_is_a_bad_request(list_pods: List, query: dict[str, str]) -> None:
+def test_a_malformed_selector_is_a_bad_request(get: Get, query: dict[str, str]) -> None:
     with pytest.raises(urllib.error.HTTPError) as refused:
-        list_pods(**query)
+        get(**query)
     with refused.value as response:
         status = json.load(response)
     assert (status["code"], status["reason"]) == (400, "BadRequest")
+
+
+@pytest.mark.parametrize("selector", FIELD_SELECTORS)
+def test_a_list_from_the_watch_cache_has_the_selected_pods_and_the_version_of_all(get: Get, selector: str) -> None:
+    version = get(limit="1")["metadata"]["resourceVersion"]
+    pods = get(fieldSelector=selector, resourceVersion=version, resourceVersionMatch="NotOlderThan")
+    assert names(pods) == FIELD_SELECTORS[selector]
+    assert int(pods["metadata"]["resourceVersion"]) >= int(version)
+
+
+@pytest.mark.parametrize("selector", LABEL_SELECTORS)
+def test_the_pages_of_a_list_have_the_selected_pods(get: Get, selector: str) -> None:
+    pages = [get(labelSelector=selector, limit="1")]
+    while token := pages[-1]["metadata"].get("continue"):
+        pages.append(get(labelSelector=selector, limit="1", **{"continue": token}))
+    assert names(*pages) == LABEL_SELECTORS[selector]
 
 
 def relabel(labels: dict[str, str]) -> Callable[[dict[str, Any]], None]:

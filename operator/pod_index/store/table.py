@@ -156,7 +156,9 @@ class PodTable:
             self._finished_ips.settle(entry.index_values)
         if finished:
             values = self._finished_ips.values_of_new_state(values, b"" if entry.is_void else entry.index_values)
-        entry.record = encode_record(pod, self._keeping)
+        record = encode_record(pod, self._keeping)
+        if record != entry.record:  # A change of dropped keys is none.
+            entry.record = record
         entry.details = self._details_of(pod)
         entry.resource_version = pod.metadata.resource_version
         if values != entry.index_values:

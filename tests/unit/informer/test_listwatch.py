@@ -10,7 +10,7 @@ import pytest
 
 from pod_index.informer import json_wire, protobuf_wire
 from pod_index.informer.client import ApiClient
-from pod_index.informer.errors import ApiError, Expired, InconsistentResponse
+from pod_index.informer.errors import ApiError, BadRequest, Expired, InconsistentResponse, SelectorRejected
 from pod_index.informer.json_wire import Added, Bookmark
 from pod_index.informer.listwatch import ListWatch
 from pod_index.informer.wire import ACCEPT, Wire
@@ -239,3 +239,41 @@ async def test_the_current_version_is_that_of_one_replica_until_its_connection_i
         versions = [await balanced.current_version(close_connection=number == 2) for number in range(5)]
         assert versions == [100, 100, 100, 50, 50]
         await client.close()
+
+
+async def test_lists_and_watches_have_the_selectors_but_the_newest_version_is_that_of_all_pods(
+    client: ApiClient, server: ApiServer
+) -> None:
+    selectors = {"labelSelector": "app in (web, a.b),n>4", "fieldSelector": r"spec.nodeName=n1,metadata.namespace!=a\,"}
+    server.pods.create(make_pod("web", node="n1", labels={"app": "web", "n": "5"}))
+    version = server.pods.create(make_pod("other"))["metadata"]["resourceVersion"]
+    pods = ListWatch(client, "", idle_seconds=5, selectors=selectors)
+    assert await pods.current_version() == int(version)
+    page, _ = await pods.list_page(5)
+    events, _ = await anext(pods.watch(None))
+    assert [pod.metadata.name for pod in page.items or []] == ["web"]
+    assert [event.object.metadata.name for event in events if isinstance(event, Added)] == ["web"]
+    assert (await whole(pods, int(version), from_cache=True))[0] == ["web"]
+    probe, *selected = [request.query for request in server.requests]
+    assert probe == {"limit": "1"}
+    assert len(selected) == 3
+    assert all(query.items() >= selectors.items() for query in selected)
+
+
+@pytest.mark.parametrize("is_list", [True, False])
+async def test_a_list_with_selectors_that_is_a_bad_request_names_them(
+    is_list: bool, client: ApiClient, server: ApiServer
+) -> None:
+    pods = ListWatch(client, "", idle_seconds=5, selectors={"fieldSelector": "spec.hostNetwork=true"})
+    server.faults.add(Fault(status=400, message="field label not supported: spec.hostNetwork"))
+    with pytest.raises(BadRequest) as caught:
+        await (pods.list_page(5) if is_list else anext(pods.watch(None)))
+    assert isinstance(caught.value, SelectorRejected) == is_list
+    assert str(caught.value).endswith("spec.hostNetwork); check spec.hostNetwork=true" if is_list else "Network)")
+
+
+async def test_without_selectors_a_bad_request_is_no_fault_of_theirs(pods: ListWatch, server: ApiServer) -> None:
+    server.faults.add(Fault(status=400, message="bad"))
+    with pytest.raises(BadRequest) as caught:
+        await pods.list_page(5)
+    assert type(caught.value) is BadRequest
