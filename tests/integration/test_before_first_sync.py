@@ -140,3 +140,29 @@ def test_a_redirect_is_not_followed(server: ApiServer, start_operator: StartOper
     operator = start_operator(server)
     operator.wait_until_log_says("307")
     assert_clear(operator, "check that it is a Kubernetes API server")
+
+
+def test_a_selector_that_the_server_does_not_support_ends_it_with_one_line(
+    server: ApiServer, start_operator: StartOperator
+) -> None:
+    message = "field label not supported: status.podIP"
+    server.faults.add(Fault(when=lambda request: "fieldSelector" in request.query, status=400, message=message))
+    operator = start_operator(server, WATCH_FIELD_SELECTOR="status.podIP!=10.0.0.1")
+    assert operator.wait_for_exit() == 1
+    assert_clear(operator, "field label not supported: status.podIP", "check status.podIP!=10.0.0.1")
+    assert len(operator.warnings()) == 1
+
+
+def test_without_a_selector_a_rejected_request_is_retried(server: ApiServer, start_operator: StartOperator) -> None:
+    fault = server.faults.add(Fault(status=400, message="no"))
+    operator = start_operator(server)
+    operator.wait_until_log_says("attempt 1 failed")
+    server.faults.remove(fault)
+    operator.wait_until_ready()
+
+
+def test_a_malformed_selector_ends_it_with_one_line(tmp_path: Path) -> None:
+    with OperatorProcess(tmp_path, None, environ={"WATCH_LABEL_SELECTOR": "app in web"}) as operator:
+        assert operator.wait_for_exit() == 1
+        assert_clear(operator, "WATCH_LABEL_SELECTOR must be a label selector, not 'app in web': '(' is expected")
+        assert len(operator.log.splitlines()) == 1

@@ -16,6 +16,8 @@ JSON = dict[str, Any]
 FOLDER = Path(__file__).parents[2] / "manifests"
 COMPONENTS = sorted(path.name for path in (FOLDER / "components").iterdir())
 KUSTOMIZATIONS = [FOLDER, *(FOLDER / "components" / name for name in COMPONENTS)]
+NODE_LOCAL = FOLDER / "node-local"
+"""A kustomization of its own: it cannot be a component, since it has no Deployment."""
 
 SELECTOR = {"app": "pod-index", "app.kubernetes.io/name": "pod-index"}
 LABELS = SELECTOR | {"app.kubernetes.io/component": "server", "app.kubernetes.io/part-of": "pod-index"}

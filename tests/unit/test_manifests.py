@@ -117,10 +117,16 @@ def test_every_selector_uses_the_two_labels_that_never_change() -> None:
     for selector in (
         the("Deployment")["spec"]["selector"],
         the("PodDisruptionBudget")["spec"]["selector"],
-        the("NetworkPolicy")["spec"]["podSelector"],
         *(constraint["labelSelector"] for constraint in spread),
     ):
         assert selector == {"matchLabels": SELECTOR}
+
+
+def test_the_network_policy_selects_the_pods_of_node_local_too() -> None:
+    (daemon_set,) = read("node-local/daemonset.yaml")
+    selected = the("NetworkPolicy")["spec"]["podSelector"]["matchLabels"]
+    for workload in (the("Deployment"), daemon_set):
+        assert selected.items() <= workload["spec"]["template"]["metadata"]["labels"].items()
 
 
 def test_every_reference_is_to_an_object_that_exists(pod: JSON) -> None:
