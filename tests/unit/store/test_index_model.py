@@ -297,6 +297,7 @@ STEPS = st.one_of(
     st.tuples(st.just("come back"), st.integers(0, 999)),
     st.tuples(st.just("deliver"), st.integers(0, 99)),
     st.tuples(st.just("deliver the last"), st.just(0)),
+    st.tuples(st.just("deliver a deletion"), st.integers(0, 99)),
     st.tuples(st.just("lose"), st.integers(0, 99)),
     st.tuples(st.just("list"), st.integers(1, 3)),
     st.tuples(st.just("list partly"), st.integers(1, 3)),
@@ -398,6 +399,9 @@ def test_after_the_next_listing_the_index_equals_the_cluster_despite_late_repeat
                 deliver(*cluster.events[choice % len(cluster.events)])
             case "deliver the last" if cluster.events:
                 deliver(*cluster.events[-1])
+            case "deliver a deletion":
+                if deletions := [event for event in cluster.events if event[0] == "delete"]:
+                    deliver(*deletions[choice % len(deletions)])
             case "lose":
                 del cluster.events[: choice % (len(cluster.events) + 1)]
             case "back up":

@@ -3,6 +3,8 @@
 import json
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pod_index.store.deltas import Delta, ListPage
 from pod_index.store.index import PodIndex
@@ -78,6 +80,26 @@ def test_after_a_restore_a_pod_can_leave_in_an_older_version(index: PodIndex) ->
     assert uids(index) == set()
     replace_page(index, ListPage(scope="", pods=[pod("a", 41)], complete_at=50))
     assert uids(index) == {"a"}
+
+
+@given(st.lists(st.booleans(), min_size=6, max_size=6), st.lists(st.integers(0, 5), min_size=1), st.integers(0, 5))
+def test_in_any_order_of_events_the_newest_version_decides_whether_a_pod_is_selected(
+    leaves: list[bool], order: list[int], listed: int
+) -> None:
+    """The index of an element of ``leaves`` is a version; ``order`` and ``listed`` have such versions."""
+    index = PodIndex(selective=True)
+    replace_page(index, listing(at=1))
+    for version in order:
+        event = delta("a", 10 + version, name=f"v{version}")
+        index.delete(event) if leaves[version] else index.update(event)
+    newest = max(order)
+    assert uids(index) == (set() if leaves[newest] else {"a"})
+    if not leaves[newest]:
+        assert f'"name":"v{newest}"'.encode() in (index.lookup("a") or b"")
+    if not leaves[listed] and listed >= newest:
+        replace_page(index, listing(pod("a", 10 + listed), at=20))
+        assert uids(index) == {"a"}
+        assert index.history_resets == 0
 
 
 def test_without_a_selector_a_deleted_uid_never_comes_back() -> None:
