@@ -75,6 +75,11 @@ def test_a_malformed_selector_is_a_bad_request(get: Get, query: dict[str, str]) 
     assert (status["code"], status["reason"]) == (400, "BadRequest")
 
 
+def test_the_server_accepts_a_field_that_no_pod_has_so_pod_index_refuses_it(get: Get) -> None:
+    assert names(get(fieldSelector="status.podIPs=10.0.0.1")) == []
+    assert names(get(fieldSelector="status.podIPs!=10.0.0.1")) == ["api", "web"]
+
+
 @pytest.mark.parametrize("selector", FIELD_SELECTORS)
 def test_a_list_from_the_watch_cache_has_the_selected_pods_and_the_version_of_all(get: Get, selector: str) -> None:
     version = get(limit="1")["metadata"]["resourceVersion"]
