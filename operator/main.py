@@ -82,6 +82,7 @@ class Service:
             retention_max_bytes=settings.deleted_retention_max_bytes,
             keeping=settings.keeping,
             selective=bool(settings.selectors),
+            details=settings.details,
         )
         loader = CredentialsLoader(timeout_seconds=settings.login_timeout_seconds)
         client = ApiClient(loader.load, user_agent="pod-index")

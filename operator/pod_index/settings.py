@@ -88,6 +88,14 @@ class Settings(Selection, frozen=True, kw_only=True):
         ),
     ] = INDEX_NAMES
 
+    details: Annotated[
+        bool,
+        Meta(
+            description="Keep the details of pods for requests with `details=true`: containers, owner, workload."
+            " `false` keeps none of them, and answers such requests 400."
+        ),
+    ] = True
+
     deleted_retention_seconds: Annotated[
         float,
         Meta(ge=0, le=86400, description="Seconds to keep deleted pods for requests with `includeDeleted=true`."),

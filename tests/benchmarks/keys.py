@@ -52,6 +52,7 @@ def texts(pod: JSON) -> dict[str, list[str]]:
         "ip": [pod_ip["ip"] for pod_ip in status["podIPs"]],
         "name": [f"{metadata['namespace']}/{metadata['name']}"],
         "node": [pod["spec"]["nodeName"]],
+        "workload": [f"{metadata['namespace']}/Deployment.apps/{metadata['labels']['app.kubernetes.io/name']}"],
     }
 
 

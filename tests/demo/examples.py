@@ -2,13 +2,38 @@
 
 from typing import Any
 
-from tests.apiserver import PodStore, make_pod
+from tests.apiserver import PodStore, container_status, make_pod
 from tests.kubernetes import Pods
 
 UID = "1234abcd-5678-90ef-aaaa-bbbbccccdddd"
 """Lists are in the order of UIDs. The examples of lists show this pod first, so it has the lowest UID."""
 
 _CONTAINER = "9d3f7c0a5e1b2d4f6a8c0e2b4d6f8a1c3e5b7d9f0a2c4e6b8d0f1a3c5e7b9d2f"
+_PREVIOUS = "0a1b2c3d4e5f60718293a4b5c6d7e8f90a1b2c3d4e5f60718293a4b5c6d7e8f9"
+_OWNER = {"apiVersion": "batch/v1", "kind": "Job", "name": "example-28401120", "controller": True}
+_ENDED = {"exitCode": 137, "reason": "OOMKilled", "finishedAt": "2024-01-01T00:09:58Z"}
+
+_DETAILS: dict[str, Any] = {
+    "metadata": {"ownerReferences": [_OWNER | {"uid": "5678abcd-1234-90ef-aaaa-bbbbccccdddd"}]},
+    "spec": {
+        "serviceAccountName": "example",
+        "containers": [{"name": "main", "image": "registry.example.com/example:1.4"}],
+    },
+    "status": {
+        "hostIP": "192.168.1.7",
+        "startTime": "2024-01-01T00:00:01Z",
+        "qosClass": "Burstable",
+        "containerStatuses": [
+            container_status("main", f"containerd://{_CONTAINER}", last_id=f"containerd://{_PREVIOUS}")
+            | {
+                "imageID": "registry.example.com/example@sha256:4567",
+                "state": {"running": {"startedAt": "2024-01-01T00:10:00Z"}},
+                "lastState": {"terminated": _ENDED | {"containerID": f"containerd://{_PREVIOUS}"}},
+            }
+        ],
+    },
+}
+"""Of the pod of the examples, by part of the pod."""
 
 
 class Examples:
@@ -19,7 +44,7 @@ class Examples:
 
     def start(self) -> dict[str, Any]:
         """Create the pods; return the pod of the examples. A real API server gives them UIDs of its own."""
-        pod = self._create("example-pod", UID, "10.244.1.5", f"containerd://{_CONTAINER}")
+        pod = self._create("example-pod", UID, "10.244.1.5", _DETAILS)
         self._create("other-pod", "5678abcd-1234-90ef-aaaa-bbbbccccdddd", "10.244.1.6")
         self._create("deleted-pod", "9abcdef0-5678-1234-aaaa-bbbbccccdddd", "10.244.1.7")
         return pod
@@ -28,7 +53,7 @@ class Examples:
         """Delete the pod that the examples of deleted pods look up; pod-index must be ready, to notice it."""
         self._pods.delete("default", "deleted-pod")
 
-    def _create(self, name: str, uid: str, ip: str, container_id: str = "") -> dict[str, Any]:
+    def _create(self, name: str, uid: str, ip: str, details: dict[str, Any] | None = None) -> dict[str, Any]:
         pod = make_pod(
             name,
             node="node-1",
@@ -36,7 +61,8 @@ class Examples:
             phase="Running",
             labels={"app": "example"},
             annotations={"kubernetes.io/created-by": "..."},
-            container_id=container_id,
         )
         pod["metadata"] |= {"uid": uid, "creationTimestamp": "2024-01-01T00:00:00Z"}
+        for part, fields in (details or {}).items():
+            pod[part] |= fields
         return self._pods.create(pod)

@@ -51,7 +51,7 @@ def check(data: bytes) -> None:
 
 
 def _check_identifier(text: str, identifier: Identifier) -> None:
-    kind, value, container_ids, pod_name = identifier
+    kind, value, container_ids, pod_name, container_names = identifier
     # The canonical form of RFC 5952 can be longer: it does not shorten a single zero to ::.
     _require(0 < len(value) <= len(text) + (kind == "ip"), "a value is not longer than the text")
     canonical = CANONICAL.get(kind)
@@ -64,6 +64,9 @@ def _check_identifier(text: str, identifier: Identifier) -> None:
     for container in container_ids:
         _require(parse(container) == (Identifier("containerID", container),), "a container ID is canonical")
     _require(not pod_name or is_name(pod_name), "a name is valid")
+    _require(kind == "uid" or not container_names, "only a UID has names of containers")
+    for name in container_names:
+        _require(re.fullmatch("[a-z0-9-]{1,63}", name) is not None, "the name of a container is a label")
 
 
 def _require(holds: bool, rule: str) -> None:

@@ -44,7 +44,11 @@ def _constrained(case: Case[Any]) -> Case[Any]:
     if case.meta is not None and case.meta.generation.mode.is_positive:
         if case.path == "/api/v1/pod":
             _keep_one_selector(query)
-        elif case.path == "/api/v1/pods" and not query.get("node") and not query.get("namespace"):
+        elif (
+            case.path == "/api/v1/pods"
+            and not query.get("namespace")
+            and (query.get("workload") or not query.get("node"))
+        ):
             query["namespace"] = "default"
     wait = query.get("wait")
     if isinstance(wait, str) and _waits_long(wait):

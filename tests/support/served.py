@@ -9,14 +9,16 @@ import msgspec
 from starlette.types import Message, Receive
 
 from pod_index.api.app import create_app
-from pod_index.containers import ContainerStatus
-from pod_index.pods import Pod, PodIP, PodMetadata, PodSpec, PodStatus
+from pod_index.containers import Container, ContainerState, ContainerStatus, RunningState, TerminatedState
+from pod_index.pods import OwnerReference, Pod, PodIP, PodMetadata, PodSpec, PodStatus
 from pod_index.settings import Settings
 from pod_index.store.deltas import Delta, ListPage
 from pod_index.store.index import PodIndex
 
 UID = "1234abcd-5678-90ef-aaaa-bbbbccccdddd"
 CONTAINER_ID = "9d3f7c0a5e1b2d4f6a8c0e2b4d6f8a1c3e5b7d9f0a2c4e6b8d0f1a3c5e7b9d2f"
+PREVIOUS_ID = "0a1b2c3d4e5f60718293a4b5c6d7e8f90a1b2c3d4e5f60718293a4b5c6d7e8f9"
+OWNER_UID = "5678abcd-1234-90ef-aaaa-bbbbccccdddd"
 CONFIG_HASH = "0123456789abcdef0123456789abcdef"
 
 
@@ -31,14 +33,35 @@ def example_pod(version: int = 1, *, ip: str = "10.244.1.5", container_id: str =
             creation_timestamp="2024-01-01T00:00:00Z",
             labels={"app": "example"},
             annotations={"kubernetes.io/created-by": "..."},
+            owner_references=[OwnerReference("batch/v1", "Job", "example-28401120", OWNER_UID, controller=True)],
         ),
-        spec=PodSpec(node_name="node-1"),
+        spec=PodSpec(
+            node_name="node-1",
+            service_account_name="example",
+            containers=[Container(name="main", image="registry.example.com/example:1.4")],
+        ),
         status=PodStatus(
             phase="Running",
+            host_ip="192.168.1.7",
+            start_time="2024-01-01T00:00:01Z",
+            qos_class="Burstable",
             pod_ip=ip or None,
             pod_ips=[PodIP(ip=ip)] if ip else None,
-            container_statuses=[ContainerStatus(container_id=f"containerd://{container_id}")] if container_id else None,
+            container_statuses=[_restarted(container_id)] if container_id else None,
         ),
+    )
+
+
+def _restarted(container_id: str) -> ContainerStatus:
+    ended = TerminatedState(f"containerd://{PREVIOUS_ID}", 137, "OOMKilled", "2024-01-01T00:09:58Z")
+    return ContainerStatus(
+        container_id=f"containerd://{container_id}",
+        name="main",
+        image_id="registry.example.com/example@sha256:4567",
+        restart_count=1,
+        ready=True,
+        state=ContainerState(running=RunningState("2024-01-01T00:10:00Z")),
+        last_state=ContainerState(terminated=ended),
     )
 
 

@@ -43,6 +43,7 @@ def test_every_variable_is_read() -> None:
         "LOGIN_TIMEOUT_SECONDS": "20",
         "WATCH_IDLE_SECONDS": "60",
         "LOOKUP_KEYS": "ip,name",
+        "DETAILS": "no",
         "DELETED_RETENTION_SECONDS": "0.5",
         "DELETED_RETENTION_MAX": "20",
         "DELETED_RETENTION_MAX_BYTES": "4096",
@@ -78,6 +79,7 @@ def test_every_variable_is_read() -> None:
         login_timeout_seconds=20,
         watch_idle_seconds=60,
         lookup_keys=frozenset({"ip", "name"}),
+        details=False,
         deleted_retention_seconds=0.5,
         deleted_retention_max=20,
         deleted_retention_max_bytes=4096,
@@ -142,7 +144,7 @@ def test_a_flag_may_be_yes() -> None:
         ("uid,ip", {"ip"}),
         ("ip,ip", {"ip"}),
         (" name , config.hash\t,containerID", {"name", "config.hash", "containerID"}),
-        ("config.hash,containerID,ip,name,node", INDEX_NAMES),
+        ("config.hash,containerID,ip,name,node,workload", INDEX_NAMES),
     ],
 )
 def test_lookup_keys_are_separated_by_commas(value: str, keys: Set[IndexName]) -> None:
@@ -156,7 +158,7 @@ def test_lookup_keys_are_separated_by_commas(value: str, keys: Set[IndexName]) -
 def test_an_unknown_lookup_key_is_an_error_that_names_the_known_ones(value: str) -> None:
     with pytest.raises(SettingsError) as caught:
         Settings.from_environ({"LOOKUP_KEYS": value})
-    known = "uid, config.hash, containerID, ip, name, node"
+    known = "uid, config.hash, containerID, ip, name, node, workload"
     assert str(caught.value) == f"LOOKUP_KEYS must be some of {known}, with commas between them, not {value!r}"
 
 

@@ -5,19 +5,21 @@ plain Starlette endpoint.
 """
 
 import asyncio
-from contextlib import AbstractAsyncContextManager, nullcontext
+from contextlib import AbstractAsyncContextManager, nullcontext, suppress
 
 import msgspec
 from starlette.types import Receive, Scope, Send
 
 from pod_index.api import queries
 from pod_index.api.context import EndpointContext
-from pod_index.api.queries import LookupQuery
+from pod_index.api.detailed import DetailedBody, detailed_record, named_container
+from pod_index.api.queries import BatchQuery, LookupQuery
 from pod_index.api.response_limiter import PROGRESS
-from pod_index.api.responses import RETRY_AFTER, Header, RequestError, encode, error, respond, respond_in_chunks
+from pod_index.api.responses import RETRY_AFTER, Body, Header, RequestError, encode, error, respond, respond_in_chunks
 from pod_index.api.waiting import ClientGone
+from pod_index.store.detailed_records import match_container
+from pod_index.store.details import Details
 from pod_index.store.identifiers import Identifier, IdentifierError, parse
-from pod_index.store.index import PodIndex
 from pod_index.store.matching import Ambiguity, Match
 
 POD_PATH = "/api/v1/pod"
@@ -63,12 +65,8 @@ class Endpoint:
             finally:
                 self._finish(scope)
 
-    async def _answer(self, scope: Scope, receive: Receive) -> tuple[tuple[bytes, ...], tuple[Header, ...]]:
-        """Return the body of a 200 response in parts, and its headers.
-
-        The parts are a tuple, since the garbage collector stops tracking a tuple of bytes after its first pass. A
-        hundred lists of ten thousand parts each would take it 30 ms at every pass, while no request is served.
-        """
+    async def _answer(self, scope: Scope, receive: Receive) -> tuple[Body, tuple[Header, ...]]:
+        """Return the body of a 200 response in parts, and its headers."""
         raise NotImplementedError
 
     def _finish(self, scope: Scope) -> None:
@@ -85,6 +83,10 @@ class Endpoint:
         """Return the context for work on input of this size."""
         return self._response_limiter.step() if size > SHORT_BYTES else nullcontext()
 
+    def _check_details(self) -> None:
+        if not self._index.keeps_details:
+            raise RequestError(400, "details are switched off by DETAILS")
+
     def _age_header(self) -> Header:
         return b"age", b"%d" % self._age()
 
@@ -100,7 +102,7 @@ class PodEndpoint(Endpoint):
         super().__init__(context)
         self._lookup_waiters = context.lookup_waiters
 
-    async def _answer(self, scope: Scope, receive: Receive) -> tuple[tuple[bytes, ...], tuple[Header, ...]]:
+    async def _answer(self, scope: Scope, receive: Receive) -> tuple[Body, tuple[Header, ...]]:
         result, selector = "error", "none"
         try:
             query = self._query(scope)
@@ -111,6 +113,8 @@ class PodEndpoint(Endpoint):
                     selector = queries.selector_of(query)
                     raise
                 selector = lookup.selector
+                if lookup.details:
+                    self._check_details()
             match = await self._find(lookup, len(query), receive)
             if match is None or (isinstance(match, Ambiguity) and not self._index.synced):
                 result = "miss" if self._index.synced else "error"
@@ -119,7 +123,10 @@ class PodEndpoint(Endpoint):
                 result = "ambiguous"
                 raise RequestError(409, lookup.ambiguous(match.pods))
             result = "deleted" if match.deleted else "hit"
-            return (match.record,), ((b"matched-by", match.matched_by.encode()),)
+            record = match.record
+            if lookup.details:
+                record = await detailed_record(match, lookup.identifiers, self._response_limiter)
+            return (record,), ((b"matched-by", match.matched_by.encode()),)
         finally:
             self._stats.lookups[selector, result] += 1
 
@@ -128,7 +135,7 @@ class PodEndpoint(Endpoint):
 
         async def find() -> Match | Ambiguity | None:
             async with self._step(size):
-                return _first_match(self._index, lookup.identifiers, deleted=lookup.include_deleted)
+                return self._index.find_first(lookup.identifiers, deleted=lookup.include_deleted)
 
         found = await find()
         if isinstance(found, Match) or not lookup.wait_seconds:
@@ -156,19 +163,21 @@ class BatchLookupEndpoint(LimitedEndpoint):
     _buffered_bytes = 0
     """The total size of all bodies whose requests are not answered yet."""
 
-    async def _answer(self, scope: Scope, receive: Receive) -> tuple[tuple[bytes, ...], tuple[Header, ...]]:
+    async def _answer(self, scope: Scope, receive: Receive) -> tuple[Body, tuple[Header, ...]]:
         size = 0
         try:
             query = self._query(scope)
             async with self._step(len(query)):
-                deleted = queries.parse_include_deleted(query)
+                batch = queries.parse_batch(query)
+                if batch.details:
+                    self._check_details()
             body = await self._read_body(receive)
             size = len(body)
             async with self._step(size):
                 ids = self._parse(body)
             del body
             async with self._response_limiter.slot(scope):
-                return await self._look_up(ids, deleted=deleted), ()
+                return await self._look_up(ids, batch), ()
         except (RequestError, ClientGone):
             self._stats.lookups["many", "error"] += 1
             raise
@@ -216,9 +225,11 @@ class BatchLookupEndpoint(LimitedEndpoint):
             if not complete:
                 self._buffered_bytes -= len(body)
 
-    async def _look_up(self, ids: list[str], *, deleted: bool) -> tuple[bytes, ...]:
-        """Return the body of the response in parts."""
+    async def _look_up(self, ids: list[str], query: BatchQuery) -> Body:
+        """Return the body of the response."""
         parts = [b'{"results":[']
+        all_details: list[Details | None] = []
+        containers: list[int | None] = []
         comma = b""
         rest = iter(ids)
         more = True
@@ -226,45 +237,54 @@ class BatchLookupEndpoint(LimitedEndpoint):
             async with self._response_limiter.step():
                 more, size = False, 0
                 for text in rest:
-                    record, result = self._find(text, deleted=deleted)
+                    record, result, details, container = self._find(text, query)
                     if record is None and not self._index.synced:
                         raise self._not_found("")
                     self._stats.lookups["many", result] += 1
                     parts += (b'%b{"id":%b,"pod":' % (comma, encode(text)), record or b"null", b"}")
+                    if query.details:
+                        all_details.append(details)
+                        containers.append(container)
+                        size += len(details.own) // 4 if details is not None else 0
                     comma = b","
                     size += ID_BYTES + len(text)
                     # Hundreds of pods with one identifier take a millisecond.
                     if size >= STEP_BYTES or result == "ambiguous":
                         more = True
                         break
-        return (*parts, b"]}")
+        if not query.details:
+            return (*parts, b"]}")
+        prefixes, records = parts[1::3], parts[2::3]
+        body = DetailedBody(
+            self._response_limiter,
+            parts[0],
+            records,
+            all_details,
+            b"]}",
+            b"}",
+            prefixes=prefixes,
+            containers=containers,
+        )
+        await body.measure()
+        return body
 
-    def _find(self, text: str, *, deleted: bool) -> tuple[bytes | None, str]:
-        """Return the record of one pod, and the result; an invalid ID is a miss, and does not fail the batch."""
+    def _find(self, text: str, query: BatchQuery) -> tuple[bytes | None, str, Details | None, int | None]:
+        """Return the record of one pod, the result, and with details these and the container.
+
+        An invalid ID is a miss, and does not fail the batch.
+        """
         record = self._index.lookup(text)
         if record is not None:
-            return record, "hit"
-        try:
-            match = _first_match(self._index, parse(text), deleted=deleted)
-        except IdentifierError:
-            match = None
-        if isinstance(match, Match):
-            return match.record, "deleted" if match.deleted else "hit"
-        return None, "miss" if match is None else "ambiguous"
-
-
-def _first_match(index: PodIndex, identifiers: tuple[Identifier, ...], *, deleted: bool) -> Match | Ambiguity | None:
-    """Return the pod of the first identifier that matches.
-
-    An ambiguous UID is resolved by another path that has the same UID, but by no other identifier.
-    """
-    ambiguity, ambiguous = None, ""
-    for identifier in identifiers:
-        if ambiguity is not None and identifier.value != ambiguous:
-            continue
-        found = index.find(identifier, deleted=deleted)
-        if isinstance(found, Match):
-            return found
-        if isinstance(found, Ambiguity) and ambiguity is None:
-            ambiguity, ambiguous = found, identifier.value
-    return ambiguity
+            return record, "hit", self._index.details(text) if query.details else None, None
+        identifiers: tuple[Identifier, ...] = ()
+        match = None
+        with suppress(IdentifierError):
+            identifiers = parse(text)
+            match = self._index.find_first(identifiers, deleted=query.include_deleted)
+        if not isinstance(match, Match):
+            return None, "miss" if match is None else "ambiguous", None, None
+        result = "deleted" if match.deleted else "hit"
+        if not query.details or match.details is None:
+            return match.record, result, None, None
+        named = named_container(match, identifiers)
+        return match.record, result, match.details, match_container(match.details, named) if named else None

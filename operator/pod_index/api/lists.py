@@ -6,38 +6,45 @@ from collections.abc import Sequence
 from starlette.types import Receive, Scope
 
 from pod_index.api import queries
+from pod_index.api.detailed import DetailedBody
 from pod_index.api.endpoints import LimitedEndpoint
 from pod_index.api.queries import ListQuery
-from pod_index.api.responses import Header, encode
+from pod_index.api.responses import Body, Header, encode
+from pod_index.store.table import ListedPod
+
+_START = b'{"pods":['
 
 
 class ListEndpoint(LimitedEndpoint):
-    """``GET /api/v1/pods``: the pods of a node, of a namespace, or of both, page by page.
+    """``GET /api/v1/pods``: the pods of a node, of a namespace, or of a workload, page by page.
 
     Pods are sorted by UID, which never changes and is the same in every replica. So a pod that exists from the first
     page to the last is in one of them, even if different replicas serve the pages.
     """
 
-    async def _answer(self, scope: Scope, receive: Receive) -> tuple[tuple[bytes, ...], tuple[Header, ...]]:
+    async def _answer(self, scope: Scope, receive: Receive) -> tuple[Body, tuple[Header, ...]]:
         result = "error"
         try:
             text = self._query(scope)
             async with self._step(len(text)):
                 query = queries.parse_list(text, self._index.index_names)
+                if query.details:
+                    self._check_details()
             if not self._index.synced:
                 raise self._not_found("")
             async with self._response_limiter.slot(scope):
-                records, continuation = await self._page(query)
-            result = "hit" if records else "miss"
-            return (b'{"pods":[', *records, b"]", continuation, b"}"), ()
+                page, end = await self._page(query)
+                body = await self._body(query, page, end)
+            result = "hit" if page else "miss"
+            return body, ()
         finally:
             self._stats.lookups["list", result] += 1
 
-    async def _page(self, query: ListQuery) -> tuple[list[bytes], bytes]:
-        """Return the records with commas between them, and the JSON field ``continue`` if there are more."""
-        page: list[tuple[str, bytes]] = []
-        slices = self._index.select(node=query.node, namespace=query.namespace)
-        pods: Sequence[tuple[str, bytes]] | None = ()
+    async def _page(self, query: ListQuery) -> tuple[list[ListedPod], bytes]:
+        """Return the pods, and the end of the response, with the JSON field ``continue`` if there are more."""
+        page: list[ListedPod] = []
+        slices = self._index.select(node=query.node, namespace=query.namespace, workload=query.workload)
+        pods: Sequence[ListedPod] | None = ()
         while pods is not None:
             async with self._response_limiter.step():
                 pods = next(slices, None)
@@ -46,10 +53,18 @@ class ListEndpoint(LimitedEndpoint):
                     if pod[0] > query.after and (len(page) <= query.limit or pod < page[-1]):
                         insort(page, pod)
                         del page[query.limit + 1 :]
-        continuation = b""
-        if len(page) > query.limit:
-            page.pop()
-            continuation = b',"continue":%b' % encode(page[-1][0])
+        if len(page) <= query.limit:
+            return page, b"]}"
+        page.pop()
+        return page, b'],"continue":%b}' % encode(page[-1][0])
+
+    async def _body(self, query: ListQuery, page: list[ListedPod], end: bytes) -> Body:
+        if query.details:
+            async with self._response_limiter.step():
+                records, details = [record for _, record, _ in page], [details for _, _, details in page]
+                body = DetailedBody(self._response_limiter, _START, records, details, end)
+            await body.measure()
+            return body
         async with self._response_limiter.step():
-            records = [part for _, record in page for part in (b",", record)][1:]
-        return records, continuation
+            parts = [part for _, record, _ in page for part in (b",", record)][1:]
+        return _START, *parts, end

@@ -18,6 +18,13 @@ LIST_DEFAULT, LIST_MAX = 500, 5_000
 PARAMETERS_MAX = 100
 """The number of parameters in a query string. The API has less than twenty."""
 
+GROUPS = {
+    **dict.fromkeys(("Deployment", "ReplicaSet", "StatefulSet", "DaemonSet"), "apps"),
+    **dict.fromkeys(("Job", "CronJob"), "batch"),
+    **dict.fromkeys(("ReplicationController", "Pod"), ""),
+}
+"""The API groups of built-in kinds of workloads."""
+
 _SELECTORS = ("uid", "id", "containerID", "ip")
 _PERCENT_ENCODED = re.compile("%([0-9a-fA-F]{2})")
 _DURATION = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,9})?)(ms|s)?", re.ASCII)
@@ -36,6 +43,7 @@ class LookupQuery:
     include_deleted: bool
     wait_seconds: float
     """How long to wait for the pod."""
+    details: bool = False
 
     @property
     def not_found(self) -> str:
@@ -58,6 +66,17 @@ class ListQuery:
     limit: int
     after: str
     """The last UID of the previous page; "" for the first page."""
+    workload: str = ""
+    """``KIND.GROUP/NAME``, or ""."""
+    details: bool = False
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class BatchQuery:
+    """The query of a batch lookup."""
+
+    include_deleted: bool
+    details: bool
 
 
 def parse_lookup(query: bytes, index_names: frozenset[IndexName]) -> LookupQuery:
@@ -79,9 +98,8 @@ def parse_lookup(query: bytes, index_names: frozenset[IndexName]) -> LookupQuery
         identifiers, subject = _identifiers(selector, parameters[selector])
     if all(kind != "uid" and kind not in index_names for kind, *_ in identifiers):
         raise _disabled(identifiers[0].kind)
-    return LookupQuery(
-        selector, identifiers, subject, _flag(parameters, "includeDeleted"), _duration(parameters, "wait")
-    )
+    deleted, details = _flag(parameters, "includeDeleted"), _flag(parameters, "details")
+    return LookupQuery(selector, identifiers, subject, deleted, _duration(parameters, "wait"), details)
 
 
 def selector_of(query: bytes) -> str:
@@ -97,19 +115,24 @@ def parse_list(query: bytes, index_names: frozenset[IndexName]) -> ListQuery:
     """Parse the query string of a list; raise RequestError if it is invalid."""
     parameters = _parse(query)
     node, namespace = parameters.get("node", ""), parameters.get("namespace", "")
+    workload = _workload(parameters.get("workload", ""), namespace)
     if not node and not namespace:
         raise RequestError(400, "node or namespace parameter is required")
     if node and "node" not in index_names:
         raise _disabled("node")
+    if workload and "workload" not in index_names:
+        raise _disabled("workload")
     text = parameters.get("limit", "")
     if text and not (re.fullmatch("[0-9]{1,9}", text, re.ASCII) and 1 <= int(text) <= LIST_MAX):
         raise RequestError(400, f"limit must be a whole number from 1 to {LIST_MAX}, not {text!r:.80}")
-    return ListQuery(node, namespace, int(text or LIST_DEFAULT), parameters.get("continue", ""))
+    limit, after = int(text or LIST_DEFAULT), parameters.get("continue", "")
+    return ListQuery(node, namespace, limit, after, workload, _flag(parameters, "details"))
 
 
-def parse_include_deleted(query: bytes) -> bool:
+def parse_batch(query: bytes) -> BatchQuery:
     """Parse the query string of a batch lookup; raise RequestError if it is invalid."""
-    return _flag(_parse(query), "includeDeleted")
+    parameters = _parse(query)
+    return BatchQuery(_flag(parameters, "includeDeleted"), _flag(parameters, "details"))
 
 
 def _parse(query: bytes) -> Mapping[str, str]:
@@ -166,14 +189,30 @@ def _disabled(kind: str) -> RequestError:
     return RequestError(400, f"lookups by {kind} are switched off by LOOKUP_KEYS")
 
 
+def _workload(text: str, namespace: str) -> str:
+    """Return a workload with its group; "" if it is not given."""
+    if not text:
+        return ""
+    kind, _, name = text.partition("/")
+    if not kind.partition(".")[0] or not name:
+        raise RequestError(400, f"workload must be KIND/NAME or KIND.GROUP/NAME, not {text!r:.80}")
+    if not namespace:
+        raise RequestError(400, "workload needs the namespace parameter")
+    if "." not in kind:
+        if kind not in GROUPS:
+            kinds = ", ".join(GROUPS)
+            raise RequestError(400, f"workload {text!r:.80} needs the group of its kind; only {kinds} need none")
+        kind = f"{kind}.{GROUPS[kind]}"
+    return f"{kind}/{name}"
+
+
 def _flag(parameters: Mapping[str, str], name: str) -> bool:
-    match parameters.get(name, ""):
-        case "true" | "1":
-            return True
-        case "" | "false" | "0":
-            return False
-        case text:
-            raise RequestError(400, f"{name} must be true or false, not {text!r:.80}")
+    text = parameters.get(name, "")
+    if text in ("", "false", "0"):
+        return False
+    if text in ("true", "1"):
+        return True
+    raise RequestError(400, f"{name} must be true or false, not {text!r:.80}")
 
 
 def _duration(parameters: Mapping[str, str], name: str) -> float:

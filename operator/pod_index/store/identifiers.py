@@ -49,6 +49,8 @@ class Identifier(NamedTuple):
     """Of a UID: the IDs of the pod's containers in the same path."""
     pod_name: str = ""
     """Of a UID: the pod's namespace/name in the same component of a path."""
+    container_names: tuple[str, ...] = ()
+    """Of a UID: the names of the pod's containers in the log paths of the whole text."""
 
 
 _SCHEME = re.compile(r"[a-z][a-z0-9+.-]*://")
@@ -146,6 +148,7 @@ def canonical_ip(text: str) -> str | None:
 def _parse_paths(text: str, paths: Iterable[Sequence[str]]) -> Iterator[Identifier]:
     """Yield the pods and containers in the paths of ``text``, with duplicates."""
     found: dict[tuple[Kind, str], list[Claim]] = {}
+    names: dict[str, tuple[str, ...]] = {}
     count = 0
     for path in paths:
         claims = parse_path(path)
@@ -154,11 +157,13 @@ def _parse_paths(text: str, paths: Iterable[Sequence[str]]) -> Iterator[Identifi
             raise _too_many(text)
         for claim in claims:
             found.setdefault((claim.kind, claim.value), []).append(claim)
+            if claim.container_name and claim.container_name not in names.get(claim.value, ()):
+                names[claim.value] = (*names.get(claim.value, ()), claim.container_name)
     for kind, value in sorted(found, key=lambda key: (key[0] != "uid", -max(claim.depth for claim in found[key]))):
         for claim in sorted(
             found[kind, value], key=lambda claim: (not claim.container_ids and not claim.pod_name, -claim.depth)
         ):
-            yield Identifier(kind, value, claim.container_ids, claim.pod_name)
+            yield Identifier(kind, value, claim.container_ids, claim.pod_name, names.get(value, ()))
 
 
 def _parse_cut_links(text: str, paths: Sequence[Sequence[str]]) -> tuple[Identifier, ...]:

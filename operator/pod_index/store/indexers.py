@@ -9,8 +9,9 @@ from typing import Literal, get_args
 
 from pod_index.pods import PackedPod, Pod
 from pod_index.store.identifiers import canonical_ip, parse_uid
+from pod_index.store.workloads import Workload, controller_of, workload_of
 
-IndexName = Literal["containerID", "ip", "name", "node", "config.hash"]
+IndexName = Literal["containerID", "ip", "name", "node", "config.hash", "workload"]
 
 INDEX_NAMES: frozenset[IndexName] = frozenset(get_args(IndexName))
 
@@ -35,6 +36,9 @@ _ID_LETTER = ord("c")
 _IP_LETTER = ord("i")
 _LOST_IP_LETTER = ord("l")
 _FINISHED = ord("0")
+
+WORKLOAD_PARTS = 16
+"""The pods of a workload are spread over so many values. To remove one of 10,000 pods with one value takes 1 ms."""
 
 
 def container_id_value(container_id: str) -> bytes:
@@ -65,6 +69,11 @@ def node_value(node: str) -> bytes:
 def config_hash_value(uid: str) -> bytes:
     """Return the index value of the kubelet's UID of a static pod."""
     return _encode("h" + uid)
+
+
+def workload_values(namespace: str, workload: str) -> list[bytes]:
+    """Return the index values of the pods of a workload, which is ``KIND.GROUP/NAME``; the group may be empty."""
+    return [_encode(f"w{part:x}{namespace}/{workload}") for part in range(WORKLOAD_PARTS)]
 
 
 def uid_value(uid: str) -> bytes:
@@ -100,6 +109,12 @@ def pack(pod: Pod, names: frozenset[IndexName]) -> tuple[bytes, list[bytes]]:
         uid = parse_uid(metadata.annotations.get(CONFIG_HASH, ""))
         if uid is not None:
             lines.append("h" + uid)
+    if "workload" in names:
+        workload = _key_of(workload_of(metadata, controller_of(metadata)))
+        # The API server validates neither the kind nor the name in the reference to an owner.
+        if workload.isprintable():
+            part = hash(metadata.uid) % WORKLOAD_PARTS
+            lines.append(f"w{part:x}{metadata.namespace}/{workload}")
     ids = []
     if "containerID" in names:
         for container_id in _container_ids(pod):
@@ -114,6 +129,12 @@ def pack(pod: Pod, names: frozenset[IndexName]) -> tuple[bytes, list[bytes]]:
                 lines.append(text)
     text_values = "\n".join(lines).encode()
     return b"%b\n\0%b" % (text_values, b"".join(ids)), text_values.split(b"\n")[1:] + ids
+
+
+def has_value(packed: bytes, value: bytes) -> bool:
+    """Return whether a text value is among packed index values."""
+    # The first test is fast. It is also true if the value is in the namespace, or in the container IDs by chance.
+    return value in packed and value in split(packed)
 
 
 def rank_of(packed: bytes) -> bytes:
@@ -163,6 +184,10 @@ def lose_ips(packed: bytes, lost: Collection[bytes]) -> bytes:
     lines, end, ids = packed.partition(b"\n\0")
     kept = [line for line in lines.split(b"\n") if line not in lost]
     return b"\n".join([*kept, *map(lost_value, lost)]) + end + ids
+
+
+def _key_of(workload: Workload) -> str:
+    return f"{workload.kind}.{workload.api_version.rpartition('/')[0]}/{workload.name}"
 
 
 def _container_ids(pod: Pod) -> Sequence[bytes | str]:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import NamedTuple, Protocol, TypeVar
 
+from pod_index.store.details import Details
 from pod_index.store.identifiers import Identifier, Kind
 from pod_index.store.indexers import (
     config_hash_value,
@@ -22,6 +23,10 @@ class Match(NamedTuple):
     """The encoded record, with ``deletedAt`` if the pod is deleted."""
     matched_by: str
     """``uid`` or an index name."""
+    details: Details | None = None
+    """None if the index keeps no details."""
+    identifier: Identifier | None = None
+    """The identifier that names the pod."""
     deleted: bool = False
 
 
@@ -42,6 +47,10 @@ class Candidate(Protocol):
     @property
     def index_values(self) -> bytes:
         """The packed index values."""
+
+    @property
+    def details(self) -> Details | None:
+        """The details; None if the index keeps none."""
 
 
 C = TypeVar("C", bound=Candidate)
@@ -93,7 +102,7 @@ def resolve(
             return None
         case [candidate]:
             matched_by = "config.hash" if identifier.kind == "uid" else identifier.kind
-            return Match(candidate.record, matched_by, deleted)
+            return Match(candidate.record, matched_by, candidate.details, identifier, deleted)
     return Ambiguity(len(candidates))
 
 

@@ -96,6 +96,8 @@ _CUT_LINK = re.compile(r"([a-z0-9.-]+)(?:_([a-z0-9-]*)(_[a-z0-9-]*)?)?\.log", _I
 # DNS-1123 labels and subdomains: letters and digits, separated by dashes or single dots.
 _NAMESPACE = re.compile(r"[a-z0-9]+(?:-+[a-z0-9]+)*")
 _NAME = re.compile(r"[a-z0-9]+(?:(?:-+|\.)[a-z0-9]+)*")
+_CONTAINER_LABEL = re.compile(r"[a-z0-9-]{1,63}", _IGNORE_CASE)
+_SANDBOX = "POD"
 _NAMESPACE_MAX_LENGTH = 63
 _NAME_MAX_LENGTH = 253
 
@@ -110,6 +112,8 @@ class Claim:
     """The namespace/name of the pod in the same component of the path."""
     container_ids: tuple[str, ...] = ()
     """The containers of the pod in the same path."""
+    container_name: str | None = ""
+    """The container of the pod that a log path or the name of a container names. None if the next component does."""
     depth: int = 0
     """The number of pods and containers in the path up to this one."""
 
@@ -143,6 +147,8 @@ def parse_path(components: Iterable[str]) -> list[Claim]:
     parent = ""
     for component in components:
         length = len(component)
+        if pod and pod.container_name is None:
+            pod.container_name = _container_name(component)
         if length >= _SHORTEST_COMPONENT:
             for claim in _parse_component(component, parent):
                 depth += 1
@@ -151,6 +157,8 @@ def parse_path(components: Iterable[str]) -> list[Claim]:
                         pod.container_ids += (claim.value,)
                 elif pod and pod.value == claim.value and (not claim.pod_name or pod.pod_name in ("", claim.pod_name)):
                     pod.pod_name = claim.pod_name or pod.pod_name
+                    if claim.container_name != "":
+                        pod.container_name = claim.container_name
                     pod.depth = depth
                     continue
                 else:
@@ -243,15 +251,25 @@ def _parse_component(component: str, parent: str) -> list[Claim]:
     if "_" in component:
         if match := _LOG_DIRECTORY.fullmatch(component):
             namespace, name, uid, rest = match.groups()
-            return _parse_pod(uid, f"{namespace}/{name}", rest)
+            claims = _parse_pod(uid, f"{namespace}/{name}", rest)
+            claims[0].container_name = None if rest is None else _container_name(rest.partition(".")[0])
+            return claims
         if match := _CONTAINER_NAME.fullmatch(component):
             name, namespace, uid, rest = match.groups()
-            return _parse_pod(uid, f"{namespace}/{name}", rest)
+            claims = _parse_pod(uid, f"{namespace}/{name}", rest)
+            before, _, container = component[: match.start(1)].removesuffix("_").rpartition("_")
+            # The name of a sandbox may have no container: k8s_<name>.
+            claims[0].container_name = _container_name(container) if before or container != "k8s" else ""
+            return claims
     if match := _POD_TAG.fullmatch(component):
         return _parse_pod(match[1], "", match[2])
     if has_container and (match := _CONTAINER_LOG.fullmatch(component) or _CONTAINER_TAG.fullmatch(component)):
         return [Claim("containerID", match[1].lower())]
     return []
+
+
+def _container_name(text: str) -> str:
+    return text.lower() if _CONTAINER_LABEL.fullmatch(text) and text != _SANDBOX else ""
 
 
 def _parse_pod(uid: str, pod_name: str, rest: str | None) -> list[Claim]:

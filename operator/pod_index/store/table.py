@@ -13,6 +13,7 @@ from pod_index.store.identifiers import Identifier
 from pod_index.store.indexers import (
     IndexName,
     container_id_value,
+    has_value,
     index_values,
     is_finished,
     is_in_namespace,
@@ -20,6 +21,7 @@ from pod_index.store.indexers import (
     pack,
     split,
     uid_value,
+    workload_values,
 )
 from pod_index.store.indices import Indices
 from pod_index.store.matching import Ambiguity, Match, index_value, resolve, subscribed_values
@@ -27,6 +29,9 @@ from pod_index.store.subscriptions import Subscriptions
 
 SLICE = 250
 """How many pods are stored, deleted or selected without a pause: 2 to 5 ms."""
+
+ListedPod = tuple[str, bytes, Details | None]
+"""The UID, the record and the details of a pod. No two pods of a list have the same UID."""
 
 T = TypeVar("T")
 
@@ -72,6 +77,11 @@ class PodTable:
         entry = self._entries.get(uid)
         return None if entry is None else entry.record
 
+    @property
+    def keeps_details(self) -> bool:
+        """Whether the index keeps details of pods."""
+        return self._details is not None
+
     def details(self, uid: str) -> Details | None:
         """Return the details of the pod with ``uid``, deleted or not; None if it or its details are unknown."""
         pod = self._entries.get(uid) or self._deleted.by_uid(uid)
@@ -81,13 +91,13 @@ class PodTable:
         """Return the pod that the identifier names, or None. With ``deleted``, falls back to deleted pods."""
         kind, value = identifier.kind, identifier.value
         if kind == "uid":
-            record = self.lookup(value)
-            if record is not None:
-                return Match(record, kind)
+            entry = self._entries.get(value)
+            if entry is not None:
+                return Match(entry.record, kind, entry.details, identifier)
             pod = self._deleted.by_uid(value)
             if pod is not None:
                 # Anyone who creates pods can set annotations, so a config.hash never replaces the UID of a deleted pod.
-                return Match(pod.record, kind, deleted=True) if deleted else None
+                return Match(pod.record, kind, pod.details, identifier, deleted=True) if deleted else None
         packed = index_value(identifier)
         entries = sorted(self._indices.find(packed), key=_version)
         found = resolve(identifier, entries, self._pods_of_container)
@@ -97,20 +107,54 @@ class PodTable:
             found = resolve(identifier, pods[-1:] if kind == "ip" else pods, self._pods_of_container, deleted=True)
         return found
 
-    def select(self, *, node: str = "", namespace: str = "") -> Iterator[list[tuple[str, bytes]]]:
-        """Yield the UIDs and records of the pods on a node, in a namespace, or both. The order is undefined.
+    def find_first(self, identifiers: Iterable[Identifier], *, deleted: bool = False) -> Match | Ambiguity | None:
+        """Return the pod of the first identifier that matches.
+
+        An ambiguous UID is resolved by another path that has the same UID, but by no other identifier.
+        """
+        ambiguity, ambiguous = None, ""
+        for identifier in identifiers:
+            if ambiguity is not None and identifier.value != ambiguous:
+                continue
+            found = self.find(identifier, deleted=deleted)
+            if isinstance(found, Match):
+                return found
+            if isinstance(found, Ambiguity) and ambiguity is None:
+                ambiguity, ambiguous = found, identifier.value
+        return ambiguity
+
+    def select(self, *, node: str = "", namespace: str = "", workload: str = "") -> Iterator[list[ListedPod]]:
+        """Yield the pods on a node, in a namespace, of a workload, or what these have in common.
+
+        A workload is ``KIND.GROUP/NAME``, and needs its namespace. The order is undefined.
 
         They come in slices, and the index may change between two of them. A pod that exists from the first slice to
         the last is in one of them.
         """
-        entries = self._indices.find(node_value(node)) if node else list(self._entries.values())
-        for part in slices(entries, SLICE):
+        on_node = node_value(node) if node else b""
+        if workload:
+            found = self._of_workload(namespace, workload)
+        else:
+            found = iter([self._indices.find(on_node) if node else list(self._entries.values())])
+            on_node = b""
+        for part in (part for entries in found for part in slices(entries, SLICE)):
             yield [
-                (entry.uid, entry.record)
+                (entry.uid, entry.record, entry.details)
                 for entry in part
                 if (not namespace or is_in_namespace(entry.index_values, namespace))
+                and (not on_node or has_value(entry.index_values, on_node))
                 and self._entries.get(entry.uid) is entry
             ]
+
+    def _of_workload(self, namespace: str, workload: str) -> Iterator[list[Entry]]:
+        """Yield the pods of a workload. The index may change between two lists."""
+        found: list[Entry] = []
+        for value in workload_values(namespace, workload):
+            found += self._indices.find(value)
+            if len(found) >= SLICE:
+                yield found
+                found = []
+        yield found
 
     def subscribe(self, identifiers: Iterable[Identifier], callback: Callable[[], None]) -> Callable[[], None]:
         """Call ``callback`` when a pod with one of the identifiers is added or removed, or changes its index values.

@@ -20,14 +20,31 @@ PARAMETERS = (
     "namespace",
     "name",
     "node",
+    "workload",
     "wait",
     "includeDeleted",
+    "details",
     "limit",
     "continue",
 )
 NAMES = st.sampled_from(PARAMETERS) | st.text(max_size=5)
 VALUES = (
-    st.sampled_from([UID, CONTAINER_ID, "10.0.0.1", "::1", "1s", "true", "default", "default/web", "\n", "\u2028", "%"])
+    st.sampled_from(
+        [
+            UID,
+            CONTAINER_ID,
+            "10.0.0.1",
+            "::1",
+            "1s",
+            "true",
+            "default",
+            "default/web",
+            "Deployment/web",
+            "\n",
+            "\u2028",
+            "%",
+        ]
+    )
     | st.text(max_size=30)
     | st.text("0123456789abcdef./:-_[]\n\0 %", max_size=80)
 )

@@ -115,7 +115,17 @@ def test_the_introduction_has_six_commands_with_their_answers() -> None:
 
 def test_every_way_to_ask_has_a_command() -> None:
     asked = " ".join(example.command for example in examples(API))
-    keys = ("?uid=", "id=$(", "?containerID=", "?ip=", "?namespace=default&name=", "&includeDeleted=", "&wait=")
+    keys = (
+        "?uid=",
+        "id=$(",
+        "?containerID=",
+        "?ip=",
+        "?namespace=default&name=",
+        "&includeDeleted=",
+        "&wait=",
+        "details=true",
+        "workload=",
+    )
     for part in (*keys, "/pods/lookup", "/pods?"):
         assert part in asked
 
@@ -162,6 +172,9 @@ def requests_that_fail() -> Iterator[tuple[ASGIApp, str, str, bytes]]:
     yield synced, "DELETE", "/api/v1/pod", b""
     yield synced, "POST", "/api/v1/pods/lookup", b"x" * (Settings().max_body_bytes + 1)
     yield app(synced_index(index_names=frozenset())), "GET", "/api/v1/pod?ip=10.0.0.1", b""
+    yield app(synced_index(details=False)), "GET", "/api/v1/pod?uid=U&details=true", b""
+    for query in ("workload=Deployment/web", "workload=web&namespace=default"):
+        yield synced, "GET", f"/api/v1/pods?{query}", b""
     yield app(ambiguous_uid()), "GET", "/api/v1/pod?uid=U", b""
     yield app(PodIndex()), "GET", "/ready", b""
     yield create_app(synced_index(), lambda: 312.0, Settings(max_staleness_seconds=300.0)), "GET", "/ready", b""

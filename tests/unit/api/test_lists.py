@@ -6,6 +6,7 @@ from typing import Any
 import httpx
 import pytest
 
+from pod_index.pods import OwnerReference, Pod
 from pod_index.store.deltas import ListPage
 from pod_index.store.index import PodIndex
 from pod_index.store.table import SLICE
@@ -59,6 +60,70 @@ async def test_pods_of_a_node_or_a_namespace_or_both_are_listed(query: dict[str,
     ]
     async with served(synced_index(*pods)) as client:
         assert await page(client, **query) == (uids, None)
+
+
+def owned(uid: str, kind: str, owner: str, *, group: str = "apps", **parts: Any) -> Pod:
+    """A pod whose controller has this kind and name."""
+    pod = simple_pod(uid, **parts)
+    pod.metadata.owner_references = [OwnerReference(f"{group}/v1", kind, owner, "o1", controller=True)]
+    pod.metadata.labels = {"pod-template-hash": "7c9d"}
+    return pod
+
+
+OWNED = [
+    owned("a", "ReplicaSet", "web-7c9d", node="n1"),
+    owned("b", "ReplicaSet", "web-7c9d", node="n2"),
+    owned("c", "ReplicaSet", "web", node="n1"),
+    owned("d", "ReplicaSet", "web-7c9d", namespace="other", node="n1"),
+    owned("e", "StatefulSet", "web", node="n1"),
+    owned("f", "Job", "web", group="batch.volcano.sh"),
+    owned("g", "Job", "web", group="batch"),
+    simple_pod("h", name="web"),
+    simple_pod("i", name="web-2"),
+]
+
+
+@pytest.mark.parametrize("details", [True, False])
+@pytest.mark.parametrize(
+    ("query", "uids"),
+    [
+        ({"workload": "Deployment/web"}, ["a", "b"]),
+        ({"workload": "Deployment.apps/web"}, ["a", "b"]),
+        ({"workload": "Deployment/web", "node": "n1"}, ["a"]),
+        ({"workload": "Deployment/web", "node": "n"}, []),
+        ({"workload": "Deployment/web", "namespace": "other"}, ["d"]),
+        ({"workload": "Deployment/web", "namespace": "othe"}, []),
+        ({"workload": "Deployment/we"}, []),
+        ({"workload": "Deployment/web-7c9d"}, []),
+        ({"workload": "ReplicaSet/web"}, ["c"]),
+        ({"workload": "ReplicaSet/web-7c9d"}, []),
+        ({"workload": "StatefulSet/web"}, ["e"]),
+        ({"workload": "Job.batch.volcano.sh/web"}, ["f"]),
+        ({"workload": "Job/web"}, ["g"]),
+        ({"workload": "Pod/web"}, ["h"]),
+        ({"workload": "Pod/web\n"}, []),
+        ({"workload": "Pod./web"}, ["h"]),
+    ],
+)
+async def test_pods_of_a_workload_are_listed_with_details_or_without(
+    query: dict[str, str], uids: list[str], details: bool
+) -> None:
+    async with served(synced_index(*OWNED, details=details)) as client:
+        assert await page(client, **({"namespace": "default"} | query)) == (uids, None)
+        if len(uids) > 1:
+            assert await pages(client, **({"namespace": "default", "limit": 1} | query)) == [[uid] for uid in uids]
+
+
+async def test_a_pod_is_listed_with_the_workload_that_it_has_now() -> None:
+    index = synced_index(*OWNED)
+    query = {"namespace": "default", "workload": "Deployment/web"}
+    async with served(index) as client:
+        adopted = owned("c", "ReplicaSet", "web-7c9d")
+        adopted.metadata.resource_version = 2_000
+        index.update(change(adopted))
+        index.update(change(simple_pod("a", 2_000)))
+        index.delete(change(owned("b", "ReplicaSet", "web-7c9d")))
+        assert await page(client, **query) == (["c"], None)
 
 
 async def test_lists_have_the_records_of_lookups() -> None:
@@ -166,17 +231,22 @@ async def test_a_pod_that_exists_during_the_paging_is_on_one_page(seed: int) -> 
     assert all(int(uid) % modulus == rest for uid in seen)
 
 
-async def test_an_existing_pod_is_selected_while_others_come_and_go() -> None:
-    index = synced_index(*(simple_pod(f"{n:06}") for n in range(3 * SLICE)))
+@pytest.mark.parametrize("workload", ["", "Deployment.apps/web"])
+async def test_an_existing_pod_is_selected_while_others_come_and_go(workload: str) -> None:
+    def pod(uid: str, version: int = 1, *, node: str = "node-1") -> Pod:
+        return owned(uid, "ReplicaSet", "web-7c9d", version=version, node=node)
+
+    index = synced_index(*(pod(f"{n:06}") for n in range(3 * SLICE)))
     staying = [f"{n:06}" for n in range(0, 3 * SLICE, 2)]
-    slices = index.select(namespace="default")
-    found = [uid for uid, _ in next(slices)]
+    slices = index.select(namespace="default", workload=workload)
+    found = [uid for uid, *_ in next(slices)]
+    first = len(found)
     for n in range(1, 3 * SLICE, 2):
-        index.delete(change(simple_pod(f"{n:06}", 2_000)))
-        index.update(change(simple_pod(f"new-{n:06}", 2_000)))
+        index.delete(change(pod(f"{n:06}", 2_000)))
+        index.update(change(pod(f"new-{n:06}", 2_000)))
     for uid in staying:
-        index.update(change(simple_pod(uid, 3_000, node="node-2")))
-    found += [uid for pods in slices for uid, _ in pods]
+        index.update(change(pod(uid, 3_000, node="node-2")))
+    found += [uid for pods in slices for uid, *_ in pods]
     assert set(staying) <= set(found)
     assert len(found) == len(set(found))
-    assert not [uid for uid in found[SLICE:] if index.lookup(uid) is None]
+    assert not [uid for uid in found[first:] if index.lookup(uid) is None]

@@ -26,12 +26,16 @@ from pod_index.api.queries import LIST_DEFAULT, LIST_MAX
 from pod_index.api.responses import RequestError
 from pod_index.api.tokens import TokenFile
 from pod_index.api.waiting import WAITERS_MAX
+from pod_index.containers import ContainerState, RunningState, TerminatedState, WaitingState
 from pod_index.pods import PodRecord
 from pod_index.server.gate import BODY_FACTOR
 from pod_index.server.heads import HEADERS_MAX
 from pod_index.settings import Settings
+from pod_index.store import detailed_records
+from pod_index.store.detailed_records import ContainerRecord, DetailsRecord, MatchedContainer
 from pod_index.store.index import PodIndex
 from pod_index.store.indexers import INDEX_NAMES
+from pod_index.store.workloads import Workload
 from tests.support.documents import OPERATOR, table
 from tests.support.openapi import (
     COMPONENTS,
@@ -121,7 +125,7 @@ def test_everything_is_described() -> None:
     [
         ("/api/v1/pod", "uid=U", queries.parse_lookup),
         ("/api/v1/pods", "namespace=default", queries.parse_list),
-        ("/api/v1/pods/lookup", "", lambda query, _: queries.parse_include_deleted(query)),
+        ("/api/v1/pods/lookup", "", lambda query, _: queries.parse_batch(query)),
     ],
 )
 def test_its_parameters_are_those_of_the_code(path: str, base: str, read: Callable[..., object]) -> None:
@@ -215,6 +219,38 @@ def test_a_pod_has_the_fields_of_its_record() -> None:
     fields = SCHEMAS["PodFields"]
     assert list(fields["properties"]) == list(PodRecord.__struct_encode_fields__)
     assert set(fields["properties"]) - set(fields["required"]) == {"labels", "annotations"}
+
+
+def test_details_have_the_fields_of_their_records() -> None:
+    for name, record in {
+        "PodDetails": DetailsRecord,
+        "Owner": detailed_records.Owner,
+        "Workload": Workload,
+        "Container": ContainerRecord,
+        "ContainerState": ContainerState,
+        "MatchedContainer": MatchedContainer,
+    }.items():
+        assert list(SCHEMAS[name]["properties"]) == list(record.__struct_encode_fields__)
+    for name, state in {"waiting": WaitingState, "running": RunningState, "terminated": TerminatedState}.items():
+        schema = SCHEMAS["ContainerState"]["properties"][name]
+        assert list(schema["properties"]) == list(state.__struct_encode_fields__)
+
+
+def test_the_pattern_of_workload_has_the_kinds_of_the_code() -> None:
+    pattern = PARAMETERS["workload"]["schema"]["anyOf"][1]["pattern"]
+    assert pattern.startswith(f"^(?:{'|'.join(queries.GROUPS)}|")
+    assert ", ".join(queries.GROUPS) in PARAMETERS["workload"]["description"].replace(" and", ",")
+
+
+@given(text=st.from_regex(r"(Pod|Rollout)?\.?[a-z.]{0,5}/?[a-z/]{0,3}", fullmatch=True) | st.text(max_size=5))
+def test_the_pattern_of_workload_matches_what_the_code_accepts(text: str) -> None:
+    query = urllib.parse.urlencode({"namespace": "default", "workload": text}, errors="surrogatepass").encode()
+    try:
+        queries.parse_list(query, INDEX_NAMES)
+        accepted = True
+    except RequestError:
+        accepted = False
+    assert validator(PARAMETERS["workload"]["schema"]).is_valid(text) == accepted
 
 
 def test_every_limit_is_that_of_the_code() -> None:

@@ -28,6 +28,7 @@ from tests.support.openapi import (
 )
 from tests.support.served import (
     CONFIG_HASH,
+    CONTAINER_ID,
     UID,
     change,
     example_pod,
@@ -81,12 +82,13 @@ def requests() -> Iterator[Example]:
     pod, pods, many = "/api/v1/pod", "/api/v1/pods", "/api/v1/pods/lookup"
     here, empty = app(known()), app(synced_index())
     unsynced, no_keys = app(PodIndex()), app(synced_index(index_names=frozenset()))
-    stopping = app(synced_index())
+    no_details, stopping = app(synced_index(details=False)), app(synced_index())
     begin_shutdown(stopping)
     broken = PodIndex()
     del broken.synced
 
     yield Example("PodFound", "pod", here, f"{pod}?uid={UID}")
+    yield Example("PodFound", "details", here, f"{pod}?containerID={CONTAINER_ID}&details=true")
     yield Example("PodFound", "deletedPod", app(gone()), f"{pod}?uid={UID}&includeDeleted=true")
     for name, query in {
         "nothing": "",
@@ -96,9 +98,11 @@ def requests() -> Iterator[Example]:
         "badContainerID": "containerID=containerd://",
         "badIp": "ip=10.244.1.256",
         "badIncludeDeleted": "uid=U&includeDeleted=yes",
+        "badDetails": "uid=U&details=yes",
         "badWait": "uid=U&wait=1m",
     }.items():
         yield Example("PodBadRequest", name, here, f"{pod}?{query}")
+    yield Example("PodBadRequest", "detailsOff", no_details, f"{pod}?uid=U&details=true")
     yield Example("PodBadRequest", "switchedOff", no_keys, f"{pod}?ip=10.244.1.5")
     for name, query in {
         "uid": "uid=00000000-0000-0000-0000-000000000000",
@@ -126,21 +130,33 @@ def requests() -> Iterator[Example]:
     another = simple_pod("9" * 8 + UID[8:], name="another")
     yield Example("PodsListed", "page", app(synced_index(example_pod(), another)), f"{pods}?node=node-1&limit=1")
     yield Example("PodsListed", "last", here, f"{pods}?namespace=default")
+    yield Example("PodsListed", "details", here, f"{pods}?namespace=default&details=true")
     yield Example("PodsListed", "none", empty, f"{pods}?namespace=default")
     yield Example("PodsBadRequest", "nothing", here, pods)
     yield Example("PodsBadRequest", "switchedOff", no_keys, f"{pods}?node=node-1")
-    yield Example("PodsBadRequest", "badLimit", here, f"{pods}?node=node-1&limit=5001")
+    yield Example("PodsBadRequest", "detailsOff", no_details, f"{pods}?node=node-1&details=true")
+    for name, query in {
+        "workloadWithoutNamespace": "workload=Deployment/web",
+        "badWorkload": "workload=web&namespace=default",
+        "unknownKind": "workload=Rollout/web&namespace=default",
+        "badDetails": "node=node-1&details=yes",
+        "badLimit": "node=node-1&limit=5001",
+    }.items():
+        yield Example("PodsBadRequest", name, here, f"{pods}?{query}")
     yield Example("PodsUnavailable", "notSynced", unsynced, f"{pods}?node=node-1")
 
     bodies = examples(DOCUMENT["paths"][many]["post"]["requestBody"]["content"]["application/json"])
     two, one = (json.dumps(bodies[name]).encode() for name in ("two", "one"))
     too_many = json.dumps({"ids": [""] * (IDS_MAX + 1)}).encode()
     yield Example("PodsLookedUp", "found", here, many, "POST", two)
+    yield Example("PodsLookedUp", "details", here, f"{many}?details=true", "POST", one)
     yield Example("PodsLookedUp", "deleted", app(gone()), f"{many}?includeDeleted=true", "POST", one)
     yield Example("LookupBadRequest", "notJson", here, many, "POST", b"ids")
     yield Example("LookupBadRequest", "otherJson", here, many, "POST", b"{}")
     yield Example("LookupBadRequest", "tooManyIds", here, many, "POST", too_many)
     yield Example("LookupBadRequest", "badIncludeDeleted", here, f"{many}?includeDeleted=yes", "POST", one)
+    yield Example("LookupBadRequest", "badDetails", here, f"{many}?details=yes", "POST", one)
+    yield Example("LookupBadRequest", "detailsOff", no_details, f"{many}?details=true", "POST", one)
     yield Example("LookupMethodNotAllowed", "method", here, many)
     yield Example("BodyTooLong", "bodyTooLong", here, many, "POST", b"x" * (Settings().max_body_bytes + 1))
 
@@ -200,7 +216,7 @@ async def test_every_example_of_a_selector_finds_the_pod(name: str, value: str) 
     assert answer.json() == examples(response["content"]["application/json"])["pod"]
 
 
-@pytest.mark.parametrize("name", ["wait", "includeDeleted"])
+@pytest.mark.parametrize("name", ["wait", "includeDeleted", "details"])
 async def test_every_example_of_a_lookup_option_is_accepted(name: str) -> None:
     pod = {
         "namespace": examples(PARAMETERS["namespaceOfPod"])["namespace"],
@@ -213,9 +229,10 @@ async def test_every_example_of_a_lookup_option_is_accepted(name: str) -> None:
 
 async def test_every_example_of_a_list_parameter_is_accepted() -> None:
     async with served(known()) as client:
-        for name in ("node", "namespace"):
+        for name in ("node", "namespace", "workload", "details"):
             for value in examples(PARAMETERS[name]).values():
-                assert len((await client.get("/api/v1/pods", params={name: value})).json()["pods"]) == 1
+                answer = await client.get("/api/v1/pods", params={"namespace": "default", name: value})
+                assert len(answer.json()["pods"]) == 1
         for name in ("limit", "continue"):
             for value in examples(PARAMETERS[name]).values():
                 answer = await client.get("/api/v1/pods", params={"node": "node-1", name: value})

@@ -1,5 +1,6 @@
 """Parsing of query strings."""
 
+import re
 import urllib.parse
 
 import pytest
@@ -174,9 +175,60 @@ def test_an_invalid_wait_is_refused(text: str) -> None:
 @pytest.mark.parametrize(
     ("text", "deleted"), [("true", True), ("1", True), ("false", False), ("0", False), ("", False)]
 )
-def test_include_deleted_is_a_flag(text: str, deleted: bool) -> None:
-    assert lookup(f"uid=U&includeDeleted={text}").include_deleted is deleted
-    assert queries.parse_include_deleted(f"includeDeleted={text}".encode()) is deleted
+def test_include_deleted_and_details_are_flags(text: str, deleted: bool) -> None:
+    for name, attribute in (("includeDeleted", "include_deleted"), ("details", "details")):
+        assert getattr(lookup(f"uid=U&{name}={text}"), attribute) is deleted
+        assert getattr(queries.parse_batch(f"{name}={text}".encode()), attribute) is deleted
+    assert queries.parse_list(f"node=n&details={text}".encode(), INDEX_NAMES).details is deleted
+
+
+@pytest.mark.parametrize(
+    ("text", "workload"),
+    [
+        ("", ""),
+        ("Deployment/web", "Deployment.apps/web"),
+        ("ReplicaSet/web-1", "ReplicaSet.apps/web-1"),
+        ("StatefulSet/db", "StatefulSet.apps/db"),
+        ("DaemonSet/agent", "DaemonSet.apps/agent"),
+        ("Job/report", "Job.batch/report"),
+        ("CronJob/report", "CronJob.batch/report"),
+        ("ReplicationController/rc", "ReplicationController./rc"),
+        ("Pod/etcd", "Pod./etcd"),
+        ("Deployment.apps/web", "Deployment.apps/web"),
+        ("Job.batch.volcano.sh/train", "Job.batch.volcano.sh/train"),
+        ("Rollout.argoproj.io/web", "Rollout.argoproj.io/web"),
+        ("Gr%C3%B6%C3%9Fe.example.com/n.1", "Größe.example.com/n.1"),
+        (f"Workflow.example.com/{'n' * 253}", f"Workflow.example.com/{'n' * 253}"),
+    ],
+)
+def test_a_workload_is_parsed_with_the_group_of_its_kind(text: str, workload: str) -> None:
+    assert queries.parse_list(f"namespace=shop&workload={text}".encode(), INDEX_NAMES).workload == workload
+
+
+@pytest.mark.parametrize(
+    ("query", "message"),
+    [
+        ("workload=Deployment/web", "workload needs the namespace parameter"),
+        ("workload=Deployment/web&node=node-1", "workload needs the namespace parameter"),
+        ("workload=web&namespace=shop", "workload must be KIND/NAME or KIND.GROUP/NAME, not 'web'"),
+        ("workload=/web&namespace=shop", "workload must be KIND/NAME or KIND.GROUP/NAME, not '/web'"),
+        ("workload=.apps/web&namespace=shop", "workload must be KIND/NAME or KIND.GROUP/NAME, not '.apps/web'"),
+        ("workload=Deployment/&namespace=shop", "workload must be KIND/NAME or KIND.GROUP/NAME, not 'Deployment/'"),
+        (
+            "workload=deployment/web&namespace=shop",
+            f"workload 'deployment/web' needs the group of its kind; only {', '.join(queries.GROUPS)} need none",
+        ),
+    ],
+)
+def test_an_invalid_workload_is_refused(query: str, message: str) -> None:
+    with pytest.raises(RequestError, match=f"^{re.escape(message)}$") as refusal:
+        queries.parse_list(query.encode(), INDEX_NAMES)
+    assert refusal.value.status == 400
+
+
+def test_a_workload_is_refused_if_the_key_is_switched_off() -> None:
+    with pytest.raises(RequestError, match=r"^lookups by workload are switched off by LOOKUP_KEYS$"):
+        queries.parse_list(b"workload=Pod/etcd&namespace=shop", INDEX_NAMES - {"workload"})
 
 
 @pytest.mark.parametrize("text", ["yes", "2", "truer", "x" * 1000, "%0A"])

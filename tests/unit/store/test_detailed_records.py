@@ -7,7 +7,7 @@ import pytest
 
 from pod_index.informer.json_wire import Added, decode_events
 from pod_index.pods import Pod
-from pod_index.store.detailed_records import MatchedContainer, matched_container, with_details
+from pod_index.store.detailed_records import Named, match_container, with_details
 from pod_index.store.details import Details, DetailsStore
 from tests.apiserver import make_pod, realistic_pod
 
@@ -79,7 +79,7 @@ def test_the_details_follow_the_record_with_the_fields_of_the_contract_in_their_
             )
         ],
     }
-    response = with_details(RECORD, details_of(content), MatchedContainer("main", previous=False)).decode()
+    response = with_details(RECORD, details_of(content), 0).decode()
     assert response == (
         '{"uid":"1234","createdAt":"2026-05-12T08:00:00Z","hostIP":"192.168.1.7","podIPs":["10.244.1.5"],'
         '"hostNetwork":true,"serviceAccountName":"api","startTime":"2026-05-12T08:00:01Z","qosClass":"Burstable",'
@@ -181,28 +181,33 @@ def test_environment_and_arguments_are_not_kept(secret: str) -> None:
     assert b"s3cret" not in details.own + details.shared.encoded
 
 
-def match(content: dict[str, Any], container_id: str) -> MatchedContainer | None:
-    return matched_container(details_of(content), container_id)
+def match(content: dict[str, Any], *container_ids: str, names: tuple[str, ...] = ()) -> tuple[str, bool] | None:
+    """The name of the matched container, and whether the ID is its previous one."""
+    details = details_of(content)
+    container = match_container(details, Named(container_ids, names))
+    found = json.loads(with_details(RECORD, details, container)).get("matchedContainer")
+    assert with_details(RECORD, details, container) == with_details(RECORD, details, Named(container_ids, names))
+    return found and (found["name"], found["previous"])
 
 
 def test_an_id_from_before_a_restart_is_previous_even_if_nothing_else_changed() -> None:
     content = pod(status("main", NEW, lastState=ended(OLD)))
-    assert match(content, NEW) == MatchedContainer("main", previous=False)
-    assert match(content, OLD) == MatchedContainer("main", previous=True)
+    assert match(content, NEW) == ("main", False)
+    assert match(content, OLD) == ("main", True)
 
 
 def test_a_container_that_waits_for_its_restart_still_has_its_last_id() -> None:
     content = pod(status("main", NEW, state={"waiting": {"reason": "CrashLoopBackOff"}}, lastState=ended(NEW)))
-    assert match(content, NEW) == MatchedContainer("main", previous=False)
+    assert match(content, NEW) == ("main", False)
 
 
 def test_the_id_of_a_terminated_container_is_its_own() -> None:
-    assert match(pod(status("main", NEW, state=ended(NEW))), NEW) == MatchedContainer("main", previous=False)
+    assert match(pod(status("main", NEW, state=ended(NEW))), NEW) == ("main", False)
 
 
 @pytest.mark.parametrize(("reported", "asked"), [(NEW.upper(), NEW), ("x" * 64, "X" * 64), ("virtual-1", "virtual-1")])
 def test_an_id_is_found_in_either_case_and_in_any_form(reported: str, asked: str) -> None:
-    assert match(pod(status("main", reported)), asked) == MatchedContainer("main", previous=False)
+    assert match(pod(status("main", reported)), asked) == ("main", False)
 
 
 @pytest.mark.parametrize("container_id", [OLD, "", "containerd", "main"])
@@ -211,10 +216,23 @@ def test_an_unknown_id_matches_no_container(container_id: str) -> None:
     assert match(pod(), container_id) is None
 
 
+def test_of_several_containers_none_matches_and_an_id_comes_before_a_name() -> None:
+    content = make_pod("web-0")
+    content["spec"]["containers"] = [{"name": "main"}, {"name": "proxy"}]
+    content["status"]["containerStatuses"] = [status("proxy", NEW), status("main", "c" * 64, lastState=ended(OLD))]
+    assert match(content, NEW, OLD) is None
+    assert match(content, OLD, "c" * 64) == ("main", False)
+    assert match(content, NEW, NEW, "d" * 64, names=("main",)) == ("proxy", False)
+    assert match(content, "d" * 64, names=("main",)) == ("main", False)
+    assert match(content, names=("main", "unknown")) == ("main", False)
+    assert match(content, names=("main", "proxy")) is None
+    assert match(content, names=("unknown",)) is None
+
+
 def test_each_type_of_container_can_match() -> None:
     content = make_pod("web-0")
     content["spec"] |= {"initContainers": [{"name": "init"}], "ephemeralContainers": [{"name": "debug"}]}
     content["status"]["initContainerStatuses"] = [status("init", NEW)]
     content["status"]["ephemeralContainerStatuses"] = [status("debug", OLD)]
-    assert match(content, NEW) == MatchedContainer("init", previous=False)
-    assert match(content, OLD) == MatchedContainer("debug", previous=False)
+    assert match(content, NEW) == ("init", False)
+    assert match(content, OLD) == ("debug", False)

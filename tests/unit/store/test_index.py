@@ -534,7 +534,7 @@ def test_a_history_reset_replaces_index_values(index: PodIndex) -> None:
 
 
 def selected(index: PodIndex, **selectors: str) -> list[str]:
-    return sorted(uid_ for pods in index.select(**selectors) for uid_, _ in pods)
+    return sorted(uid_ for pods in index.select(**selectors) for uid_, *_ in pods)
 
 
 def test_pods_are_selected_by_node_by_namespace_and_by_both(index: PodIndex) -> None:
@@ -549,9 +549,9 @@ def test_pods_are_selected_by_node_by_namespace_and_by_both(index: PodIndex) -> 
     assert selected(index, node="n2") == selected(index, namespace="tea") == []
 
 
-def test_a_selection_has_uids_and_records(index: PodIndex) -> None:
+def test_a_selection_has_uids_records_and_details(index: PodIndex) -> None:
     index.update(delta("a", 1, node="n1"))
-    assert [pods for pods in index.select(node="n1") if pods] == [[("a", index.lookup("a"))]]
+    assert [pods for pods in index.select(node="n1") if pods] == [[("a", index.lookup("a"), index.details("a"))]]
 
 
 def test_finished_pods_are_selected_and_deleted_pods_are_not(index: PodIndex) -> None:
@@ -571,11 +571,11 @@ def test_the_index_may_change_between_the_slices_of_a_selection(
     slices = index.select(**selectors)
     first = next(slices)
     assert len(first) == 2
-    rest = sorted(set("abcde") - {uid_ for uid_, _ in first})
+    rest = sorted(set("abcde") - {uid_ for uid_, *_ in first})
     index.delete(delta(rest[0], 2, node="n1"))
     index.update(delta(rest[1], 3, name="changed", node="n1"))
     index.update(delta("f", 4, node="n1"))
-    others = dict(entry for pods in slices for entry in pods)
+    others = {uid_: record for pods in slices for uid_, record, _ in pods}
     assert others.keys() == {rest[1], rest[2]}
     assert others[rest[1]] == index.lookup(rest[1])
 

@@ -260,9 +260,11 @@ def check_indices(cluster: Cluster, index: PodIndex, ips: Ips, *, exact: bool) -
         expected = expected_pods(identifier, candidates)
         if expected:
             records = [encode_record(pod) for pod in expected]
-            assert found == (
-                Ambiguity(len(expected)) if len(expected) > 1 else Match(records[0], matched_by(identifier))
-            )
+            if len(expected) > 1:
+                assert found == Ambiguity(len(expected))
+            else:
+                assert isinstance(found, Match)
+                assert (found.record, found.matched_by, found.deleted) == (records[0], matched_by(identifier), False)
             assert index.find(identifier, deleted=True) == found
             continue
         assert found is None
@@ -279,7 +281,7 @@ def check_indices(cluster: Cluster, index: PodIndex, ips: Ips, *, exact: bool) -
             assert (found.pods if isinstance(found, Ambiguity) else 1) == len(names)
     for node in NODES[1:]:
         expected_on_node = {(pod.metadata.uid, encode_record(pod)) for pod in existing if pod.spec.node_name == node}
-        on_node = [entry for pods in index.select(node=node) for entry in pods]
+        on_node = [(uid, record) for pods in index.select(node=node) for uid, record, _ in pods]
         assert len(on_node) == len(expected_on_node)
         assert set(on_node) == expected_on_node
 

@@ -14,6 +14,7 @@ from pod_index.pods import Pod
 from pod_index.store.identifiers import parse, parse_container_id
 from pod_index.store.indexers import (
     INDEX_NAMES,
+    WORKLOAD_PARTS,
     IndexName,
     config_hash_value,
     container_id_value,
@@ -25,6 +26,7 @@ from pod_index.store.indexers import (
     rank_of,
     split,
     uid_value,
+    workload_values,
 )
 from pod_index.store.indices import Indices
 
@@ -38,7 +40,18 @@ NULS = "00" * 32
 END_OF_LINES = "0a00" * 16
 END_OF_LINES_INSIDE = "630a00630a0a0000" * 4
 STATIC_UID = "6f1ed7d5d1ba2f15eb8b5fe5f6d8a9ac"
-VALUE_FUNCTIONS = (container_id_value, ip_value, name_value, node_value, config_hash_value, uid_value)
+VALUE_FUNCTIONS = (
+    *(container_id_value, ip_value, name_value, node_value, config_hash_value, uid_value),
+    lambda text: workload_values("shop", text)[0],
+)
+
+
+def workload_value(workload: str) -> bytes:
+    """Return the value of the pod that ``received`` returns."""
+    return workload_values("shop", workload)[hash("u1") % WORKLOAD_PARTS]
+
+
+WEB = workload_value("Pod./web-1")
 
 
 class Item(Struct, eq=False):
@@ -53,10 +66,18 @@ def received(
     name: str = "web-1",
     annotations: dict[str, str] | None = None,
     spec: dict[str, Any] | None = None,
+    owner: tuple[str, str, str] | None = None,
+    labels: dict[str, str] | None = None,
+    uid: str = "u1",
     **status: Any,
 ) -> Pod:
-    """Return a pod as decoded from the API server."""
-    metadata = {"uid": "u1", "name": name, "namespace": namespace, "resourceVersion": "1", "annotations": annotations}
+    """Return a pod as decoded from the API server; ``owner`` is the apiVersion, kind and name of its controller."""
+    metadata: dict[str, Any] = {"uid": uid, "name": name, "namespace": namespace, "resourceVersion": "1"}
+    metadata |= {"annotations": annotations, "labels": labels}
+    if owner is not None:
+        api_version, kind, owner_name = owner
+        reference = {"apiVersion": api_version, "kind": kind, "name": owner_name, "uid": "o1", "controller": True}
+        metadata["ownerReferences"] = [reference]
     item = {"kind": "Pod", "metadata": metadata, "spec": spec or {}, "status": status}
     page = {"kind": "PodList", "metadata": {"resourceVersion": "9"}, "items": [item]}
     (pod,) = decode_list(json.dumps(page).encode()).items or []
@@ -178,8 +199,8 @@ def test_the_bytes_of_a_container_id_are_not_mistaken_for_separators(id_: str) -
         spec={"nodeName": "node-1"},
         containerStatuses=[container(f"mock://{other}") for other in (id_, OTHER_ID, "foo", SHORT_ID)],
     )
-    texts = [name_value("shop/web-1"), node_value("node-1"), ip_value("10.0.0.1"), container_id_value("foo")]
-    texts.append(container_id_value(SHORT_ID))
+    texts = [name_value("shop/web-1"), node_value("node-1"), ip_value("10.0.0.1"), WEB]
+    texts += map(container_id_value, ("foo", SHORT_ID))
     assert split(index_values(pod)) == [*texts, container_id_value(id_), container_id_value(OTHER_ID)]
 
 
@@ -274,6 +295,7 @@ FULL_VALUES: dict[IndexName, set[bytes]] = {
     "name": {name_value("shop/web-1")},
     "node": {node_value("node-1")},
     "config.hash": {config_hash_value(STATIC_UID)},
+    "workload": {WEB},
 }
 
 
@@ -289,8 +311,41 @@ def test_an_index_has_its_own_values_and_none_if_disabled(name: IndexName) -> No
     assert set(split(index_values(FULL))) == everything
 
 
+@pytest.mark.parametrize(
+    ("owner", "workload"),
+    [
+        (None, "Pod./web-1"),
+        (("apps/v1", "ReplicaSet", "web-7c9d"), "Deployment.apps/web"),
+        (("apps/v1beta1", "StatefulSet", "db"), "StatefulSet.apps/db"),
+        (("v1", "ReplicationController", "rc-1"), "ReplicationController./rc-1"),
+        (("example.com/v1", "Größe", "日本語"), "Größe.example.com/日本語"),
+        (("example.com/v1", "Workflow", "n" * 253), f"Workflow.example.com/{'n' * 253}"),
+    ],
+)
+def test_a_pod_has_the_key_of_its_workload(owner: tuple[str, str, str] | None, workload: str) -> None:
+    pod = received(owner=owner, labels={"pod-template-hash": "7c9d"})
+    assert values(pod, "workload") == [workload_value(workload)]
+
+
+def test_the_pods_of_a_workload_are_spread_over_its_values() -> None:
+    pods = [received(uid=f"u{number}", owner=("apps/v1", "StatefulSet", "db")) for number in range(1_000)]
+    found = [value for pod in pods for value in values(pod, "workload")]
+    assert set(found) == set(workload_values("shop", "StatefulSet.apps/db"))
+    assert max(map(found.count, set(found))) < 200
+
+
+@pytest.mark.parametrize("text", ["x\ni10.0.0.1", "x\n\0", "\x01", "\u2028"])
+@pytest.mark.parametrize("field", [1, 2])
+def test_an_owner_that_no_controller_has_made_gives_no_key(text: str, field: int) -> None:
+    owner = ["example.com/v1", "Workflow", "nightly"]
+    owner[field] = text
+    pod = received(owner=(owner[0], owner[1], owner[2]), podIPs=[{"ip": "10.0.0.2"}])
+    assert values(pod, "workload") == []
+    assert split(index_values(pod)) == [name_value("shop/web-1"), ip_value("10.0.0.2")]
+
+
 def test_no_value_belongs_to_two_indices() -> None:
-    assert len({function(text) for function in VALUE_FUNCTIONS for text in ("x", ID)}) == 12
+    assert len({function(text) for function in VALUE_FUNCTIONS for text in ("x", ID)}) == 14
 
 
 @pytest.mark.parametrize("text", ["é", "\ud800", "\ud800" * 64, "\n", "\0", ""])
@@ -401,7 +456,7 @@ PODS = st.builds(
         ),
         {container_id_value(id_) for id_ in ids}
         | {ip_value(ip) for ip in ips}
-        | {name_value(f"shop/{name}")}
+        | {name_value(f"shop/{name}"), workload_value(f"Pod./{name}")}
         | ({node_value(node)} if node else set()),
     ),
     st.lists(CONTAINER_IDS, max_size=4),
