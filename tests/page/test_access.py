@@ -84,11 +84,13 @@ def test_the_keyboard_alone_does_it_all(tab: Tab) -> None:
     expect(page.get_by_role("heading", level=2)).to_have_text("shop/web")
     expect(page.get_by_role("textbox", name="Which pod is this?")).to_be_focused()
     reached = []
-    for _ in range(11):
+    for _ in range(12):
         page.keyboard.press("Tab")
         reached.append(page.evaluate("document.activeElement.ariaLabel ?? document.activeElement.textContent"))
         assert page.evaluate("getComputedStyle(document.activeElement).outlineStyle") == "solid"
-    assert reached[:8] == ["Find", "shop", "node-1", "Copy Node", "Copy UID", "Copy kubectl", "Copy link", "JSON"]
+    assert reached[:9] == [
+        *("Find", "Pod/web", "shop", "node-1", "Copy Node", "Copy UID", "Copy kubectl", "Copy link", "JSON")
+    ]
     page.get_by_role("link", name="node-1").focus()
     page.keyboard.press("Enter")
     heading = page.get_by_role("heading", level=2)

@@ -70,6 +70,7 @@ def test_a_pod_is_found_by_whatever_is_at_hand(tab: Tab, web: dict[str, Any], te
     )
     assert re.fullmatch(r"confirmed by the API server \d+ s ago", shown.pop("Data"))
     assert shown == {
+        "Workload": "Pod/web",
         "Namespace": "shop",
         "Node": "node-1",
         "IP": "10.244.1.5",

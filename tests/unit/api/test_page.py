@@ -13,7 +13,7 @@ from pod_index.settings import Settings
 from pod_index.store.index import PodIndex
 
 PATHS = list(FILES)
-SMALL = 30_000
+SMALL = 40_000
 
 
 @contextlib.asynccontextmanager

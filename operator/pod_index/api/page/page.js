@@ -12,6 +12,10 @@ const LONG = 400; // characters
 const LINES = 12;
 const FILTER_FROM = 12; // labels and annotations
 const DEEPEST = 20; // JSON nested deeper is not indented
+const GROUPS = {
+  Deployment: "apps", ReplicaSet: "apps", StatefulSet: "apps", DaemonSet: "apps", Job: "batch", CronJob: "batch",
+  ReplicationController: "", Pod: "",
+}; // the kinds of workloads that need no group
 const INVISIBLE = /(?![\t\n\u200c\u200d])([\p{Cc}\p{Cf}\p{Zl}\p{Zp}])/u; // joiners are part of scripts and emoji
 
 const $ = (id) => document.getElementById(id);
@@ -80,6 +84,21 @@ function ago(time) {
 
 function moment(time) {
   return time && `${time.replace("T", " ").replace("Z", " UTC")} (${ago(time)})`;
+}
+
+// A workload as the API takes it.
+function key({ apiVersion, kind, name }) {
+  const group = apiVersion.includes("/") ? apiVersion.split("/")[0] : "";
+  return GROUPS[kind] === group ? `${kind}/${name}` : `${kind}.${group}/${name}`;
+}
+
+// The state of a container.
+function describe(state) {
+  if (!state) return "";
+  const [[kind, { reason, exitCode, startedAt, finishedAt }]] = Object.entries(state);
+  const code = exitCode === undefined ? "" : `exit code ${exitCode}`;
+  const title = kind[0].toUpperCase() + kind.slice(1);
+  return [title, reason, code, moment(startedAt ?? finishedAt)].filter(Boolean).join(", ");
 }
 
 const search = (parameters) => "?" + new URLSearchParams(parameters);
@@ -204,6 +223,64 @@ class Pairs {
   }
 }
 
+// The containers of a pod.
+class Containers {
+  constructor() {
+    this.count = make("span");
+    this.list = make("div");
+    this.element = make("section", { hidden: true }, make("h3", {}, "Containers ", this.count), this.list);
+    this.shown = new Map();
+  }
+
+  set(containers, matched) {
+    const names = new Set(containers.map(({ name }) => name));
+    for (const [name, { element }] of this.shown) {
+      if (names.has(name)) continue;
+      element.remove();
+      this.shown.delete(name);
+    }
+    let before = null;
+    for (const container of containers) {
+      const { name, state, lastState, ready, restartCount = 0, image = "" } = container;
+      let item = this.shown.get(name);
+      if (!item) {
+        this.shown.set(name, item = this.item(container));
+        if (before) before.after(item.element);
+        else this.list.prepend(item.element);
+      }
+      before = item.element;
+      const readiness = ready === undefined ? "" : ready ? ", ready" : ", not ready";
+      item.rows.state.set((describe(state) || "No state yet") + readiness);
+      item.rows.image.set(image);
+      item.rows.restarts.set(number(restartCount));
+      item.rows.last.set(describe(lastState));
+      const mark = matched?.name !== name ? "" : matched.previous ? "matched, before its last restart" : "matched";
+      if (item.mark.textContent !== mark) item.mark.textContent = mark;
+      item.mark.hidden = !mark;
+      item.element.classList.toggle("matched", Boolean(mark));
+    }
+    const count = number(containers.length);
+    if (this.count.textContent !== count) this.count.textContent = count;
+    this.element.hidden = containers.length === 0;
+  }
+
+  item({ name, type }) {
+    const rows = {
+      state: new Row("State", { quiet: true }),
+      image: new Row("Image", { mono: true }),
+      restarts: new Row("Restarts"),
+      last: new Row("Last state", { quiet: true, optional: true }),
+    };
+    const [heading, mark] = [make("h4"), make("span", { className: "mark" })];
+    write(heading, name);
+    const kind = make("span", { className: "quiet", hidden: type === "container" }, type);
+    const element = make("div", { className: "container" },
+      make("div", { className: "head" }, heading, kind, mark),
+      make("dl", {}, ...Object.values(rows).map((row) => row.element)));
+    return { rows, mark, element };
+  }
+}
+
 // A result. It stays as the last known state if later requests fail.
 class Found {
   heading = make("h2", { tabIndex: -1 });
@@ -223,7 +300,9 @@ class Card extends Found {
     super();
     this.uid = uid;
     const list = (key) => (text) => search({ [key]: text });
+    const pods = (workload) => search({ workload, namespace: this.namespace });
     this.facts = {
+      workload: new Row("Workload", { link: pods, optional: true, copies: false }),
       namespace: new Row("Namespace", { link: list("namespace"), copies: false }),
       nodeName: new Row("Node", { link: list("node"), copies: true }),
       podIP: new Row("IP", { mono: true, copies: true }),
@@ -235,9 +314,10 @@ class Card extends Found {
       age: new Row("Data", { quiet: true }),
     };
     const permalink = () => new URL(search({ id: this.uid }), location).href;
-    const json = make("a", { href: "api/v1/pod" + search({ uid, includeDeleted: true }) }, "JSON");
+    const json = make("a", { href: "api/v1/pod" + search({ uid, includeDeleted: true, ...withDetails() }) }, "JSON");
     const share = make("dd", {}, copyButton("", permalink, "Copy link"), json);
     this.phase = make("span", { className: "phase" });
+    this.containers = new Containers();
     this.labels = new Pairs("Labels");
     this.annotations = new Pairs("Annotations");
     this.wanted = make("input", { id: "wanted", type: "search", autocomplete: "off", spellcheck: false });
@@ -248,7 +328,7 @@ class Card extends Found {
       make("div", { className: "head" }, this.heading, this.phase), this.notice,
       make("dl", { className: "facts" }, ...Object.values(this.facts).map((row) => row.element),
         make("div", {}, make("dt", {}, "Share"), share)),
-      this.filters, this.labels.element, this.annotations.element);
+      this.containers.element, this.filters, this.labels.element, this.annotations.element);
   }
 
   filter() {
@@ -272,7 +352,10 @@ class Card extends Found {
     this.element.classList.toggle("gone", gone);
     this.notice.hidden = true;
     const ordinary = [pod.namespace, pod.name].every((name) => /^[a-z0-9][a-z0-9.-]*$/.test(name));
+    this.namespace = pod.namespace;
+    this.containers.set(pod.containers ?? [], pod.matchedContainer);
     const facts = {
+      workload: pod.workload ? key(pod.workload) : "",
       namespace: pod.namespace,
       nodeName: pod.nodeName,
       podIP: pod.podIP,
@@ -300,10 +383,10 @@ class Card extends Found {
 
 // A page of a list of pods.
 class List extends Found {
-  constructor({ node, namespace, after }) {
+  constructor({ node, namespace, workload, after }) {
     super();
-    const of = [node && `node ${node}`, namespace && `namespace ${namespace}`].filter(Boolean).join(", ");
-    Object.assign(this, { node, namespace, of, rows: new Map() });
+    const of = [workload, node && `node ${node}`, namespace && `namespace ${namespace}`].filter(Boolean).join(", ");
+    Object.assign(this, { node, namespace, workload, of, rows: new Map() });
     write(this.heading, `Pods of ${of}`);
     this.note = make("p", { className: "note" });
     this.body = make("tbody");
@@ -317,8 +400,8 @@ class List extends Found {
   }
 
   address(more) {
-    const { node, namespace } = this;
-    return search({ ...(node && { node }), ...(namespace && { namespace }), ...more });
+    const { node, namespace, workload } = this;
+    return search({ ...(workload && { workload }), ...(node && { node }), ...(namespace && { namespace }), ...more });
   }
 
   set({ pods, continue: more }) {
@@ -399,6 +482,8 @@ class Failure {
 let since = null; // when the service became unreachable
 let refused = false; // after a 401, further requests would show the login dialog again
 let age = null;
+let detailed = true; // false if the service keeps no details
+const withDetails = () => (detailed ? { details: true } : {});
 
 class Unreachable extends Error {}
 
@@ -463,9 +548,10 @@ let requests = new AbortController(); // of this turn
 
 function read() {
   const given = new URLSearchParams(location.search);
-  const [id, node, namespace, after] = ["id", "node", "namespace", "continue"].map((name) => given.get(name) ?? "");
+  const names = ["id", "node", "namespace", "workload", "continue"];
+  const [id, node, namespace, workload, after] = names.map((name) => given.get(name) ?? "");
   if (id) return { kind: "pod", id };
-  return node || namespace ? { kind: "list", node, namespace, after } : { kind: "nothing" };
+  return node || namespace || workload ? { kind: "list", node, namespace, workload, after } : { kind: "nothing" };
 }
 
 function show(next) {
@@ -529,12 +615,16 @@ async function lookUp(mine) {
     const answer = await ask(address, LOGIN_MS, { method: "POST", body: JSON.stringify({ ids }) });
     if (mine !== turn || !answer.body.results?.[0]?.pod) return;
   }
-  const { id, node, namespace, after } = asked;
+  const { id, node, namespace, workload, after } = asked;
   const address = asked.kind === "pod"
-    ? "api/v1/pod" + search({ id, includeDeleted: true })
-    : "api/v1/pods" + search({ node, namespace, limit: ROWS, continue: after });
+    ? "api/v1/pod" + search({ id, includeDeleted: true, ...withDetails() })
+    : "api/v1/pods" + search({ node, namespace, workload, limit: ROWS, continue: after });
   const answer = await ask(address, LOGIN_MS);
   if (mine !== turn) return;
+  if (answer.error === "details are switched off by DETAILS" && detailed) {
+    detailed = false;
+    return lookUp(mine);
+  }
   settled = answer.ok || answer.status >= 500 ? "" : [404, 409].includes(answer.status) ? "missing" : "refused";
   if (!answer.ok) {
     if (!drawn) show(new Failure());
