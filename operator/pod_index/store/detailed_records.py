@@ -13,7 +13,6 @@ from pod_index.store.packed_parts import (
     OwnStatus,
     PackedRunning,
     PackedState,
-    PackedTerminated,
     PackedWaiting,
     TemplateContainer,
     TemplatePart,
@@ -28,7 +27,7 @@ from pod_index.store.workloads import Workload
 ContainerType = Literal["container", "init", "sidecar", "ephemeral"]
 
 
-class Owner(Struct, rename="camel"):
+class Owner(Struct, rename="camel", gc=False):
     """The controller of a pod; the fields of these classes are in the order of the API's contract."""
 
     api_version: str
@@ -37,7 +36,7 @@ class Owner(Struct, rename="camel"):
     uid: str
 
 
-class ContainerRecord(Struct, rename="camel", omit_defaults=True):
+class ContainerRecord(Struct, rename="camel", omit_defaults=True, gc=False):
     """A container of a pod. Without a status, the fields after the image are absent."""
 
     name: str
@@ -51,7 +50,7 @@ class ContainerRecord(Struct, rename="camel", omit_defaults=True):
     last_state: ContainerState | None = None
 
 
-class MatchedContainer(Struct):
+class MatchedContainer(Struct, gc=False):
     """The container that a container ID belongs to."""
 
     name: str
@@ -59,7 +58,7 @@ class MatchedContainer(Struct):
     """Whether the container had the ID before its last restart."""
 
 
-class DetailsRecord(Struct, rename="camel", omit_defaults=True):
+class DetailsRecord(Struct, rename="camel", omit_defaults=True, gc=False):
     """The details of a pod. What is not set is absent."""
 
     host_ip: str | None = field(name="hostIP", default=None)
@@ -125,23 +124,30 @@ def match_container(details: Details, named: Named) -> int | None:
 
 
 def _match(containers: list[ContainerRecord], named: Named) -> int | None:
-    wanted = {container_id.lower() for container_id in named.container_ids}
     found: list[int] = []
-    if wanted:
+    for container_id in map(str.lower, named.container_ids):
         for place, container in enumerate(containers):
-            last = container.last_state and container.last_state.terminated
-            if _is_one_of(container.container_id, wanted):
+            if _is_id(container.container_id, container_id):
                 found.append(2 * place)
             # Until its restart, a container still has the ID of its last run. Then it is found above.
-            elif last and _is_one_of(last.container_id, wanted):
+            elif (last := container.last_state and container.last_state.terminated) and _is_id(
+                last.container_id, container_id
+            ):
                 found.append(2 * place + 1)
     if not found and named.names:
         found = [2 * place for place, container in enumerate(containers) if container.name in named.names]
-    return found[0] if len(found) == 1 else None
+    if len(found) == 1:
+        return found[0]
+    return min(found) if len({match // 2 for match in found}) == 1 else None
 
 
-def _is_one_of(reported: str | None, wanted: Collection[str]) -> bool:
-    return reported is not None and reported.split("://", 1)[-1].lower() in wanted
+def _is_id(reported: str | None, container_id: str) -> bool:
+    # The first test is fast.
+    return (
+        reported is not None
+        and (lower := reported.lower()).endswith(container_id)
+        and lower.split("://", 1)[-1] == container_id
+    )
 
 
 def _containers(own: OwnPart, template: TemplatePart) -> list[ContainerRecord]:
@@ -153,6 +159,8 @@ def _containers(own: OwnPart, template: TemplatePart) -> list[ContainerRecord]:
         ("ephemeral", template.ephemeral_containers, template.ephemeral_statuses),
     )
     for container_type, specs, statuses in lists:
+        if not specs and not statuses:
+            continue
         # The statuses can have another order than the containers.
         by_name = {status.name: (status, next(own_statuses)) for status in statuses}
         containers += [_container(container_type, spec, by_name.get(spec.name)) for spec in specs]
@@ -166,14 +174,21 @@ def _container(
     if container_type == "init" and spec.restart_policy == "Always":
         container_type = "sidecar"
     # The image of the status can be another tag, or a digest: https://github.com/kubernetes/kubernetes/issues/51017
-    record = ContainerRecord(spec.name, container_type, spec.image)
-    if statuses is not None:
-        status, own = statuses
-        container_id = _text_of(own.container_id, status.id_prefix)
-        record.image_id = status.image_id or None
-        record.container_id, record.restart_count, record.ready = container_id, own.restart_count, own.ready
-        record.state, record.last_state = _unpack(own.state, container_id), _unpack(own.last_state, container_id)
-    return record
+    if statuses is None:
+        return ContainerRecord(spec.name, container_type, spec.image)
+    status, own = statuses
+    container_id = _text_of(own.container_id, status.id_prefix)
+    return ContainerRecord(
+        spec.name,
+        container_type,
+        spec.image,
+        status.image_id or None,
+        container_id,
+        own.restart_count,
+        own.ready,
+        None if own.state is None else _unpack(own.state, container_id),
+        None if own.last_state is None else _unpack(own.last_state, container_id),
+    )
 
 
 def _text_of(container_id: bytes | None, prefix: str | None) -> str | None:
@@ -182,17 +197,14 @@ def _text_of(container_id: bytes | None, prefix: str | None) -> str | None:
     return container_id.decode() if prefix is None else f"{prefix}{container_id.hex()}"
 
 
-def _unpack(state: PackedState | None, container_id: str | None) -> ContainerState | None:
-    match state:
-        case PackedRunning():
-            return ContainerState(running=RunningState(_time(state.started_at)))
-        case PackedWaiting():
-            return ContainerState(waiting=WaitingState(state.reason))
-        case PackedTerminated():
-            its_id = container_id if isinstance(state.container_id, bool) else state.container_id
-            finished_at = _time(state.finished_at)
-            return ContainerState(terminated=TerminatedState(its_id, state.exit_code, state.reason, finished_at))
-    return None
+def _unpack(state: PackedState, container_id: str | None) -> ContainerState:
+    if isinstance(state, PackedRunning):  # Most containers run.
+        return ContainerState(None, RunningState(_time(state.started_at)))
+    if isinstance(state, PackedWaiting):
+        return ContainerState(WaitingState(state.reason))
+    its_id = container_id if isinstance(state.container_id, bool) else state.container_id
+    finished_at = _time(state.finished_at)
+    return ContainerState(None, None, TerminatedState(its_id, state.exit_code, state.reason, finished_at))
 
 
 def _time(time: Time | None) -> str | None:
