@@ -10,7 +10,7 @@ import gc
 import logging
 import os
 import time
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, NoReturn, Self
 
 import kopf
@@ -33,7 +33,7 @@ from pod_index.server.lookups import PlainLookups
 from pod_index.server.server import Server
 from pod_index.settings import Settings
 from pod_index.stats import Stats
-from pod_index.store.deltas import Delta, ListPage
+from pod_index.store.deltas import Changes, ListPage, Progress
 from pod_index.store.index import PodIndex
 from pod_index.store.table import SLICE
 
@@ -151,7 +151,7 @@ class Service:
             task.cancel()
         await self.session.close()
 
-    async def write(self, item: ListPage | Sequence[Delta]) -> None:
+    async def write(self, item: ListPage | Changes) -> None:
         """Write an item of a stream to the index."""
         was_synced, history_resets = self.index.synced, self.index.history_resets
         if isinstance(item, ListPage):
@@ -161,8 +161,12 @@ class Service:
                 logger.warning("The API server's history was reset: pods are older than known, or exist again")
         else:
             for number, delta in enumerate(item, 1):
-                write = self.index.delete if delta.type == "DELETED" else self.index.update
-                write(delta)
+                if isinstance(delta, Progress):
+                    self.index.advance(delta)
+                elif delta.type == "DELETED":
+                    self.index.delete(delta)
+                else:
+                    self.index.update(delta)
                 if number % SLICE == 0:
                     await asyncio.sleep(0)
         if self.index.synced and not was_synced:

@@ -19,14 +19,14 @@ import json
 import math
 import time
 import urllib.parse
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping, MutableMapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping, MutableMapping
 from typing import Any, Protocol, Self
 
 from pod_index.informer.client import ApiClient
 from pod_index.informer.reflector import Reflector
 from pod_index.settings import Settings
 from pod_index.stats import Stats
-from pod_index.store.deltas import Delta, ListPage
+from pod_index.store.deltas import Changes, Delta, ListPage
 
 POD = {"name": "pods", "singularName": "pod", "kind": "Pod", "namespaced": True, "verbs": ["list", "watch"]}
 # Kopf does not start before it has discovered namespaces, even with settings.scanning.disabled.
@@ -92,7 +92,7 @@ class SessionUsedByKopf(Protocol):
 class Ticket:
     """An item on its way to a handler."""
 
-    item: ListPage | Sequence[Delta]
+    item: ListPage | Changes
     reflector: Reflector
     handled: asyncio.Event
     read_at: float
@@ -134,7 +134,7 @@ class KopfSession(SessionUsedByKopf):
         await self._client.close()
 
     @contextlib.contextmanager
-    def ticket(self, event: Mapping[str, Any]) -> Iterator[ListPage | Sequence[Delta]]:
+    def ticket(self, event: Mapping[str, Any]) -> Iterator[ListPage | Changes]:
         """Exchange the ticket of an event for its item.
 
         If the handler fails, the item is lost, so the stream starts over with a new listing.
@@ -143,7 +143,8 @@ class KopfSession(SessionUsedByKopf):
         try:
             yield ticket.item
             if not isinstance(ticket.item, ListPage):
-                self._stats.event_lags.observe(time.perf_counter() - ticket.read_at, len(ticket.item))
+                deltas = sum(isinstance(change, Delta) for change in ticket.item)
+                self._stats.event_lags.observe(time.perf_counter() - ticket.read_at, deltas)
         except BaseException:
             lost = "a page" if isinstance(ticket.item, ListPage) else "a change"
             ticket.reflector.request_relist(f"{lost} was lost by an internal error")

@@ -41,7 +41,7 @@ from pod_index.informer.listwatch import ListWatch
 from pod_index.informer.retries import Retries
 from pod_index.settings import Settings
 from pod_index.stats import Stats
-from pod_index.store.deltas import Delta, ListPage
+from pod_index.store.deltas import Changes, Delta, ListPage, Progress
 
 logger = logging.getLogger("pod_index.informer")
 
@@ -94,7 +94,7 @@ class Reflector:
         self._relist_request = reason
         self._api.interrupt_watch()
 
-    async def stream(self) -> AsyncGenerator[ListPage | Sequence[Delta]]:
+    async def stream(self) -> AsyncGenerator[ListPage | Changes]:
         """Yield the pages of a listing and then the changes of each read, until a new listing is needed."""
         await self._start_over()
         while True:
@@ -128,7 +128,7 @@ class Reflector:
                 await self._recover(ApiError(f"relisting the pods after an internal error ({error!r})"))
                 return
 
-    async def _list(self) -> AsyncGenerator[ListPage | Sequence[Delta]]:
+    async def _list(self) -> AsyncGenerator[ListPage | Changes]:
         """List the pods. A streaming list goes on as a watch."""
         self._relist_request = None
         self._pods_listed = 0
@@ -165,7 +165,7 @@ class Reflector:
             self._strategy.use_pages("a whole list in JSON takes too much memory")
         return list_in_pages(self._api)
 
-    async def _watch(self, version: int) -> AsyncGenerator[Sequence[Delta]]:
+    async def _watch(self, version: int) -> AsyncGenerator[Changes]:
         await self._prepare_watch()
         async with contextlib.aclosing(self._api.watch(version)) as reads:
             async for events, _ in reads:
@@ -190,23 +190,23 @@ class Reflector:
         self._list_works = True
         return version
 
-    def _follow(self, events: Sequence[WatchEvent]) -> Iterator[Sequence[Delta]]:
+    def _follow(self, events: Sequence[WatchEvent]) -> Iterator[Changes]:
         """Advance to events after the listing. Yield their changes together, even if one of the events fails."""
-        deltas: list[Delta] = []
+        changes: list[Delta | Progress] = []
         try:
             for event in events:
-                version = event.object.metadata.resource_version
-                self._history.advance(version)
+                self._history.advance(version := event.object.metadata.resource_version)
                 self._version = version
                 self._confirm()
                 if isinstance(event, Bookmark):
                     self._stats.events["bookmark"] += 1
+                    changes.append(Progress(scope=self._scope, version=version))
                 else:
                     self._stats.events[event.type.lower()] += 1
-                    deltas.append(self._delta(event))
+                    changes.append(self._delta(event))
         finally:
-            if deltas:
-                yield deltas
+            if changes:
+                yield changes
 
     def _check_relist_request(self) -> None:
         """Raise InternalFailure if a handler lost an item: a listing without it is not complete."""

@@ -4,6 +4,7 @@ A stream covers one scope: the name of a namespace, or "" for all namespaces.
 """
 
 import dataclasses
+from collections.abc import Sequence
 from sys import getsizeof
 from typing import Literal
 
@@ -36,6 +37,20 @@ class Delta:
     scope: str
     pod: Pod
 
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """The resourceVersion of a watch bookmark: everything up to it has come.
+
+    https://kubernetes.io/docs/reference/using-api/api-concepts/#watch-bookmarks
+    """
+
+    scope: str
+    version: int
+
+
+Changes = Sequence[Delta | Progress]
+"""The changes of one read, in their order."""
 
 # Measured on a 64-bit machine.
 _POD_BYTES = 1024

@@ -1,10 +1,12 @@
 """Entries of the index, and the state of the streams that they come from."""
 
+import msgspec
 from msgspec import Struct
 
 from pod_index.pods import Pod
 from pod_index.store.deltas import memory_size
 from pod_index.store.details import Details
+from pod_index.store.progress import StreamProgress
 
 
 class StreamState(Struct, eq=False):
@@ -19,6 +21,7 @@ class StreamState(Struct, eq=False):
     history: int = 0
     """The number of the listing that found a reset history. What was recorded before that listing is void."""
     synced: bool = False
+    progress: StreamProgress = msgspec.field(default_factory=StreamProgress)
     contradictions: dict[str, Pod] = {}
     """The pods by UID that the current listing shows, although they were recorded as deleted, or newer, before."""
     contradiction_bytes: int = 0
@@ -55,6 +58,10 @@ class Entry(Struct, gc=False, eq=False):
     """The number of the current or last listing when this state was recorded."""
     details: Details | None = None
     """None if the index keeps no details."""
+    position: int = 0
+    """The place of its last change in the order of ``ChangeOrder``."""
+    slot: int = 0
+    """Its number in the streams to clients."""
 
     @property
     def is_void(self) -> bool:

@@ -12,14 +12,16 @@ repeatedly or out of order. These rules keep the index correct:
   recorded before, the history of the API server was reset: etcd was restored from a backup. Then that is void.
 """
 
+import secrets
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 
 from pod_index.keeping import Keeping
 from pod_index.pods import KEEP_DEFAULT, Pod
+from pod_index.store.changes import ChangeOrder
 from pod_index.store.deleted import DeletedPods
-from pod_index.store.deltas import Delta, ListPage
+from pod_index.store.deltas import Delta, ListPage, Progress
 from pod_index.store.entries import Entry, StreamState
 from pod_index.store.indexers import INDEX_NAMES, IndexName
 from pod_index.store.table import SLICE, PodTable, slices
@@ -59,17 +61,19 @@ class PodIndex(PodTable):
         retention_max: int = 10_000,
         retention_max_bytes: int = 32 * 1024 * 1024,
         tombstones_max: int = TOMBSTONES_MAX,
+        changes: ChangeOrder | None = None,
         now: Callable[[], float] = time.time,
         details: bool = True,
         keeping: Keeping = KEEP_DEFAULT,
         selective: bool = False,
     ) -> None:
         deleted = DeletedPods(retention_seconds, retention_max, retention_max_bytes, now)
-        super().__init__(index_names, deleted, details=details, keeping=keeping)
+        super().__init__(index_names, deleted, changes or ChangeOrder(), details=details, keeping=keeping)
         self._selective = selective
         self._tombstones = Tombstones(tombstones_max)
         self._streams: defaultdict[str, StreamState] = defaultdict(StreamState)
         self._listings = 0
+        self._history_id = secrets.token_hex(4)
         self.synced = False
         """Whether every stream has completed a listing. An outage or a relist does not reset it."""
         self.history_resets = 0
@@ -85,6 +89,7 @@ class PodIndex(PodTable):
         stream = self._streams[page.scope]
         if page.begins:
             self._begin_listing(stream, page)
+        stream.progress.is_mixed |= bool(page.pods) or page.complete_at is not None
         yield from self._store_all(stream, page.pods)
         if stream.contradiction_bytes > CONTRADICTIONS_MAX_BYTES:
             yield from self._reset_history(stream)
@@ -93,7 +98,9 @@ class PodIndex(PodTable):
 
     def update(self, delta: Delta) -> None:
         """Store a created or changed pod, unless it is deleted or a newer version is known."""
-        self._store(self._streams[delta.scope], delta.pod, EVENT)
+        stream = self._streams[delta.scope]
+        self._store(stream, delta.pod, EVENT)
+        stream.progress.advance(delta.pod.metadata.resource_version)
 
     def delete(self, delta: Delta) -> None:
         """Delete a pod for good, or with a selector until a newer version matches it."""
@@ -107,9 +114,10 @@ class PodIndex(PodTable):
         if uid in self._entries:
             entry = self._entries[uid]
             self._finished_ips.settle(entry.index_values, deleted=entry)
-            self._remove(entry)
+            self._remove(entry, resource_version)
         rejected = resource_version if self._selective else FINAL
         self._tombstones.add(uid, Tombstone(stream.listing, rejected, deletion_observed=True))
+        stream.progress.advance(resource_version)
 
     def _is_newer(self, stream: StreamState, uid: str, resource_version: int) -> bool:
         """Return whether a newer version of the pod, or a later deletion, is known."""
@@ -122,9 +130,28 @@ class PodIndex(PodTable):
             and tombstone.resource_version > resource_version
         )
 
+    def advance(self, progress: Progress) -> None:
+        """Note that there were no further changes up to a version."""
+        self._streams[progress.scope].progress.advance(progress.version)
+
+    @property
+    def history(self) -> str:
+        """The ID of the history: the same in all processes that have seen no reset, else unique."""
+        return f"{self._history_id}-{self.history_resets}" if self.history_resets else ""
+
+    def streams(self, namespace: str = "") -> dict[str, StreamState]:
+        """Return the streams by scope that have the pods of a namespace, or of all."""
+        scopes = self._streams.keys() & {"", namespace} if namespace else self._streams.keys()
+        return {scope: self._streams[scope] for scope in sorted(scopes)}
+
+    def is_mixed(self, namespace: str = "") -> bool:
+        """Return whether the pods of a namespace, or all, are between two versions, in the middle of a listing."""
+        return any(stream.progress.is_mixed for stream in self.streams(namespace).values())
+
     def _begin_listing(self, stream: StreamState, page: ListPage) -> None:
         self._listings += 1
         stream.listing = self._listings
+        stream.progress.begin()
         stream.release()
         self._update_synced()
         if page.history_reset:
@@ -132,7 +159,9 @@ class PodIndex(PodTable):
 
     def _void_history(self, stream: StreamState) -> None:
         stream.history = stream.listing
+        stream.progress.reset()
         self.history_resets += 1
+        self.changes.wake_followers()
 
     def _reset_history(self, stream: StreamState) -> Iterator[None]:
         """Accept what contradicts the history."""
@@ -157,13 +186,15 @@ class PodIndex(PodTable):
         for number, entry in enumerate(missing, 1):
             removed_bytes += len(entry.record)
             self._finished_ips.settle(entry.index_values)
-            self._remove(entry, keep=number > first_kept)
+            self._remove(entry, resource_version, keep=number > first_kept)
             self._tombstones.add(entry.uid, Tombstone(stream.listing, resource_version, deletion_observed=False))
             if number % SLICE == 0 or removed_bytes >= SLICE_BYTES:
                 removed_bytes = 0
                 yield
         stream.synced = True
+        stream.progress.complete(resource_version)
         self._update_synced()
+        self.changes.wake_followers()
 
     def _update_synced(self) -> None:
         self.synced = all(stream.synced for stream in self._streams.values())

@@ -66,6 +66,11 @@ def node_value(node: str) -> bytes:
     return _encode("o" + node)
 
 
+def namespace_value(namespace: str) -> bytes:
+    """Return the value of a namespace, for streams. It is not among the packed index values."""
+    return _encode("s" + namespace)
+
+
 def config_hash_value(uid: str) -> bytes:
     """Return the index value of the kubelet's UID of a static pod."""
     return _encode("h" + uid)
@@ -146,6 +151,17 @@ def is_in_namespace(packed: bytes, namespace: str) -> bool:
     """Return whether the packed index values belong to a pod in the namespace."""
     # ``namespace`` comes from a client, and with a line feed it could match the values after the namespace.
     return "\n" not in namespace and packed.startswith(_encode(namespace + "\n"), _RANK_SIZE)
+
+
+def namespace_value_of(packed: bytes) -> bytes:
+    """Return the value of the namespace in packed index values."""
+    return b"s" + packed[_RANK_SIZE : packed.index(b"\n")]
+
+
+def node_value_of(packed: bytes) -> bytes:
+    """Return the value of the node in packed index values, or b"" without one."""
+    begin = packed.find(b"\no", _RANK_SIZE, packed.index(b"\n\0")) + 1
+    return packed[begin : packed.index(b"\n", begin)] if begin else b""
 
 
 def split(packed: bytes) -> list[bytes]:

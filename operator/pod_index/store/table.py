@@ -6,6 +6,7 @@ from typing import TypeVar
 from pod_index.keeping import Keeping
 from pod_index.pods import KEEP_DEFAULT, Pod, encode_record
 from pod_index.store.addresses import FinishedPodIps
+from pod_index.store.changes import ChangeOrder
 from pod_index.store.deleted import DeletedPod, DeletedPods
 from pod_index.store.details import Details, DetailsStore
 from pod_index.store.entries import Entry, StreamState
@@ -46,18 +47,20 @@ class PodTable:
         self,
         index_names: frozenset[IndexName],
         deleted: DeletedPods,
+        changes: ChangeOrder,
         *,
         details: bool = True,
         keeping: Keeping = KEEP_DEFAULT,
     ) -> None:
         self.index_names = index_names
+        self.changes = changes
         self._keeping = keeping
         self._details = DetailsStore() if details else None
         self._entries: dict[str, Entry] = {}
         self._indices: Indices[Entry] = Indices()
         self._deleted = deleted
         self._finished_ips = FinishedPodIps(self._indices, self._deleted)
-        self._subscriptions = Subscriptions()
+        self._subscriptions: Subscriptions[[]] = Subscriptions()
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -156,6 +159,18 @@ class PodTable:
                 found = []
         yield found
 
+    def entries(self, uids: Iterable[str]) -> list[Entry]:
+        """Return those of the pods that exist."""
+        return [self._entries[uid] for uid in uids if uid in self._entries]
+
+    def on_node(self, node: str) -> list[Entry]:
+        """Return the pods on a node."""
+        return self._indices.find(node_value(node))
+
+    def version_of(self, uid: str) -> int:
+        """Return the resourceVersion of a pod, or -1 if it is unknown."""
+        return self._entries[uid].version if uid in self._entries else -1
+
     def subscribe(self, identifiers: Iterable[Identifier], callback: Callable[[], None]) -> Callable[[], None]:
         """Call ``callback`` when a pod with one of the identifiers is added or removed, or changes its index values.
 
@@ -190,11 +205,14 @@ class PodTable:
         if finished:
             self._finished_ips.add(packed)
             self._finished_ips.settle(packed, finished_pods=2)
+        stream.progress.note(uid, entry.resource_version)
+        self.changes.add(entry)
         if self._subscriptions:
             self._notify(entry)
 
     def _change(self, entry: Entry, pod: Pod) -> None:
         values = index_values(pod, self.index_names)
+        record_before, values_before = entry.record, entry.index_values
         finished = is_finished(values)
         if finished or values != entry.index_values:
             self._finished_ips.settle(entry.index_values)
@@ -213,9 +231,13 @@ class PodTable:
                 self._finished_ips.settle(values, finished_pods=2)
             if self._subscriptions:
                 self._notify(entry)
+        entry.stream.progress.note(entry.uid, entry.resource_version)
+        self.changes.change(entry, record_before, values_before)
 
-    def _remove(self, entry: Entry, *, keep: bool = True) -> None:
-        """Remove a pod; ``keep`` its last state among the deleted pods."""
+    def _remove(self, entry: Entry, version: int, *, keep: bool = True) -> None:
+        """Remove a pod that was deleted at a version; ``keep`` its last state among the deleted pods."""
+        entry.stream.progress.note(entry.uid, version, deleted=True)
+        self.changes.remove(entry, version)
         self._finished_ips.discard(entry.index_values)
         if self._subscriptions:
             self._notify(entry)

@@ -5,7 +5,6 @@ import contextlib
 import itertools
 import json
 import logging
-from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -15,7 +14,7 @@ from pod_index.informer.reflector import Reflector
 from pod_index.informer.retries import WATCH_FAILURES_MAX
 from pod_index.settings import Settings
 from pod_index.stats import Stats
-from pod_index.store.deltas import Delta, ListPage
+from pod_index.store.deltas import Changes, Delta, ListPage, Progress
 from tests.apiserver import CUT, END, ApiServer, Fault, RecordedRequest, WatchFault, make_pod, watch_error
 from tests.support.churn import Churn
 from tests.unit.conftest import logged_in
@@ -47,10 +46,15 @@ def sends(*events: dict[str, Any], kind: Any = "watch", times: int | None = 1) -
     return Fault(kind=kind, times=times, body=body)
 
 
-def summaries(item: ListPage | Sequence[Delta]) -> list[Any]:
+def summaries(item: ListPage | Changes) -> list[Any]:
     if isinstance(item, ListPage):
         return [("begin" if item.begins else "page", [pod.metadata.name for pod in item.pods], item.complete_at)]
-    return [(delta.type, delta.pod.metadata.name) for delta in item]
+    return [(delta.type, delta.pod.metadata.name) for delta in deltas(item)]
+
+
+def deltas(item: ListPage | Changes) -> list[Delta]:
+    """The changes of pods in one read."""
+    return [] if isinstance(item, ListPage) else [change for change in item if isinstance(change, Delta)]
 
 
 async def take(reflector: Reflector, count: int) -> list[Any]:
@@ -628,7 +632,7 @@ async def test_watches_that_end_in_good_order_after_an_event_are_reopened_with_p
     stats = Stats()
     async with contextlib.aclosing(reflector(client, stats, retry_max_seconds=0.1).stream()) as stream:
         async for item in stream:
-            if not isinstance(item, ListPage) and item[-1].type == "DELETED":
+            if any(delta.type == "DELETED" for delta in deltas(item)):
                 break
     times = [request.time for request in server.requests]
     assert len(times) == 10
@@ -648,7 +652,7 @@ async def test_watches_that_break_off_after_an_event_are_reopened_with_growing_p
     server.faults.add(sends(event("DELETED", "a", 14)))
     async with contextlib.aclosing(reflector(client, retry_max_seconds=0.1).stream()) as stream:
         items = [await anext(stream) for _ in range(13)]
-    changes = [delta.type for item in items if not isinstance(item, ListPage) for delta in item]
+    changes = [delta.type for item in items for delta in deltas(item)]
     assert changes == [*["MODIFIED"] * 10, "DELETED"]
     attempts = [message.partition("; attempt ")[2][:2] for message in caplog.messages if "; attempt " in message]
     assert attempts == ["1 ", "2 ", "4 ", "8 "]
@@ -710,3 +714,13 @@ async def test_the_same_version_for_the_event_and_its_bookmark_is_no_step_back(
     bookmark = {"type": "BOOKMARK", "object": {"kind": "Pod", "metadata": {"resourceVersion": "4"}}}
     server.faults.add(sends(end_of_initial_events(3), event("ADDED", "a", 4), bookmark, event("DELETED", "a", 5)))
     assert (await take(reflector(client), 4))[2:] == [("ADDED", "a"), ("DELETED", "a")]
+
+
+async def test_the_versions_of_bookmarks_travel_with_the_changes(client: ApiClient, server: ApiServer) -> None:
+    bookmark = {"type": "BOOKMARK", "object": {"kind": "Pod", "metadata": {"resourceVersion": "9"}}}
+    server.faults.add(sends(end_of_initial_events(3)))
+    server.faults.add(sends(event("ADDED", "a", 4), bookmark))
+    async with contextlib.aclosing(reflector(client).stream()) as stream:
+        _, _, changes = [await anext(stream) for _ in range(3)]
+    assert not isinstance(changes, ListPage)
+    assert changes[1:] == [Progress(scope="", version=9)]

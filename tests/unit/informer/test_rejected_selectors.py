@@ -1,7 +1,7 @@
 """A selector that the API server does not support ends the process before the first sync, and never after it."""
 
 import contextlib
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -10,7 +10,7 @@ from pod_index.informer.client import ApiClient
 from pod_index.informer.reflector import Reflector
 from pod_index.settings import Settings
 from pod_index.stats import Stats
-from pod_index.store.deltas import Delta, ListPage
+from pod_index.store.deltas import Changes, ListPage
 from tests.apiserver import ApiServer, Fault, make_pod
 
 
@@ -31,7 +31,7 @@ def rejects(kind: Any = "any", times: int | None = None) -> Fault:
     return Fault(kind=kind, status=400, message="field label not supported: status.podIP", times=times)
 
 
-async def until_complete(items: AsyncIterator[ListPage | Sequence[Delta]]) -> list[ListPage | Sequence[Delta]]:
+async def until_complete(items: AsyncIterator[ListPage | Changes]) -> list[ListPage | Changes]:
     """Return the items of a listing."""
     found = []
     async for item in items:

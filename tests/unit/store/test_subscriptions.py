@@ -6,11 +6,11 @@ from pod_index.store.subscriptions import Subscriptions
 
 
 @pytest.fixture
-def subscriptions() -> Subscriptions:
+def subscriptions() -> Subscriptions[[]]:
     return Subscriptions()
 
 
-def test_a_callback_is_called_for_its_own_values_only(subscriptions: Subscriptions) -> None:
+def test_a_callback_is_called_for_its_own_values_only(subscriptions: Subscriptions[[]]) -> None:
     calls: list[str] = []
     subscriptions.subscribe([b"a", b"b"], lambda: calls.append("first"))
     subscriptions.subscribe([b"b"], lambda: calls.append("second"))
@@ -22,7 +22,7 @@ def test_a_callback_is_called_for_its_own_values_only(subscriptions: Subscriptio
     assert len(calls) == 3
 
 
-def test_a_callback_is_called_at_every_notification(subscriptions: Subscriptions) -> None:
+def test_a_callback_is_called_at_every_notification(subscriptions: Subscriptions[[]]) -> None:
     calls: list[None] = []
     subscriptions.subscribe([b"a"], lambda: calls.append(None))
     subscriptions.notify([b"a"])
@@ -30,7 +30,7 @@ def test_a_callback_is_called_at_every_notification(subscriptions: Subscriptions
     assert len(calls) == 2
 
 
-def test_a_removed_callback_is_not_called_and_others_still_are(subscriptions: Subscriptions) -> None:
+def test_a_removed_callback_is_not_called_and_others_still_are(subscriptions: Subscriptions[[]]) -> None:
     calls: list[str] = []
 
     def first() -> None:
@@ -46,7 +46,7 @@ def test_a_removed_callback_is_not_called_and_others_still_are(subscriptions: Su
     assert calls == ["second", "second"]
 
 
-def test_subscriptions_are_false_only_if_empty(subscriptions: Subscriptions) -> None:
+def test_subscriptions_are_false_only_if_empty(subscriptions: Subscriptions[[]]) -> None:
     def first() -> None: ...
 
     def second() -> None: ...
@@ -61,7 +61,7 @@ def test_subscriptions_are_false_only_if_empty(subscriptions: Subscriptions) -> 
     assert not subscriptions
 
 
-def test_a_callback_can_be_removed_twice_or_without_having_been_added(subscriptions: Subscriptions) -> None:
+def test_a_callback_can_be_removed_twice_or_without_having_been_added(subscriptions: Subscriptions[[]]) -> None:
     def callback() -> None: ...
 
     subscriptions.unsubscribe([b"a"], callback)
@@ -71,7 +71,7 @@ def test_a_callback_can_be_removed_twice_or_without_having_been_added(subscripti
     assert not subscriptions
 
 
-def test_a_callback_may_remove_itself(subscriptions: Subscriptions) -> None:
+def test_a_callback_may_remove_itself(subscriptions: Subscriptions[[]]) -> None:
     calls: list[str] = []
 
     def once() -> None:

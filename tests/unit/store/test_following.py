@@ -1,0 +1,87 @@
+"""What the stream of a view sends, beyond what the property test compares."""
+
+import pytest
+
+from pod_index.store.following import Follower, View
+from pod_index.store.index import PodIndex
+from pod_index.store.resume import Expired, parse_token
+from tests.support.served import change, listing, replace_page, simple_pod, synced_index
+
+ALL = View()
+
+
+def follow(index: PodIndex, view: View = ALL, token: str | None = None) -> Follower:
+    return Follower(index, view, parse_token(token, *view) if token else None, lambda: None)
+
+
+def sent(follower: Follower) -> list[tuple[str, str]]:
+    """The types and UIDs of everything until the stream is settled."""
+    found: list[tuple[str, str]] = []
+    while True:
+        found += [(event.type, event.object.decode().split('"')[3]) for event in follower.pull(100)]
+        if follower.settled:
+            return found
+
+
+def token_of(index: PodIndex, view: View = ALL) -> str:
+    follower = follow(index, view)
+    sent(follower)
+    token = follower.bookmark().token
+    follower.close()
+    assert token is not None
+    return token
+
+
+def test_a_deletion_that_a_relist_finds_comes_before_the_pod_that_has_taken_the_name() -> None:
+    index = synced_index(simple_pod("old", 1))
+    follower = follow(index)
+    sent(follower)
+    follower.bookmark()
+    for _ in index.replace_page(listing(simple_pod("new", 1_500), at=2_000)):
+        assert sent(follower) == []
+        assert follower.bookmark().token is not None, "the client is still at the version before"
+    assert sent(follower) == [("DELETED", "old"), ("ADDED", "new")]
+
+
+def test_a_token_from_the_middle_of_a_gap_is_refused_as_pods_may_have_come_and_gone_in_it() -> None:
+    ahead, relisted = synced_index(), synced_index()
+    ahead.update(change(simple_pod("short-lived", 1_500)))
+    token = token_of(ahead)
+    replace_page(relisted, listing(at=2_000))
+    with pytest.raises(Expired, match="too old"):
+        follow(relisted, token=token)
+    assert sent(follow(relisted, token=token_of(synced_index()))) == []
+
+
+def test_a_replica_with_another_history_refuses_the_token() -> None:
+    before, restored = synced_index(simple_pod("a", 1)), synced_index(simple_pod("a", 1))
+    before.update(change(simple_pod("lost", 1_001)))
+    restored.update(change(simple_pod("other", 1_001)))
+    with pytest.raises(Expired, match="another history"):
+        follow(restored, token=token_of(before))
+
+
+def test_deletions_that_are_not_kept_any_longer_make_older_tokens_useless() -> None:
+    index = synced_index(*(simple_pod(f"u{number:05}", number + 1) for number in range(20_000)), simple_pod("z", 1))
+    replace_page(index, listing(*(simple_pod(f"u{number:05}", number + 1) for number in range(20_000)), at=20_001))
+    token, other = token_of(index, View(node="n")), token_of(index)
+    for number in range(20_000):
+        index.delete(change(simple_pod(f"u{number:05}", 20_002 + number)))
+    for view, text in ((View(node="n"), token), (ALL, other)):
+        with pytest.raises(Expired, match="too old"):
+            follow(index, view, text)
+
+
+def test_a_quiet_stream_does_not_lag_however_many_deletions_there_are_elsewhere() -> None:
+    index = synced_index(simple_pod("mine", 1, node="n", namespace="mine"))
+    quiet = [follow(index, view) for view in (View(node="n"), View(namespace="mine"))]
+    for follower in quiet:
+        sent(follower)
+    for number in range(20_000):
+        index.update(change(simple_pod(f"u{number:05}", 1_001 + 2 * number)))
+        index.delete(change(simple_pod(f"u{number:05}", 1_002 + 2 * number)))
+    index.update(change(simple_pod("mine", 50_000, node="n", namespace="mine", name="new")))
+    for follower in quiet:
+        assert follower.backlog > 0
+        assert sent(follower) == [("MODIFIED", "mine")]
+        assert follower.backlog == 0

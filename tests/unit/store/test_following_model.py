@@ -1,0 +1,76 @@
+"""A property test of streams: whoever applies them has, at each bookmark, just what the index had."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import pod_index.store.changes
+import pod_index.store.following
+from pod_index.store.following import View
+from tests.support.streams import NAMESPACES, NODES, PART, Client, Cluster, Replica, served_view
+
+CLUSTER_STEPS = ["create", "update", "delete", "recreate"]
+STEPS = st.tuples(
+    st.sampled_from(
+        [
+            *(2 * CLUSTER_STEPS),
+            *("back_up", "restore"),
+            *("advance", "advance", "advance", "list_again", "start"),
+            *("connect", "pull", "pull", "pull", "disconnect"),
+        ]
+    ),
+    st.integers(0, 2**12),
+)
+HISTORIES = st.lists(STEPS, max_size=80) | st.lists(STEPS, min_size=40, max_size=80)
+VIEWS = [View(), View(namespace=NAMESPACES[0]), View(node=NODES[0]), View(node=NODES[1], namespace=NAMESPACES[1])]
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _small_steps() -> object:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pod_index.store.changes, "READ", 2)
+        patch.setattr(pod_index.store.following, "SCANNED_MAX", 4)
+        patch.setattr(pod_index.store.following, "UIDS_MAX", 1)
+        yield
+
+
+@settings(max_examples=250)
+@given(HISTORIES, st.sampled_from([("",), NAMESPACES]))
+def test_a_client_has_at_each_bookmark_what_the_index_has_despite_breaks_relists_restarts_and_slow_replicas(
+    steps: list[tuple[str, int]], scopes: tuple[str, ...]
+) -> None:
+    cluster = Cluster(scopes)
+    replicas = [Replica(cluster), Replica(cluster)]
+    clients = [Client(view) for view in VIEWS]
+    for step, choice in steps:
+        replica, client = replicas[choice % 2], clients[choice // 2 % len(clients)]
+        if hasattr(cluster, step):
+            getattr(cluster, step)(choice)
+            if step == "restore":
+                for known in clients:
+                    known.copies.clear()
+        elif hasattr(replica, step):
+            getattr(replica, step)(choice // 2)
+        elif step == "connect":
+            client.connect(replica.index)
+        elif step == "pull":
+            client.pull()
+        else:
+            client.disconnect()
+    for replica in replicas:
+        replica.catch_up()
+        for client in clients:
+            client.connect(replica.index)
+            if not _pulls(client):
+                # The history was reset, and the index will not reach the version of the token.
+                client.token = None
+                client.connect(replica.index)
+                _pulls(client)
+            assert client.copy == served_view(replica.index, client.view)
+
+
+def _pulls(client: Client) -> bool:
+    """Read until there is nothing more; return whether the stream goes on."""
+    while client.pull(PART):
+        pass
+    return client.follower is not None and not client.follower.waiting
