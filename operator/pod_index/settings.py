@@ -211,6 +211,36 @@ class Settings(Selection, frozen=True, kw_only=True):
         ),
     ] = 75.0
 
+    max_watches: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=1_000_000,
+            description="Maximum number of streams (`watch=true`); further ones get 503. Each takes a connection, so"
+            " keep it below MAX_CONNECTIONS.",
+        ),
+    ] = 1000
+
+    watch_max_seconds: Annotated[
+        float,
+        Meta(
+            ge=0.1,
+            le=604800,
+            description="Maximum duration of a stream, in seconds. It ends in good order after 50 to 100 % of this"
+            " time, at random, so that clients spread over all replicas again.",
+        ),
+    ] = 3600.0
+
+    watch_heartbeat_seconds: Annotated[
+        float,
+        Meta(
+            ge=0.1,
+            le=3600,
+            description="Seconds without a change after which a stream has a bookmark, by which clients notice that it"
+            " is alive.",
+        ),
+    ] = 15.0
+
     def __repr__(self) -> str:
         return f"Settings({', '.join(f'{name}={value!r}' for name, value in self.__rich_repr__())})"
 

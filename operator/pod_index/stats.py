@@ -44,6 +44,14 @@ CLOSE_REASONS = ("crowded", "displaced", "handshake", "malformed", "oversized", 
 """Why the server closed a client's connection: too many connections, room for others, a failed TLS handshake, malformed
 HTTP, a request that is too large, a request that is too slow, or a response that the client did not read."""
 
+WATCH_EVENTS = ("added", "modified", "deleted", "bookmark", "error")
+"""What is sent to clients that follow pods."""
+
+WATCH_CUT_REASONS = ("unauthorized", "history", "slow")
+"""Why the server ended a stream to a client with an error: its credentials are no longer valid, the history of the API
+server was reset, or it was read so slowly that deletions were missed. A connection whose client reads nothing counts as
+``unread`` in ``CLOSE_REASONS``."""
+
 OTHER_ROUTE = "other"
 """The route label of paths that have no route."""
 
@@ -103,6 +111,15 @@ class Stats:
         """Open client connections."""
         self.connections_cut = dict.fromkeys(CLOSE_REASONS, 0)
         """Client connections that the server closed, other than for idleness, by reason."""
+
+        self.watch_events = dict.fromkeys(WATCH_EVENTS, 0)
+        """What was sent to clients that follow pods, by type."""
+        self.watches_resumed = 0
+        """Streams that began with a valid resume token."""
+        self.watches_expired = 0
+        """Resume tokens that were refused, or whose version the index did not reach in time."""
+        self.watches_cut = dict.fromkeys(WATCH_CUT_REASONS, 0)
+        """Streams that ended with an error, by reason."""
 
     def add_request(self, route: str, status: int, seconds: float) -> None:
         """Count a request; its status is CLIENT_GONE if it had no response."""

@@ -42,7 +42,7 @@ def fill(server: ApiServer) -> None:
 
 def start(server: ApiServer, start_operator: StartOperator, **environ: str) -> OperatorProcess:
     fill(server)
-    operator = start_operator(server, **environ)
+    operator = start_operator(server, WATCH_MAX_SECONDS="0.1", **environ)
     operator.wait_until_ready()
     server.pods.delete("default", "gone")
     eventually(lambda: operator.pod_count() == 21)

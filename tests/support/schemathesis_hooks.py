@@ -44,12 +44,8 @@ def _constrained(case: Case[Any]) -> Case[Any]:
     if case.meta is not None and case.meta.generation.mode.is_positive:
         if case.path == "/api/v1/pod":
             _keep_one_selector(query)
-        elif (
-            case.path == "/api/v1/pods"
-            and not query.get("namespace")
-            and (query.get("workload") or not query.get("node"))
-        ):
-            query["namespace"] = "default"
+        elif case.path == "/api/v1/pods":
+            _make_consistent(query)
     wait = query.get("wait")
     if isinstance(wait, str) and _waits_long(wait):
         query["wait"] = WAIT
@@ -66,6 +62,25 @@ def _keep_one_selector(query: dict[str, object]) -> None:
                 query.pop(name, None)
     for name in kept:
         query[name] = query.get(name) or "unknown"
+
+
+def _make_consistent(query: dict[str, object]) -> None:
+    """Keep a view, and of the parameters of lists and streams those that go together."""
+    if query.get("node") or query.get("namespace"):
+        query.pop("all", None)
+    elif not _is_true(query.get("all")):
+        query["namespace"] = "default"
+    if query.get("workload") and not query.get("namespace"):
+        query.pop("all", None)
+        query["namespace"] = "default"
+    query.pop("resume", None)  # Only a stream knows a valid one.
+    if _is_true(query.get("watch")):
+        for name in ("limit", "continue", "workload", "details"):
+            query.pop(name, None)
+
+
+def _is_true(value: object) -> bool:
+    return value is True or value in ("true", "1")
 
 
 def _waits_long(text: str) -> bool:

@@ -165,4 +165,10 @@ def test_every_metric_that_is_counted_is_shown_or_alerted_on(series: Series) -> 
         "pod_index_deleted_pods_bytes",
         "pod_index_waiters",
         "pod_index_listing_duration_seconds",
+        "pod_index_client_watch_backlog",
+        "pod_index_client_watches_expired_total",
+        "pod_index_client_watches_resumed_total",
+        "pod_index_client_watch_events_total",
+        "pod_index_client_watches_cut_total",
+        "pod_index_client_watches",
     }

@@ -62,6 +62,9 @@ def test_every_variable_is_read() -> None:
         "MAX_BODY_BYTES": "1024",
         "CLIENT_TIMEOUT_SECONDS": "2.5",
         "IDLE_TIMEOUT_SECONDS": "60",
+        "MAX_WATCHES": "5",
+        "WATCH_MAX_SECONDS": "600",
+        "WATCH_HEARTBEAT_SECONDS": "5",
     }
     assert environ.keys() == {field.name.upper() for field in msgspec.structs.fields(Settings)}
     assert Settings.from_environ(environ) == Settings(
@@ -98,6 +101,9 @@ def test_every_variable_is_read() -> None:
         max_body_bytes=1024,
         client_timeout_seconds=2.5,
         idle_timeout_seconds=60,
+        max_watches=5,
+        watch_max_seconds=600,
+        watch_heartbeat_seconds=5,
     )
 
 

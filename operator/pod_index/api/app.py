@@ -22,6 +22,7 @@ from pod_index.api.probes import health, ready_endpoint
 from pod_index.api.response_limiter import ResponseLimiter
 from pod_index.api.responses import error, json_response
 from pod_index.api.waiting import LookupWaiters
+from pod_index.api.watches import Watches
 from pod_index.settings import Settings
 from pod_index.stats import OTHER_ROUTE, Stats
 from pod_index.store.index import PodIndex
@@ -57,8 +58,9 @@ def create_app(
         settings=settings,
         lookup_waiters=LookupWaiters(index),
         response_limiter=ResponseLimiter(settings.client_timeout_seconds),
+        watches=Watches(index, age_or_uptime, settings, stats, authenticator),
     )
-    metrics = Metrics(stats, index, age, context.lookup_waiters)
+    metrics = Metrics(stats, index, age, context.lookup_waiters, context.watches)
     routes = [
         Route(POD_PATH, PodEndpoint(context), methods=["GET"]),
         Route("/api/v1/pods", ListEndpoint(context), methods=["GET"]),
@@ -91,7 +93,7 @@ def create_app(
 
 
 def begin_shutdown(app: Starlette) -> None:
-    """Turn ``/ready`` to 503 and end the waits of lookups; other requests are answered as before."""
+    """Turn ``/ready`` to 503, and end the waits of lookups and the streams; other requests are answered as before."""
     endpoint_context(app).begin_shutdown()
 
 

@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 from pod_index.api.response_limiter import ResponseLimiter
 from pod_index.api.waiting import LookupWaiters
+from pod_index.api.watches import Watches
 from pod_index.settings import Settings
 from pod_index.stats import Stats
 from pod_index.store.index import PodIndex
@@ -21,6 +22,7 @@ class EndpointContext:
     settings: Settings
     lookup_waiters: LookupWaiters
     response_limiter: ResponseLimiter
+    watches: Watches
     shutting_down: bool = False
 
     def find_plain(self, uid: str) -> bytes | None:
@@ -28,6 +30,7 @@ class EndpointContext:
         return self.index.lookup(uid) if self.index.synced and not self.shutting_down else None
 
     def begin_shutdown(self) -> None:
-        """Turn ``/ready`` to 503 and end the waits of lookups."""
+        """Turn ``/ready`` to 503, and end the waits of lookups and the streams."""
         self.shutting_down = True
         self.lookup_waiters.close()
+        self.watches.close()

@@ -3,11 +3,13 @@
 from bisect import insort
 from collections.abc import Sequence
 
-from starlette.types import Receive, Scope
+from starlette.types import Receive, Scope, Send
 
 from pod_index.api import queries
+from pod_index.api.context import EndpointContext
 from pod_index.api.detailed import DetailedBody
 from pod_index.api.endpoints import LimitedEndpoint
+from pod_index.api.follow import WatchEndpoint
 from pod_index.api.queries import ListQuery
 from pod_index.api.responses import Body, Header, encode
 from pod_index.store.table import ListedPod
@@ -16,11 +18,27 @@ _START = b'{"pods":['
 
 
 class ListEndpoint(LimitedEndpoint):
-    """``GET /api/v1/pods``: the pods of a node, of a namespace, or of a workload, page by page.
+    """``GET /api/v1/pods``: the pods of a node, a namespace or a workload, or all, page by page, or as a stream.
 
     Pods are sorted by UID, which never changes and is the same in every replica. So a pod that exists from the first
     page to the last is in one of them, even if different replicas serve the pages.
     """
+
+    def __init__(self, context: EndpointContext) -> None:
+        super().__init__(context)
+        self._watch = WatchEndpoint(context)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        query: bytes = scope["query_string"]
+        is_watch = False
+        if len(query) <= self._settings.max_query_bytes:
+            async with self._step(len(query)):
+                is_watch = queries.is_watch(query)
+        if is_watch:
+            await self._watch(scope, receive, send)
+        else:
+            await super().__call__(scope, receive, send)
 
     async def _answer(self, scope: Scope, receive: Receive) -> tuple[Body, tuple[Header, ...]]:
         result = "error"

@@ -28,6 +28,7 @@ from starlette.responses import Response
 from pod_index import __version__
 from pod_index.api.response_limiter import ResponseLimiter
 from pod_index.api.responses import LongResponse
+from pod_index.api.watches import Watches
 from pod_index.stats import Histogram, Stats
 from pod_index.store.index import PodIndex
 
@@ -38,14 +39,17 @@ class Metrics(Collector):
     """The metrics of one application.
 
     ``age`` returns how many seconds ago the API server last confirmed the data, or None before the first confirmation;
-    ``waiters`` are the waiting lookups.
+    ``waiters`` are the waiting lookups, and ``watches`` the streams.
     """
 
-    def __init__(self, stats: Stats, index: PodIndex, age: Callable[[], float | None], waiters: Sized) -> None:
+    def __init__(
+        self, stats: Stats, index: PodIndex, age: Callable[[], float | None], waiters: Sized, watches: Watches
+    ) -> None:
         self._stats = stats
         self._index = index
         self._age = age
         self._waiters = waiters
+        self._watches = watches
         self._registry = CollectorRegistry()
         for collector in (ProcessCollector(registry=None), PlatformCollector(registry=None), self):
             self._registry.register(collector)
@@ -66,6 +70,7 @@ class Metrics(Collector):
         yield from self._informer()
         yield from self._requests()
         yield from self._clients()
+        yield from self._streams()
 
     def _state(self) -> Iterator[Metric]:
         yield InfoMetricFamily(
@@ -145,6 +150,38 @@ class Metrics(Collector):
             "Client connections that the server closed because of the client's behavior, by reason.",
             "reason",
             self._stats.connections_cut,
+        )
+
+    def _streams(self) -> Iterator[Metric]:
+        stats = self._stats
+        yield GaugeMetricFamily(
+            "pod_index_client_watches", "Open streams of clients that follow pods (watch=true).", len(self._watches)
+        )
+        yield GaugeMetricFamily(
+            "pod_index_client_watch_backlog",
+            "Changes, of any pods, since the position of the stream that is behind most.",
+            self._watches.backlog,
+        )
+        yield _counter(
+            "pod_index_client_watch_events",
+            "Lines sent to clients that follow pods, by type.",
+            "type",
+            stats.watch_events,
+        )
+        yield CounterMetricFamily(
+            "pod_index_client_watches_resumed", "Streams that began with a valid resume token.", stats.watches_resumed
+        )
+        yield CounterMetricFamily(
+            "pod_index_client_watches_expired",
+            "Resume tokens that were refused with 410, or whose version was not reached in time.",
+            stats.watches_expired,
+        )
+        yield _counter(
+            "pod_index_client_watches_cut",
+            "Streams that ended with an error, by reason: unauthorized (credentials no longer valid), history (etcd was"
+            " restored) or slow (read so slowly that deletions were missed).",
+            "reason",
+            stats.watches_cut,
         )
 
     def _requests(self) -> Iterator[Metric]:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 
 from pod_index.api.responses import RequestError
+from pod_index.store.following import View
 from pod_index.store.identifiers import Identifier, IdentifierError, canonical_ip, parse, parse_container_id, parse_uid
 from pod_index.store.indexers import IndexName
 
@@ -79,6 +80,15 @@ class BatchQuery:
     details: bool
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class WatchQuery:
+    """The query of a stream of pods."""
+
+    view: View
+    resume: str
+    """The resume token; "" to begin with all pods."""
+
+
 def parse_lookup(query: bytes, index_names: frozenset[IndexName]) -> LookupQuery:
     """Parse the query string of a lookup; raise RequestError if it is invalid."""
     parameters = _parse(query)
@@ -111,22 +121,50 @@ def selector_of(query: bytes) -> str:
     return selectors[0] if len(selectors) == 1 else "none"
 
 
+def is_watch(query: bytes) -> bool:
+    """Return whether the query string is that of a stream, even of an invalid one."""
+    try:
+        return _flag(_parse(query), "watch")
+    except RequestError:
+        return False
+
+
+def parse_watch(query: bytes, index_names: frozenset[IndexName]) -> WatchQuery:
+    """Parse the query string of a stream; raise RequestError if it is invalid."""
+    parameters = _parse(query)
+    for name in ("limit", "continue", "workload", "details"):
+        if parameters.get(name) and (name != "details" or _flag(parameters, name)):
+            raise RequestError(400, f"{name} is not possible with watch=true")
+    return WatchQuery(_view(parameters, index_names), parameters.get("resume", ""))
+
+
 def parse_list(query: bytes, index_names: frozenset[IndexName]) -> ListQuery:
     """Parse the query string of a list; raise RequestError if it is invalid."""
     parameters = _parse(query)
-    node, namespace = parameters.get("node", ""), parameters.get("namespace", "")
-    workload = _workload(parameters.get("workload", ""), namespace)
-    if not node and not namespace:
-        raise RequestError(400, "node or namespace parameter is required")
-    if node and "node" not in index_names:
-        raise _disabled("node")
-    if workload and "workload" not in index_names:
-        raise _disabled("workload")
+    workload = _workload(parameters.get("workload", ""), parameters.get("namespace", ""))
+    view = _view(parameters, index_names)
+    if _flag(parameters, "watch") or parameters.get("resume"):
+        raise RequestError(400, "resume is only possible with watch=true")
     text = parameters.get("limit", "")
     if text and not (re.fullmatch("[0-9]{1,9}", text, re.ASCII) and 1 <= int(text) <= LIST_MAX):
         raise RequestError(400, f"limit must be a whole number from 1 to {LIST_MAX}, not {text!r:.80}")
     limit, after = int(text or LIST_DEFAULT), parameters.get("continue", "")
-    return ListQuery(node, namespace, limit, after, workload, _flag(parameters, "details"))
+    if workload and "workload" not in index_names:
+        raise _disabled("workload")
+    return ListQuery(view.node, view.namespace, limit, after, workload, _flag(parameters, "details"))
+
+
+def _view(parameters: Mapping[str, str], index_names: frozenset[IndexName]) -> View:
+    """Return which pods are selected; raise RequestError if that is not said, so that no client gets all by mistake."""
+    view = View(parameters.get("node", ""), parameters.get("namespace", ""))
+    selects_all = _flag(parameters, "all")
+    if not (selects_all or any(view)):
+        raise RequestError(400, "node or namespace parameter is required")
+    if selects_all and any(view):
+        raise RequestError(400, "all=true is not possible with node or namespace")
+    if view.node and "node" not in index_names:
+        raise _disabled("node")
+    return view
 
 
 def parse_batch(query: bytes) -> BatchQuery:

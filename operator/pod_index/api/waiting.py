@@ -53,7 +53,7 @@ class LookupWaiters:
         wakeup = asyncio.Event()
         self._wakeups.add(wakeup)
         unsubscribe = self._index.subscribe(identifiers, wakeup.set)
-        disconnect = asyncio.create_task(_disconnect(receive))
+        disconnect = asyncio.create_task(wait_for_disconnect(receive))
         disconnect.add_done_callback(lambda _: wakeup.set())
         try:
             async with asyncio.timeout(seconds):
@@ -74,7 +74,7 @@ class LookupWaiters:
             self._wakeups.discard(wakeup)
 
 
-async def _disconnect(receive: Receive) -> None:
+async def wait_for_disconnect(receive: Receive) -> None:
     """Return when the client disconnects.
 
     https://asgi.readthedocs.io/en/latest/specs/www.html#disconnect-receive-event

@@ -36,7 +36,7 @@ class Connection(Gate):
         lookups: PlainLookups | None,
     ) -> None:
         super().__init__(config, server_state, settings, stats, pool, lookups)
-        self.app_state = {"abort": self.displace}
+        self.app_state = {"abort": self.displace, "endless": self._exempt}
         self.handshake: asyncio.Task[None] | None = None
         """The task that establishes the connection, until that is done."""
         self._timeouts = Timeouts(settings)
@@ -77,6 +77,10 @@ class Connection(Gate):
         """Restart the timeout: the client has read a part of the response."""
         super().resume_writing()
         self._timeouts.restart()
+
+    def _exempt(self) -> None:
+        """Note that the response to the present request has no end."""
+        self._timeouts.exempt(self._requests)
 
     def check(self, now: float) -> None:
         """Close the connection if the client exceeds a timeout; ``now`` is the monotonic time in seconds."""

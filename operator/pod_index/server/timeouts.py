@@ -17,7 +17,7 @@ a body that is no longer needed, the rest of a head, the next request, or the fi
 class Timeouts:
     """Measures the time that one connection waits for its client, between checks."""
 
-    __slots__ = ("_request", "_request_since", "_settings", "_since", "_wait")
+    __slots__ = ("_endless", "_request", "_request_since", "_settings", "_since", "_wait")
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -29,6 +29,13 @@ class Timeouts:
         """Number of the request at the last check."""
         self._request_since = 0.0
         """Time of the first check that found it so."""
+
+        self._endless = -1
+        """Number of the last request whose response has no end."""
+
+    def exempt(self, request: int) -> None:
+        """Apply the limit on the time of a whole response no longer: this request's has no end."""
+        self._endless = request
 
     def restart(self) -> None:
         """Note progress: the client has read a part of the response."""
@@ -48,7 +55,7 @@ class Timeouts:
             return False
         timeout = self._timeout(wait)
         return now - self._since >= timeout or (
-            wait == UNREAD and now - self._request_since >= RESPONSE_FACTOR * timeout
+            wait == UNREAD and request != self._endless and now - self._request_since >= RESPONSE_FACTOR * timeout
         )
 
     def _timeout(self, wait: str) -> float:

@@ -7,7 +7,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pod_index.api import queries
-from pod_index.api.queries import ListQuery, LookupQuery
+from pod_index.api.queries import ListQuery, LookupQuery, WatchQuery
 from pod_index.api.responses import RequestError
 from pod_index.store.indexers import INDEX_NAMES, IndexName
 from tests.support.served import CONTAINER_ID, UID
@@ -26,6 +26,9 @@ PARAMETERS = (
     "details",
     "limit",
     "continue",
+    "all",
+    "watch",
+    "resume",
 )
 NAMES = st.sampled_from(PARAMETERS) | st.text(max_size=5)
 VALUES = (
@@ -62,13 +65,12 @@ QUERIES = (
 @example(query=b"id=" + b"/pods/" * 1300, index_names=INDEX_NAMES)
 @example(query=b"uid=" + b"&" * 9000, index_names=INDEX_NAMES)
 def test_any_query_is_parsed_or_refused_in_one_bounded_line(query: bytes, index_names: frozenset[IndexName]) -> None:
-    for parse in (queries.parse_lookup, queries.parse_list):
+    for parse in (queries.parse_lookup, queries.parse_list, queries.parse_watch):
         match outcome(parse, query, index_names):
             case LookupQuery() as lookup:
                 assert lookup.identifiers
                 assert 0.0 <= lookup.wait_seconds <= queries.WAIT_MAX_SECONDS
             case ListQuery() as listing:
-                assert listing.node or listing.namespace
                 assert 1 <= listing.limit <= queries.LIST_MAX
             case RequestError() as refusal:
                 assert refusal.status in (400, 414)
@@ -77,10 +79,10 @@ def test_any_query_is_parsed_or_refused_in_one_bounded_line(query: bytes, index_
 
 
 def outcome(
-    parse: Callable[[bytes, frozenset[IndexName]], LookupQuery | ListQuery],
+    parse: Callable[[bytes, frozenset[IndexName]], LookupQuery | ListQuery | WatchQuery],
     query: bytes,
     index_names: frozenset[IndexName],
-) -> LookupQuery | ListQuery | RequestError:
+) -> LookupQuery | ListQuery | WatchQuery | RequestError:
     try:
         return parse(query, index_names)
     except RequestError as refusal:

@@ -166,6 +166,10 @@ def requests_that_fail() -> Iterator[tuple[ASGIApp, str, str, bytes]]:
         "pod?uid=U",
         "pod?uid=U&id=U",
         "pods?node=" + "x" * Settings().max_query_bytes,
+        "pods?watch=true&node=n&limit=1",
+        "pods?all=true&node=n",
+        "pods?node=n&resume=x",
+        "pods?watch=true&node=n&resume=x",
         "nothing",
     ):
         yield synced, "GET", f"/api/v1/{path}", b""
@@ -195,6 +199,7 @@ async def test_every_error_is_answered_as_documented() -> None:
         # tests/unit/test_waiting.py, test_long_answers.py, test_endpoints.py and test_connections.py ask for these.
         (503, error("too many bodies are being read").decode()),
         (503, error(f"{RESPONSES_MAX} lists and batch lookups are already in progress").decode()),
+        (503, error(f"{Settings().max_watches} streams are already open").decode()),
         (503, error(f"{WAITERS_MAX} lookups are already waiting").decode()),
         (400, error("not a valid HTTP request").decode()),
         (400, error("request must have exactly one Host header").decode()),
@@ -215,7 +220,7 @@ async def test_every_error_is_answered_as_documented() -> None:
         for row in table(OPERATOR, "error")
         for text in re.findall(r'`(\{"error":"[^`]*"\})`', row[1])
     }
-    assert {status for status, _ in documented} == {400, 401, 404, 405, 408, 409, 413, 414, 431, 500, 503}
+    assert {status for status, _ in documented} == {400, 401, 404, 405, 408, 409, 410, 413, 414, 431, 500, 503}
     assert documented == answered
 
 

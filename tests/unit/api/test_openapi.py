@@ -124,7 +124,7 @@ def test_everything_is_described() -> None:
     ("path", "base", "read"),
     [
         ("/api/v1/pod", "uid=U", queries.parse_lookup),
-        ("/api/v1/pods", "namespace=default", queries.parse_list),
+        ("/api/v1/pods", "namespace=default", lambda *query: (queries.parse_list(*query), queries.is_watch(query[0]))),
         ("/api/v1/pods/lookup", "", lambda query, _: queries.parse_batch(query)),
     ],
 )

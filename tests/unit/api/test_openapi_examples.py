@@ -132,6 +132,13 @@ def requests() -> Iterator[Example]:
     yield Example("PodsListed", "last", here, f"{pods}?namespace=default")
     yield Example("PodsListed", "details", here, f"{pods}?namespace=default&details=true")
     yield Example("PodsListed", "none", empty, f"{pods}?namespace=default")
+    short = create_app(known(), lambda: 2.0, Settings(watch_max_seconds=0.0))  # Streams end at once.
+    yield Example("PodsListed", "stream", short, f"{pods}?watch=true&node=node-1")
+    yield Example("PodsExpired", "invalid", here, f"{pods}?watch=true&node=node-1&resume=nonsense")
+    yield Example("PodsUnavailable", "shuttingDown", stopping, f"{pods}?watch=true&node=node-1")
+    yield Example("PodsBadRequest", "limitOfStream", here, f"{pods}?watch=true&node=node-1&limit=1")
+    yield Example("PodsBadRequest", "allAndNode", here, f"{pods}?node=node-1&all=true")
+    yield Example("PodsBadRequest", "resumeOfList", here, f"{pods}?node=node-1&resume=x")
     yield Example("PodsBadRequest", "nothing", here, pods)
     yield Example("PodsBadRequest", "switchedOff", no_keys, f"{pods}?node=node-1")
     yield Example("PodsBadRequest", "detailsOff", no_details, f"{pods}?node=node-1&details=true")
@@ -184,6 +191,8 @@ async def test_every_example_is_what_the_service_answers(example: Example) -> No
     value = examples(response["content"][answer.headers["content-type"]])[example.name]
     if example.response == "Metrics":
         assert set(value.splitlines()) <= set(answer.text.splitlines())
+    elif isinstance(value, str):
+        assert answer.text == value
     else:
         assert answer.text == json.dumps(value, separators=(",", ":"), ensure_ascii=False)
 
@@ -196,11 +205,12 @@ def test_every_example_of_the_application_has_a_request() -> None:
         for example in examples(media_type)
         if example not in {*SERVER_ERRORS, "requestTooLong"}
     }
-    # test_waiting.py, test_response_limiter.py and test_endpoints.py request these.
+    # test_waiting.py, test_response_limiter.py, test_endpoints.py and test_follow.py request these.
     elsewhere = {
         ("PodUnavailable", "tooManyWait"),
         ("PodsUnavailable", "tooManyInProgress"),
         ("PodsUnavailable", "tooManyBodies"),
+        ("PodsUnavailable", "tooManyStreams"),
     }
     assert documented - elsewhere == {(example.response, example.name) for example in requests()}
 
@@ -233,6 +243,8 @@ async def test_every_example_of_a_list_parameter_is_accepted() -> None:
             for value in examples(PARAMETERS[name]).values():
                 answer = await client.get("/api/v1/pods", params={"namespace": "default", name: value})
                 assert len(answer.json()["pods"]) == 1
+        for value in examples(PARAMETERS["all"]).values():
+            assert len((await client.get("/api/v1/pods", params={"all": value})).json()["pods"]) == 1
         for name in ("limit", "continue"):
             for value in examples(PARAMETERS[name]).values():
                 answer = await client.get("/api/v1/pods", params={"node": "node-1", name: value})

@@ -6,8 +6,9 @@ import urllib.parse
 import pytest
 
 from pod_index.api import queries
-from pod_index.api.queries import ListQuery, LookupQuery
+from pod_index.api.queries import ListQuery, LookupQuery, WatchQuery
 from pod_index.api.responses import RequestError
+from pod_index.store.following import View
 from pod_index.store.identifiers import Identifier, Kind
 from pod_index.store.indexers import INDEX_NAMES, IndexName
 from tests.support.served import CONFIG_HASH, CONTAINER_ID, UID
@@ -286,6 +287,8 @@ def test_uids_are_never_switched_off() -> None:
         (f"node=n&namespace=a&limit=5000&continue={UID}", ListQuery("n", "a", 5000, UID)),
         ("node=n&limit=1", ListQuery("n", "", 1, "")),
         ("node=n&limit=007&continue=nonsense", ListQuery("n", "", 7, "nonsense")),
+        ("all=true", ListQuery("", "", 500, "")),
+        ("node=n&all=false&watch=0", ListQuery("n", "", 500, "")),
     ],
 )
 def test_a_list_is_of_a_node_or_a_namespace_or_both(query: str, expected: ListQuery) -> None:
@@ -297,6 +300,11 @@ def test_a_list_is_of_a_node_or_a_namespace_or_both(query: str, expected: ListQu
     [
         ("", "node or namespace parameter is required"),
         ("node=&namespace=&limit=1", "node or namespace parameter is required"),
+        ("all=false", "node or namespace parameter is required"),
+        ("all=true&node=n", "all=true is not possible with node or namespace"),
+        ("all=yes", "all must be true or false, not 'yes'"),
+        ("node=n&watch=yes", "watch must be true or false, not 'yes'"),
+        ("node=n&resume=token", "resume is only possible with watch=true"),
         *(
             (f"node=n&limit={text}", f"limit must be a whole number from 1 to 5000, not {urllib.parse.unquote(text)!r}")
             for text in ("0", "-1", "5001", "1.0", "1e2", "all", "%20 1", "%D9%A2", "%0A", "999999999999")
@@ -306,6 +314,35 @@ def test_a_list_is_of_a_node_or_a_namespace_or_both(query: str, expected: ListQu
 def test_an_invalid_list_query_is_refused(query: str, message: str) -> None:
     with pytest.raises(RequestError) as caught:
         listing(query)
+    assert (caught.value.status, str(caught.value)) == (400, message)
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ("watch=true&node=n", WatchQuery(View("n", ""), "")),
+        ("node=n&namespace=a&watch=1&resume=token", WatchQuery(View("n", "a"), "token")),
+        ("w%61tch=true&all=true", WatchQuery(View(), "")),
+    ],
+)
+def test_a_stream_is_of_a_node_or_a_namespace_or_both_or_all(query: str, expected: WatchQuery) -> None:
+    assert queries.is_watch(query.encode())
+    assert queries.parse_watch(query.encode(), INDEX_NAMES) == expected
+
+
+@pytest.mark.parametrize(
+    ("query", "message"),
+    [
+        ("watch=true", "node or namespace parameter is required"),
+        ("watch=true&all=true&namespace=a", "all=true is not possible with node or namespace"),
+        ("watch=true&node=n&limit=1", "limit is not possible with watch=true"),
+        ("watch=true&node=n&continue=x", "continue is not possible with watch=true"),
+    ],
+)
+def test_an_invalid_query_of_a_stream_is_refused(query: str, message: str) -> None:
+    assert queries.is_watch(query.encode())
+    with pytest.raises(RequestError) as caught:
+        queries.parse_watch(query.encode(), INDEX_NAMES)
     assert (caught.value.status, str(caught.value)) == (400, message)
 
 

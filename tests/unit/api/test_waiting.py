@@ -13,6 +13,7 @@ from pod_index.api.context import EndpointContext
 from pod_index.api.endpoints import PodEndpoint
 from pod_index.api.response_limiter import ResponseLimiter
 from pod_index.api.waiting import WAITERS_MAX, LookupWaiters
+from pod_index.api.watches import Watches
 from pod_index.pods import Pod, encode_record
 from pod_index.settings import Settings
 from pod_index.stats import Stats
@@ -229,6 +230,7 @@ async def test_a_hit_does_not_wait_and_a_finished_wait_makes_room() -> None:
         settings=Settings(),
         lookup_waiters=waiters,
         response_limiter=ResponseLimiter(0.0),
+        watches=Watches(index, lambda: 0.0, Settings(), Stats(), None),
     )
     endpoint = PodEndpoint(context)
     async with httpx.AsyncClient(transport=httpx.ASGITransport(endpoint), base_url="http://test") as client:

@@ -1,0 +1,58 @@
+"""The endpoint for streams: clients follow the pods of a node, of a namespace, or all."""
+
+import asyncio
+
+from starlette.types import Receive, Scope, Send
+
+from pod_index.api import queries
+from pod_index.api.context import EndpointContext
+from pod_index.api.endpoints import Endpoint
+from pod_index.api.middleware import STREAM
+from pod_index.api.responses import RequestError, error, respond
+from pod_index.api.waiting import wait_for_disconnect
+from pod_index.api.watches import Watch
+
+
+class WatchEndpoint(Endpoint):
+    """``GET /api/v1/pods?watch=true``: an endless response of JSON lines, as in a watch of Kubernetes."""
+
+    def __init__(self, context: EndpointContext) -> None:
+        super().__init__(context)
+        self._watches = context.watches
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one stream."""
+        try:
+            watch = await self._open(scope)
+        except RequestError as refusal:
+            await respond(send, refusal.status, error(str(refusal)), self._age_header(), *refusal.headers)
+            return
+        gone = asyncio.create_task(wait_for_disconnect(receive))
+        gone.add_done_callback(lambda _: watch.wakeup.set())
+        try:
+            await self._run(watch, scope, send, gone)
+        finally:
+            gone.cancel()
+            self._watches.remove(watch)
+
+    async def _open(self, scope: Scope) -> Watch:
+        text = self._query(scope)
+        async with self._step(len(text)):
+            query = queries.parse_watch(text, self._index.index_names)
+        if not self._index.synced:
+            raise self._not_found("")
+        # The rest of a large header would be held for an hour.
+        scope["headers"][:] = [header for header in scope["headers"] if header[0] == b"authorization"]
+        return self._watches.add(query, scope["headers"])
+
+    async def _run(self, watch: Watch, scope: Scope, send: Send, gone: asyncio.Task[None]) -> None:
+        scope[STREAM] = True
+        if exempt := scope.get("state", {}).get("endless"):
+            exempt()
+        headers = [(b"content-type", b"application/x-ndjson"), self._age_header()]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        while scope["method"] != "HEAD" and not watch.ended and not gone.done():
+            for chunk in await self._watches.next_chunks(watch):
+                await send({"type": "http.response.body", "body": chunk, "more_body": True})
+            await watch.wait()
+        await send({"type": "http.response.body"})
