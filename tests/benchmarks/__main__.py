@@ -13,6 +13,7 @@ from pathlib import Path
 from tests.benchmarks import (
     cost,
     details,
+    follow,
     hostile,
     keys,
     lookups,
@@ -43,6 +44,7 @@ SECTIONS: dict[str, Section] = {
     "tail": tail.measure,
     "pauses": pauses.measure,
     "hostile": hostile.measure,
+    "follow": follow.measure,
 }
 REAL = "real"
 
