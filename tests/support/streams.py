@@ -169,7 +169,7 @@ class Replica:
 
 def served_view(index: PodIndex, view: View) -> dict[str, bytes]:
     """What the index serves of a view."""
-    return {uid: record for part in index.select(node=view.node, namespace=view.namespace) for uid, record in part}
+    return {uid: record for part in index.select(node=view.node, namespace=view.namespace) for uid, record, _ in part}
 
 
 @dataclasses.dataclass

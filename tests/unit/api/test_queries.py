@@ -337,6 +337,8 @@ def test_a_stream_is_of_a_node_or_a_namespace_or_both_or_all(query: str, expecte
         ("watch=true&all=true&namespace=a", "all=true is not possible with node or namespace"),
         ("watch=true&node=n&limit=1", "limit is not possible with watch=true"),
         ("watch=true&node=n&continue=x", "continue is not possible with watch=true"),
+        ("watch=true&namespace=n&workload=Job/x", "workload is not possible with watch=true"),
+        ("watch=true&node=n&details=true", "details is not possible with watch=true"),
     ],
 )
 def test_an_invalid_query_of_a_stream_is_refused(query: str, message: str) -> None:
