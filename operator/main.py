@@ -43,6 +43,7 @@ logger = logging.getLogger("pod_index")
 def give_up(reason: str) -> NoReturn:
     """End the operator with one line and exit code 1: SystemExit passes through Kopf."""
     logger.critical(reason)
+    logging.getLogger("kopf").setLevel(logging.ERROR)  # It may warn that it skips the cleanup handlers.
     raise SystemExit(1)
 
 

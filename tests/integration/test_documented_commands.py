@@ -111,7 +111,7 @@ def test_every_example_of_an_identifier_finds_the_pod(identifier: str, shell: di
 
 def test_the_documents_have_these_commands() -> None:
     assert len(blocks(INTRODUCTION)) == 7
-    assert len(blocks(OPERATOR)) == 9
+    assert len(blocks(OPERATOR)) == 11
 
 
 def test_the_command_for_the_inside_of_a_pod_is_said_to_be_one() -> None:

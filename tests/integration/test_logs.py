@@ -17,7 +17,7 @@ LEVELS = {"INFO": "info", "WARNING": "warn", "ERROR": "error", "CRITICAL": "fata
 
 SUMMARY = (
     r"pod-index \d+\.\d+\.\d+\S*; API server: http://127\.0\.0\.1:\d+; namespaces: {namespaces};"
-    r" lookup keys: uid,config\.hash,containerID,ip,name,node; authentication: {authentication}; TLS: {tls}"
+    r" lookup keys: uid,config\.hash,containerID,ip,name,node,workload; authentication: {authentication}; TLS: {tls}"
 )
 
 Line = tuple[str, str]
