@@ -1,7 +1,7 @@
 """A property test of streams: whoever applies them has, at each bookmark, just what the index had."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import pod_index.store.changes
@@ -34,7 +34,6 @@ def _small_steps() -> object:
         yield
 
 
-@settings(max_examples=250)
 @given(HISTORIES, st.sampled_from([("",), NAMESPACES]))
 def test_a_client_has_at_each_bookmark_what_the_index_has_despite_breaks_relists_restarts_and_slow_replicas(
     steps: list[tuple[str, int]], scopes: tuple[str, ...]
