@@ -17,6 +17,7 @@ from pod_index.informer.listings import PAGE_BYTES
 from pod_index.server.listener import RECEIVE_BUFFER, UNSENT_BYTES
 from pod_index.server.pool import HELD_BYTES_MAX
 from pod_index.settings import Settings
+from pod_index.store.changes import DELETIONS_MAX_BYTES
 from pod_index.store.identifiers import MAX_CANDIDATES
 
 KIB = 1024
@@ -28,8 +29,10 @@ PODS = 50_000, 150_000
 
 PROCESS_MIB = 75
 """Without pods and clients."""
-POD_BYTES = 1_800
-"""With all keys; the pods of the benchmarks have 9 to 12 KB of JSON."""
+POD_BYTES = 2_150
+"""With all keys, without details; the pods of the benchmarks have 9 to 12 KB of JSON."""
+DETAILS_BYTES = 450
+"""Of each pod, with three containers."""
 LISTING_FACTOR = 4
 """Emoji take four bytes for each character of the text in Python."""
 CONNECTION_KIB = 40, 200
@@ -42,10 +45,8 @@ WAITED_BYTES = 560
 """Of each UID that a lookup waits for, with its subscription."""
 SOCKET_FACTOR = 2
 """The kernel doubles the sizes of its buffers: SO_RCVBUF in socket(7)."""
-DETAILS_BYTES = 600
-"""Of each pod, for what later versions add."""
-STREAMS_MIB = 40
-"""Of 1,000 idle streams, which later versions add."""
+STREAM_KIB = 23
+"""Of each stream, in addition to its connection."""
 LIMIT_STEP = 64
 """Memory limits are multiples of this, in MiB."""
 
@@ -74,6 +75,7 @@ def rows(pods: int) -> Iterator[Row]:
 
     yield row("the process", "", "", PROCESS_MIB * MIB)
     yield row(f"{pods:,} pods", "`LOOKUP_KEYS`", f"{POD_BYTES:,} bytes each", pods * POD_BYTES)
+    yield row("their details", "`DETAILS`", f"{DETAILS_BYTES} bytes a pod", pods * DETAILS_BYTES)
     yield row("a listing", "", f"parts of {PAGE_BYTES // MIB} MiB, times {LISTING_FACTOR}", PAGE_BYTES * LISTING_FACTOR)
     deleted = settings.deleted_retention_max_bytes
     yield row("deleted pods", "`DELETED_RETENTION_MAX_BYTES`", f"{deleted:,} bytes", deleted)
@@ -104,8 +106,9 @@ def rows(pods: int) -> Iterator[Row]:
         f"{WAITERS_MAX:,} for {MAX_CANDIDATES} UIDs of {WAITED_BYTES} bytes",
         WAITERS_MAX * MAX_CANDIDATES * WAITED_BYTES,
     )
-    yield row("reserved: details of pods", "", f"{DETAILS_BYTES} bytes a pod", pods * DETAILS_BYTES)
-    yield row("reserved: streams", "", "1,000 idle streams", STREAMS_MIB * MIB)
+    streams = settings.max_watches
+    yield row("streams", "`MAX_WATCHES`", f"{streams:,} of {STREAM_KIB} KiB", streams * STREAM_KIB * KIB)
+    yield row("deletions, for streams", "", f"{DELETIONS_MAX_BYTES // MIB} MiB", DELETIONS_MAX_BYTES)
 
 
 def total(pods: int) -> tuple[int, int]:

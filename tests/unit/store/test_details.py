@@ -163,4 +163,4 @@ def test_any_pod_has_details_with_all_its_containers(encodings: tuple[bytes, byt
     record = json.loads(with_details(b'{"uid":""}', DetailsStore().details_of(decoded(encodings[1]))))
     names = [container["name"] for container in record.get("containers", [])]
     assert names == [container.get("name", "") for containers in lists for container in containers or ()]
-    assert record["workload"]["kind"]
+    assert "kind" in record["workload"]  # Empty if the owner has none, which a real API server rejects.
