@@ -1,8 +1,8 @@
 """The order of all changes, which all streams to clients share.
 
 Each change gives its pod the next position. A stream to a client is a position in this order, as in Calico's Typha
-(https://github.com/projectcalico/calico/tree/master/typha): whoever reads on from a position finds each pod that has
-changed since, once, in its latest state. So no queue exists, and nothing is copied for a client.
+(https://github.com/projectcalico/calico/tree/master/typha): a stream that reads on from its position finds each pod
+that has changed since, once, in its latest state. So no queue exists, and nothing is copied for a client.
 """
 
 from array import array

@@ -106,7 +106,7 @@ class Follower:
     def pull(self, size: int) -> list[Event]:
         """Return what is to be sent next, up to about this size in bytes.
 
-        No events: there are none at present, or too many pods of other views have been looked at. Raise Expired,
+        The list is empty if nothing has changed, or if too many pods of other views have been checked. Raise Expired,
         LaggingStream or HistoryReset if the stream cannot go on.
         """
         self.settled = True

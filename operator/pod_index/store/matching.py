@@ -1,4 +1,4 @@
-"""Match an identifier with the one pod that it names. If several pods are left, the answer is none of them."""
+"""Match an identifier with the one pod that it names. If several pods are left, none of them is returned."""
 
 from collections.abc import Callable, Sequence
 from typing import NamedTuple, Protocol, TypeVar

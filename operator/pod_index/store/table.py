@@ -219,7 +219,7 @@ class PodTable:
         if finished:
             values = self._finished_ips.values_of_new_state(values, b"" if entry.is_void else entry.index_values)
         record = encode_record(pod, self._keeping)
-        if record != entry.record:  # A change of dropped keys is none.
+        if record != entry.record:  # A change of dropped keys only does not count.
             entry.record = record
         entry.details = self._details_of(pod)
         entry.resource_version = pod.metadata.resource_version
