@@ -84,7 +84,7 @@ class PodIndex(PodTable):
         """Store a page of a listing. After the last page, delete the pods that the listing did not show.
 
         Yields None after each slice of the work, so that the event loop can serve requests. The caller must exhaust
-        the iterator before it hands over what comes next in the stream.
+        the iterator before it passes on the next item of the stream.
         """
         stream = self._streams[page.scope]
         if page.begins:

@@ -137,8 +137,8 @@ def pack(pod: Pod, names: frozenset[IndexName]) -> tuple[bytes, list[bytes]]:
 
 
 def has_value(packed: bytes, value: bytes) -> bool:
-    """Return whether a text value is among packed index values."""
-    # The first test is fast. It is also true if the value is in the namespace, or in the container IDs by chance.
+    """Return whether a value is among packed index values."""
+    # The first test is fast. It is also true if the value is part of the namespace or of another value.
     return value in packed and value in split(packed)
 
 

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator
 from itertools import compress
 from typing import Generic, Protocol, TypeVar
 
-from pod_index.store.indexers import split
+from pod_index.store.indexers import has_value, split
 
 BUCKETS = 1 << 9
 """Buckets of an empty table: 0.1 MB. The table grows at 35,000 pods."""
@@ -74,12 +74,8 @@ class Indices(Generic[E]):
     def find(self, value: bytes) -> list[E]:
         """Return the entries that have the index value, in the order in which they were added."""
         bucket, hashes, value_hash = self._locate(value)
-        found = []
-        for at in _positions(hashes, value_hash):
-            packed = bucket[at].index_values
-            # The first test is fast, but also true if the value is part of another one.
-            if value in packed and value in split(packed):
-                found.append(bucket[at])
+        places = _positions(hashes, value_hash)
+        found = [bucket[at] for at in places if has_value(bucket[at].index_values, value)]
         # An entry is found twice if its values have the same hash.
         return found if len(found) < 2 else list(dict.fromkeys(found))
 

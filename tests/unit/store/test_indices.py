@@ -145,7 +145,7 @@ def test_a_lookup_compares_no_entry_with_another_hash(monkeypatch: pytest.Monkey
         compared.append(packed)
         return split(packed)
 
-    monkeypatch.setattr("pod_index.store.indices.split", counting)
+    monkeypatch.setattr("pod_index.store.indexers.split", counting)
     assert len(indices.find(name_value("shop/web-7"))) == 1
     assert indices.find(name_value("shop/web-unknown")) == []
     assert len(compared) == 1
