@@ -46,7 +46,7 @@ def test_changes_failures_and_lookups_are_counted(mode: str, server: ApiServer, 
     assert family(operator, "listings_total") == {"start": 1}
     assert family(operator, "listing_duration_seconds_count") == {mode: 1}
     assert family(operator, "watch_restarts_total") == family(operator, "listing_failures_total") == {}
-    assert family(operator, "events_total") == {}
+    assert family(operator, "events_total").keys() <= {"bookmark"}
 
     # Changes
     server.pods.create(make_pod("new"))
