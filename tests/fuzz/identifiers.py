@@ -21,6 +21,7 @@ with atheris.instrument_imports(include=["pod_index"]):
         Identifier,
         IdentifierError,
         canonical_ip,
+        is_short_id,
         parse,
         parse_container_id,
         parse_uid,
@@ -57,8 +58,8 @@ def _check_identifier(text: str, identifier: Identifier) -> None:
     canonical = CANONICAL.get(kind)
     _require(canonical is None or canonical(value) == value, "a value is canonical")
     _require(kind != "uid" or UID.fullmatch(value) is not None, "a UID is a UUID in lower case with dashes, or a hash")
-    # A container ID of a virtual kubelet is recognised by its scheme only.
-    if kind != "containerID" or re.fullmatch("[0-9a-f]{64}", value):
+    # A container ID of a virtual kubelet is recognised by its scheme only, and so is a short one of 32 digits.
+    if kind != "containerID" or (is_short_id(value) and len(value) != 32) or re.fullmatch("[0-9a-f]{64}", value):
         _require(parse(value) == (Identifier(kind, value),), "a value is parsed to itself")
     _require(kind == "uid" or not (container_ids or pod_name), "only a UID has containers and a name")
     for container in container_ids:

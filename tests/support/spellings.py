@@ -1051,6 +1051,61 @@ SPELLINGS = (
         rf"C:\var\log\containers\{'w' * 187}_{'n' * 63}.log",
         Identifier("name", f"{'n' * 63}/{'w' * 187}"),
     ),
+    # docker ps.
+    _spelling(
+        "9bca8d63d5fa",
+        Identifier("containerID", "9bca8d63d5fa"),
+    ),
+    # crictl ps, with the column's spaces.
+    _spelling(
+        "9bca8d63d5fa6       ",
+        Identifier("containerID", "9bca8d63d5fa6"),
+    ),
+    # Tetragon: process.docker.
+    _spelling(
+        "0ca2b3cd20e5f55",
+        Identifier("containerID", "0ca2b3cd20e5f55"),
+    ),
+    # The same in upper case.
+    _spelling(
+        "9BCA8D63D5FA",
+        Identifier("containerID", "9bca8d63d5fa"),
+    ),
+    # The same with decimal digits only, as have 3 of 1,000 containers.
+    _spelling(
+        "123456789012",
+        Identifier("containerID", "123456789012"),
+    ),
+    # The same with a scheme.
+    _spelling(
+        "containerd://9bca8d63d5fa6",
+        Identifier("containerID", "9bca8d63d5fa6"),
+    ),
+    # With a scheme, 32 digits are no UID.
+    _spelling(
+        "docker://9bca8d63d5fa610783847915bcff0eca",
+        Identifier("containerID", "9bca8d63d5fa610783847915bcff0eca"),
+    ),
+    # An ID that was cut elsewhere.
+    _spelling(
+        "9bca8d63d5fa610783847915bcff0ecac1273e5b4bed3f6fa1b07350e013596",
+        Identifier("containerID", "9bca8d63d5fa610783847915bcff0ecac1273e5b4bed3f6fa1b07350e013596"),
+    ),
+    # An address and a port, as in logs of connections.
+    _spelling(
+        "10.244.1.5:8080",
+        Identifier("ip", "10.244.1.5"),
+    ),
+    # RFC 3986, section 3.2.2: the same with IPv6.
+    _spelling(
+        "[fd00::5]:8080",
+        Identifier("ip", "fd00::5"),
+    ),
+    # The peer of a dual-stack socket with its port.
+    _spelling(
+        "[::ffff:10.244.1.5]:65535",
+        Identifier("ip", "10.244.1.5"),
+    ),
     # status.podIP.
     _spelling(
         "10.244.1.5",
@@ -1196,10 +1251,26 @@ NOT_IDENTIFIERS = (
     "10.244.01.5",
     # Three parts, which inet_aton accepts.
     "10.244.5",
-    # An address and a port.
-    "10.244.1.5:8080",
+    # A port that is too high.
+    "10.244.1.5:65536",
     # The same with brackets.
-    "[fd00::5]:8080",
+    "[fd00::5]:65536",
+    # A port that is missing.
+    "10.244.1.5:",
+    # The same with brackets.
+    "[fd00::5]:",
+    # A port with a leading zero.
+    "10.244.1.5:080",
+    # The name of a port.
+    "10.244.1.5:http",
+    # A port that is not ASCII.
+    "10.244.1.5:\u0668\u0660",
+    # An address and two ports.
+    "10.244.1.5:80:80",
+    # An IPv4 address in brackets, and a port.
+    "[10.244.1.5]:8080",
+    # A zone and a port.
+    "[fe80::1%eth0]:8080",
     # An IPv4 network.
     "10.244.0.0/16",
     # An IPv6 network.
@@ -1222,8 +1293,14 @@ NOT_IDENTIFIERS = (
     "1234abcd-5678-90ef-aaaa-bbbbccccddd",
     # A UID with a digit that is not ASCII.
     "\u0661234abcd-5678-90ef-aaaa-bbbbccccdddd",
-    # The short ID of docker ps: 12 digits are not unique enough.
-    "9bca8d63d5fa",
+    # A container ID with 11 digits, which docker and crictl never print.
+    "9bca8d63d5f",
+    # A short container ID that is not the whole text.
+    "9bca8d63d5fa main",
+    # A short container ID in a path.
+    "/kubepods/9bca8d63d5fa",
+    # A short container ID with a digit that is not ASCII.
+    "9bca8d63d5f\u0661",
     # A scheme only.
     "containerd://",
     # A URL with a path.

@@ -7,8 +7,9 @@ from collections.abc import Mapping
 
 from pod_index.api.responses import RequestError
 from pod_index.store.following import View
-from pod_index.store.identifiers import Identifier, IdentifierError, canonical_ip, parse, parse_container_id, parse_uid
+from pod_index.store.identifiers import Identifier, IdentifierError, parse, parse_container_id, parse_ip, parse_uid
 from pod_index.store.indexers import IndexName
+from pod_index.store.matching import is_short
 
 WAIT_MAX_SECONDS = 10.0
 """How long a lookup may wait for its pod."""
@@ -53,8 +54,11 @@ class LookupQuery:
 
     def ambiguous(self, pods: int) -> str:
         """Return the error message if several pods match."""
-        has_only_containers = all(identifier.kind == "containerID" for identifier in self.identifiers)
-        further = "namespace and name" if has_only_containers else "a container ID, or namespace and name"
+        if all(identifier.kind == "containerID" for identifier in self.identifiers):
+            is_cut = any(map(is_short, self.identifiers))
+            further = f"{'the whole container ID, or ' if is_cut else ''}namespace and name"
+        else:
+            further = "a container ID, or namespace and name"
         return f"{self.subject} is that of {pods} pods: give {further}"
 
 
@@ -213,7 +217,7 @@ def _identifiers(selector: str, text: str) -> tuple[tuple[Identifier, ...], str]
                 raise RequestError(400, f"containerID {text!r:.80} has no ID")
             return (Identifier("containerID", container_id),), f"container ID {text}"
         case "ip":
-            address = canonical_ip(text.strip())
+            address = parse_ip(text)
             if address is None:
                 raise RequestError(400, f"ip {text!r:.80} is not an IP address")
             return (Identifier("ip", address),), f"IP {text}"

@@ -8,6 +8,7 @@ from msgspec import Struct, field
 
 from pod_index.containers import ContainerState, RunningState, TerminatedState, WaitingState
 from pod_index.store.details import Details
+from pod_index.store.identifiers import is_short_id
 from pod_index.store.packed_parts import (
     OwnPart,
     OwnStatus,
@@ -143,11 +144,10 @@ def _match(containers: list[ContainerRecord], named: Named) -> int | None:
 
 def _is_id(reported: str | None, container_id: str) -> bool:
     # The first test is fast.
-    return (
-        reported is not None
-        and (lower := reported.lower()).endswith(container_id)
-        and lower.split("://", 1)[-1] == container_id
-    )
+    if reported is None or container_id not in (lower := reported.lower()):
+        return False
+    whole = lower.split("://", 1)[-1]
+    return whole == container_id or (is_short_id(container_id) and whole.startswith(container_id))
 
 
 def _containers(own: OwnPart, template: TemplatePart) -> list[ContainerRecord]:

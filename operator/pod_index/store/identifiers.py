@@ -59,6 +59,14 @@ _WITH_SCHEME = re.compile(r"[a-z][a-z0-9+.-]*://[^\s/]+")
 
 _EXCERPT_LENGTH = 60
 
+SHORT_ID_LENGTH = 12
+"""How many digits a short container ID has at least: docker prints 12, and crictl 13."""
+
+_SHORT_ID = re.compile(f"[0-9a-fA-F]{{{SHORT_ID_LENGTH},63}}")
+
+_WITH_PORT = re.compile(r"([0-9.]+|\[[^]]+\]):(0|[1-9][0-9]{0,4})", re.ASCII)
+_PORT_MAX = 65_535
+
 # An IPv6 address with an embedded IPv4 address, in brackets.
 _LONGEST_IP = len("[ffff:ffff:ffff:ffff:ffff:ffff:255.255.255.255]")
 _MAPPED = bytes(10) + b"\xff\xff"
@@ -79,10 +87,12 @@ def parse(text: str) -> tuple[Identifier, ...]:
     if len(text) > MAX_LENGTH:
         raise _error(text, f"is longer than {MAX_LENGTH} characters")
     text = text.strip()
-    if (ip := canonical_ip(text)) is not None:
+    if (ip := parse_ip(text)) is not None:
         return (Identifier("ip", ip),)
     if (uid := parse_uid(text)) is not None:
         return (Identifier("uid", uid),)
+    if is_short_id(text):
+        return (Identifier("containerID", text.lower()),)
     paths = split_paths(text)
     found = dict.fromkeys(_parse_paths(text, paths))
     if _WITH_SCHEME.fullmatch(text):
@@ -109,13 +119,39 @@ def parse_uid(text: str) -> str | None:
 def parse_container_id(text: str) -> str:
     """Return a container ID without its scheme and without the prefix and suffix of a cgroup. It may be empty.
 
+    It is in lower case if it has only hexadecimal digits, also if it is short.
+
     For the scheme, see https://kubernetes.io/docs/reference/kubernetes-api/workload-resources/pod-v1/#PodStatus.
     """
     text = text.strip()
     if scheme := _SCHEME.match(text):
         text = text[scheme.end() :].strip()
     match = CONTAINER.fullmatch(text)
-    return match[1].lower() if match else text
+    if match:
+        return match[1].lower()
+    return text.lower() if is_short_id(text) else text
+
+
+def is_short_id(container_id: str) -> bool:
+    """Return whether a container ID can be the beginning of a longer one: it has 12 to 63 hexadecimal digits.
+
+    As an identifier without a scheme, 32 digits are a UID, so ``parse`` does not regard them as a container ID.
+    """
+    return _SHORT_ID.fullmatch(container_id) is not None
+
+
+def parse_ip(text: str) -> str | None:
+    """Return the canonical form of an IP address, or None if ``text`` is not an IP address.
+
+    It may have a port, after an IPv4 address or after an IPv6 address in brackets.
+    """
+    text = text.strip()
+    if len(text) > _LONGEST_IP + len(f":{_PORT_MAX}"):
+        return None
+    match = _WITH_PORT.fullmatch(text)
+    if match is None:
+        return canonical_ip(text)
+    return canonical_ip(match[1]) if int(match[2]) <= _PORT_MAX else None
 
 
 def canonical_ip(text: str) -> str | None:

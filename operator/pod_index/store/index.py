@@ -23,7 +23,7 @@ from pod_index.store.changes import ChangeOrder
 from pod_index.store.deleted import DeletedPods
 from pod_index.store.deltas import Delta, ListPage, Progress
 from pod_index.store.entries import Entry, StreamState
-from pod_index.store.indexers import INDEX_NAMES, IndexName
+from pod_index.store.indexers import FIRST_SYNC, INDEX_NAMES, IndexName
 from pod_index.store.table import SLICE, PodTable, slices
 from pod_index.store.tombstones import FINAL, TOMBSTONES_MAX, Tombstone, Tombstones
 
@@ -74,8 +74,6 @@ class PodIndex(PodTable):
         self._streams: defaultdict[str, StreamState] = defaultdict(StreamState)
         self._listings = 0
         self._history_id = secrets.token_hex(4)
-        self.synced = False
-        """Whether every stream has completed a listing. An outage or a relist does not reset it."""
         self.history_resets = 0
         """How many listings have found that the history of the API server was reset, ``ListPage.history_reset``
         included."""
@@ -197,7 +195,9 @@ class PodIndex(PodTable):
         self.changes.wake_followers()
 
     def _update_synced(self) -> None:
-        self.synced = all(stream.synced for stream in self._streams.values())
+        was_synced, self.synced = self.synced, all(stream.synced for stream in self._streams.values())
+        if self.synced and not was_synced:
+            self._subscriptions.notify([FIRST_SYNC])
 
     def _store(self, stream: StreamState, pod: Pod, listing: int) -> None:
         """Store a pod from a listing with a number, or from an event (``EVENT``)."""

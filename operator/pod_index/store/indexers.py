@@ -5,10 +5,11 @@ The terms are those of client-go: https://pkg.go.dev/k8s.io/client-go/tools/cach
 
 from binascii import unhexlify
 from collections.abc import Collection, Sequence
+from contextlib import suppress
 from typing import Literal, get_args
 
 from pod_index.pods import PackedPod, Pod
-from pod_index.store.identifiers import canonical_ip, parse_uid
+from pod_index.store.identifiers import SHORT_ID_LENGTH, canonical_ip, is_short_id, parse_uid
 from pod_index.store.workloads import Workload, controller_of, workload_of
 
 IndexName = Literal["containerID", "ip", "name", "node", "config.hash", "workload"]
@@ -32,17 +33,27 @@ https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#pod-phase"""
 _START_SIZE = 20
 _RANK_SIZE = 1 + _START_SIZE
 _ID_SIZE = 33
+_ID_KEY_SIZE = 1 + SHORT_ID_LENGTH // 2
 _ID_LETTER = ord("c")
+_TEXT_ID_LETTER = ord("d")
 _IP_LETTER = ord("i")
 _LOST_IP_LETTER = ord("l")
 _FINISHED = ord("0")
+
+CONTAINER_ID_LETTERS = bytes([_ID_LETTER, _TEXT_ID_LETTER])
+
+FIRST_SYNC = b"first sync"
+"""The value of the first sync, for subscriptions. It is not among the packed index values."""
 
 WORKLOAD_PARTS = 16
 """The pods of a workload are spread over so many values. To remove one of 10,000 pods with one value takes 1 ms."""
 
 
 def container_id_value(container_id: str) -> bytes:
-    """Return the index value of a container ID without its scheme: 64 hexadecimal digits, or any other text."""
+    """Return the index value of a container ID without its scheme: 64 hexadecimal digits, or any other text.
+
+    The value of a short one belongs to all container IDs that begin with it.
+    """
     if len(container_id) == 64:
         try:
             return b"c" + unhexlify(container_id)
@@ -137,9 +148,40 @@ def pack(pod: Pod, names: frozenset[IndexName]) -> tuple[bytes, list[bytes]]:
 
 
 def has_value(packed: bytes, value: bytes) -> bool:
-    """Return whether a value is among packed index values."""
+    """Return whether a value is among packed index values, or belongs to one of them."""
+    if value[0] == _TEXT_ID_LETTER and is_short_id(value[1:].decode("latin-1")):
+        return bool(named_ids(packed, value))
     # The first test is fast. It is also true if the value is part of the namespace or of another value.
     return value in packed and value in split(packed)
+
+
+def named_ids(packed: bytes, value: bytes) -> set[bytes]:
+    """Return the container IDs among packed index values that a container ID names, of which ``value`` is the value.
+
+    These are the one that equals it, and those that begin with it if it is short.
+    """
+    values = split(packed)
+    if value[0] != _TEXT_ID_LETTER or not is_short_id(digits := value[1:].decode("latin-1").lower()):
+        return {value} & set(values)
+    return {
+        known
+        for known in values
+        if (known[0] == _ID_LETTER and known[1:].hex().startswith(digits))
+        or (known[0] == _TEXT_ID_LETTER and known[1:].lower().startswith(digits.encode()))
+    }
+
+
+def bucket_key(value: bytes) -> bytes:
+    """Return what decides on the bucket of an index value: of a container ID, its first hexadecimal digits.
+
+    So a short container ID is in the same bucket as the whole ones that begin with it.
+    """
+    if value[0] == _ID_LETTER:
+        return value[:_ID_KEY_SIZE]
+    if value[0] == _TEXT_ID_LETTER and len(value) > SHORT_ID_LENGTH:
+        with suppress(ValueError):
+            return b"c" + unhexlify(value[1 : 1 + SHORT_ID_LENGTH])
+    return value
 
 
 def rank_of(packed: bytes) -> bytes:

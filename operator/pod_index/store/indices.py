@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator
 from itertools import compress
 from typing import Generic, Protocol, TypeVar
 
-from pod_index.store.indexers import has_value, split
+from pod_index.store.indexers import CONTAINER_ID_LETTERS, bucket_key, has_value, split
 
 BUCKETS = 1 << 9
 """Buckets of an empty table: 0.1 MB. The table grows at 35,000 pods."""
@@ -72,7 +72,10 @@ class Indices(Generic[E]):
             self._shrink()
 
     def find(self, value: bytes) -> list[E]:
-        """Return the entries that have the index value, in the order in which they were added."""
+        """Return the entries that have the index value, in the order in which they were added.
+
+        A short container ID is the value of all that begin with it.
+        """
         bucket, hashes, value_hash = self._locate(value)
         places = _positions(hashes, value_hash)
         found = [bucket[at] for at in places if has_value(bucket[at].index_values, value)]
@@ -81,7 +84,7 @@ class Indices(Generic[E]):
 
     def _locate(self, value: bytes) -> tuple[list[E], "array[int]", int]:
         """Return the bucket of a value, the bucket's hashes, and the value's hash."""
-        value_hash = hash(value) & _HASH_MASK
+        value_hash = hash(bucket_key(value)) & _HASH_MASK
         at = value_hash & self._mask
         if at >= len(self._buckets):
             at &= self._mask >> 1
@@ -96,8 +99,8 @@ class Indices(Generic[E]):
 
     def _append(self, entry: E, values: set[bytes]) -> None:
         buckets, hashes, count, mask = self._buckets, self._hashes, len(self._buckets), self._mask
-        for value_hash in map(hash, values):  # Twice as fast as self._locate().
-            value_hash &= _HASH_MASK
+        for value in values:  # Twice as fast as self._locate().
+            value_hash = hash(bucket_key(value) if value[0] in CONTAINER_ID_LETTERS else value) & _HASH_MASK
             at = value_hash & mask
             if at >= count:
                 at &= mask >> 1

@@ -1,16 +1,19 @@
 """Match an identifier with the one pod that it names. If several pods are left, none of them is returned."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple, Protocol, TypeVar
 
 from pod_index.store.details import Details
-from pod_index.store.identifiers import Identifier, Kind
+from pod_index.store.identifiers import Identifier, is_short_id
 from pod_index.store.indexers import (
+    FIRST_SYNC,
+    bucket_key,
     config_hash_value,
     container_id_value,
     ip_value,
     is_finished,
     name_value,
+    named_ids,
     rank_of,
     uid_value,
 )
@@ -34,7 +37,7 @@ class Ambiguity(NamedTuple):
     """Several pods that an identifier may name."""
 
     pods: int
-    """How many."""
+    """How many are known. It can be one before the first sync."""
 
 
 class Candidate(Protocol):
@@ -69,11 +72,22 @@ def index_value(identifier: Identifier) -> bytes:
     return _INDEX_VALUE[identifier.kind](identifier.value)
 
 
+def is_short(identifier: Identifier) -> bool:
+    """Return whether an identifier is a short container ID: all containers must be known to say that it names one."""
+    return identifier.kind == "containerID" and is_short_id(identifier.value)
+
+
 def subscribed_values(identifier: Identifier) -> list[bytes]:
-    """Return the values of the pods that can change what an identifier names."""
+    """Return the values whose changes can change what an identifier names, as ``notified_values`` returns them."""
     containers = [container_id_value(container_id) for container_id in identifier.container_ids]
     uids = [uid_value(identifier.value)] if identifier.kind == "uid" else []
-    return [index_value(identifier), *uids, *containers]
+    syncs = [FIRST_SYNC] if is_short(identifier) else []
+    return [*notified_values([index_value(identifier), *uids, *containers]), *syncs]
+
+
+def notified_values(values: Iterable[bytes]) -> list[bytes]:
+    """Return what a change of index values notifies: all identifiers that find a pod by one of them."""
+    return list(map(bucket_key, values))
 
 
 def resolve(
@@ -91,12 +105,13 @@ def resolve(
     - A container ID or a name from the same path excludes the other pods. An unknown container ID excludes none.
     - An IP is that of the unfinished pod, then of the pod that started last: a finished pod may still show an IP that
       another pod has. A container ID is that of the unfinished pod.
+    - A short container ID names all containers whose IDs begin with it.
     - Among pods with the same name the newest counts: the deletion of the others was missed.
     """
     if identifier.container_ids or identifier.pod_name:
         candidates = _not_excluded(identifier, candidates, pods_of_container)
     if len(candidates) > 1:
-        candidates = _preferred(identifier.kind, candidates)
+        candidates = _preferred(identifier, candidates)
     match candidates:
         case []:
             return None
@@ -106,13 +121,22 @@ def resolve(
     return Ambiguity(len(candidates))
 
 
-def _preferred(kind: Kind, candidates: Sequence[C]) -> Sequence[C]:
-    if kind == "ip":
+def _preferred(identifier: Identifier, candidates: Sequence[C]) -> Sequence[C]:
+    if identifier.kind == "ip":
         last = max(rank_of(candidate.index_values) for candidate in candidates)
         candidates = [candidate for candidate in candidates if rank_of(candidate.index_values) == last]
-    elif kind == "containerID":
+    elif identifier.kind == "containerID":
         unfinished = [candidate for candidate in candidates if not is_finished(candidate.index_values)]
-        candidates = unfinished or candidates
+        if not is_short(identifier):
+            candidates = unfinished or candidates
+        else:
+            value = index_value(identifier)
+            theirs = {named for pod in unfinished for named in named_ids(pod.index_values, value)}
+            candidates = [
+                pod
+                for pod in candidates
+                if not is_finished(pod.index_values) or not named_ids(pod.index_values, value) <= theirs
+            ]
     return list({_name_of(candidate): candidate for candidate in candidates}.values())
 
 

@@ -25,7 +25,15 @@ from pod_index.store.indexers import (
     workload_values,
 )
 from pod_index.store.indices import Indices
-from pod_index.store.matching import Ambiguity, Match, index_value, resolve, subscribed_values
+from pod_index.store.matching import (
+    Ambiguity,
+    Match,
+    index_value,
+    is_short,
+    notified_values,
+    resolve,
+    subscribed_values,
+)
 from pod_index.store.subscriptions import Subscriptions
 
 SLICE = 250
@@ -61,6 +69,8 @@ class PodTable:
         self._deleted = deleted
         self._finished_ips = FinishedPodIps(self._indices, self._deleted)
         self._subscriptions: Subscriptions[[]] = Subscriptions()
+        self.synced = False
+        """Whether every stream has completed a listing. An outage or a relist does not reset it."""
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -91,7 +101,10 @@ class PodTable:
         return None if pod is None else pod.details
 
     def find(self, identifier: Identifier, *, deleted: bool = False) -> Match | Ambiguity | None:
-        """Return the pod that the identifier names, or None. With ``deleted``, falls back to deleted pods."""
+        """Return the pod that the identifier names, or None. With ``deleted``, falls back to deleted pods.
+
+        Before the first sync, a short container ID is ambiguous: a container that is not known yet may have it, too.
+        """
         kind, value = identifier.kind, identifier.value
         if kind == "uid":
             entry = self._entries.get(value)
@@ -108,6 +121,8 @@ class PodTable:
             pods = self._deleted.by_index_value(packed)
             # Of the deleted pods with an IP, the last one had it last.
             found = resolve(identifier, pods[-1:] if kind == "ip" else pods, self._pods_of_container, deleted=True)
+        if not self.synced and isinstance(found, Match) and is_short(identifier):
+            return Ambiguity(1)
         return found
 
     def find_first(self, identifiers: Iterable[Identifier], *, deleted: bool = False) -> Match | Ambiguity | None:
@@ -252,7 +267,7 @@ class PodTable:
         return None if self._details is None else self._details.details_of(pod)
 
     def _notify(self, entry: Entry) -> None:
-        self._subscriptions.notify([uid_value(entry.uid), *split(entry.index_values)])
+        self._subscriptions.notify(notified_values([uid_value(entry.uid), *split(entry.index_values)]))
 
     def _pods_of_container(self, container_id: str) -> list[Entry | DeletedPod]:
         value = container_id_value(container_id)

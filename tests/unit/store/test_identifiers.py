@@ -18,8 +18,10 @@ from pod_index.store.identifiers import (
     Identifier,
     IdentifierError,
     canonical_ip,
+    is_short_id,
     parse,
     parse_container_id,
+    parse_ip,
     parse_uid,
 )
 from pod_index.store.paths import is_name
@@ -105,8 +107,8 @@ def check_canonical(identifier: Identifier) -> None:
             assert parse_container_id(value) == value
         case "ip":
             assert canonical_ip(value) == value
-    # A container ID of a virtual kubelet is recognised by its scheme only.
-    if kind != "containerID" or re.fullmatch("[0-9a-f]{64}", value):
+    # A container ID of a virtual kubelet is recognised by its scheme only, and so is a short one of 32 digits.
+    if kind != "containerID" or (is_short_id(value) and len(value) != 32) or re.fullmatch("[0-9a-f]{64}", value):
         assert parse(value) == (Identifier(kind, value),)
     assert kind == "uid" or not (container_ids or pod_name)
     assert all(parse(container) == (Identifier("containerID", container),) for container in container_ids)
@@ -222,6 +224,10 @@ def test_a_uid_in_any_spelling_has_a_canonical_form(text: str, uid: str | None) 
         (f"docker-{CONTAINER}.slice", CONTAINER),
         ("aci://Foo-Bar", "Foo-Bar"),
         ("aci://foo/bar", "foo/bar"),
+        (f"containerd://{CONTAINER[:12]}", CONTAINER[:12]),
+        (f" {CONTAINER[:13].upper()} ", CONTAINER[:13]),
+        (CONTAINER[:32], CONTAINER[:32]),
+        ("ABCDEF", "ABCDEF"),
         ("foo", "foo"),
         (f"{CONTAINER}0", f"{CONTAINER}0"),
         (f"-{CONTAINER}", f"-{CONTAINER}"),
@@ -242,6 +248,30 @@ def test_a_container_id_is_stripped_of_scheme_prefix_and_suffix(text: str, conta
 )
 def test_a_text_that_is_not_an_address_has_no_canonical_form(text: str) -> None:
     assert canonical_ip(text) is None
+    assert parse_ip(text) is None
+
+
+@pytest.mark.parametrize("text", ["10.244.1.5:8080", "[fd00::5]:8080"])
+def test_an_address_that_is_reported_has_no_port(text: str) -> None:
+    assert canonical_ip(text) is None
+
+
+@given(CONTAINER_IDS, st.integers(0, 64), st.sampled_from(["", "containerd://", "docker://", "cri-o://", "any://"]))
+def test_the_first_digits_of_a_container_id_are_a_container_id_if_they_can_be_nothing_else(
+    container: str, length: int, scheme: str
+) -> None:
+    text = scheme + container[:length]
+    if scheme and length:
+        expected = [("containerID", container[:length])]
+    elif length == 32:
+        expected = [("uid", container[:length])]
+    elif length >= 12:
+        expected = [("containerID", container[:length])]
+    else:
+        with pytest.raises(IdentifierError):
+            parse(text)
+        return
+    assert list(values(text)) == expected
 
 
 @given(ANY_TEXT)
@@ -413,6 +443,22 @@ def test_the_canonical_form_of_an_address_is_that_of_ipaddress(
         written, expected = notation(address), str(address.ipv4_mapped or address)
     assert canonical_ip(written) == expected
     assert values(f" {written}\n") == (("ip", expected),)
+
+
+@given(ADDRESSES, st.sampled_from(NOTATIONS), st.integers(-1, 70_000), st.booleans())
+def test_the_port_of_an_address_is_left_out(
+    address: ipaddress.IPv4Address | ipaddress.IPv6Address,
+    notation: Callable[[ipaddress.IPv6Address], str],
+    port: int,
+    zero: bool,
+) -> None:
+    host = str(address) if isinstance(address, ipaddress.IPv4Address) else f"[{notation(address).strip('[]')}]"
+    text = f"{host}:{'0' * zero}{port}"
+    if 0 <= port <= 65_535 and not zero:
+        assert values(text) == (("ip", canonical_ip(host)),)
+        assert parse_ip(f" {text}\n") == canonical_ip(host)
+    else:
+        assert parse_ip(text) is None
 
 
 @given(
@@ -651,7 +697,7 @@ HOSTILE = (
 @pytest.mark.parametrize("shape", HOSTILE)
 @pytest.mark.parametrize("beginning", ["", "a_b_", "a/", "pods/", "x://", "docker-"])
 def test_time_is_linear_in_the_length_of_a_hostile_text(shape: str, beginning: str) -> None:
-    check_time(shape, beginning, "!", (parse, parse_uid, parse_container_id, canonical_ip))
+    check_time(shape, beginning, "!", (parse, parse_uid, parse_container_id, canonical_ip, parse_ip))
 
 
 @pytest.mark.parametrize("shape", HOSTILE)

@@ -21,7 +21,8 @@ from tests.unit.store.test_index import pod
 NAMES = ["web-0", "web-1", "web-10"]
 NODES = ["", "n1", "n10"]
 IPS = ["10.0.0.1", "10.0.0.11", "fd00::1"]
-CONTAINERS = ["0a" * 32, "00" * 32, "0a00" * 16, "foo", "foo-bar"]
+CONTAINERS = ["0a" * 32, "00" * 32, "0a00" * 16, f"{'0a' * 7}{'1' * 50}", "foo", "foo-bar"]
+SHORT_CONTAINERS = ["0a" * 6, "0a" * 7, f"{'0a' * 7}1", "0" * 13, "0a000a000a00"]
 STATIC_UIDS = ["6f1ed7d5d1ba2f15eb8b5fe5f6d8a9ac", "1234abcd-5678-90ef-aaaa-bbbbccccdddd"]
 STARTS = [None, "2025-01-01T08:00:00Z", "2025-01-01T09:00:00Z"]
 PHASES = ["Pending", "Running", "Succeeded", "Failed"]
@@ -30,7 +31,7 @@ FINISHED = PHASES[2:]
 SHARED = {
     *(Identifier("name", f"default/{name}") for name in NAMES),
     *(Identifier("ip", ip) for ip in IPS),
-    *(Identifier("containerID", container) for container in CONTAINERS),
+    *(Identifier("containerID", container) for container in (*CONTAINERS, *SHORT_CONTAINERS)),
     *(Identifier("uid", uid) for uid in STATIC_UIDS),
 }
 
@@ -54,13 +55,20 @@ def state(uid: str, version: int, choice: int) -> Pod:
     )
 
 
+def containers_of(pod: Pod) -> set[str]:
+    """Return the IDs of the containers of the pod."""
+    statuses = pod.status.container_statuses or ()
+    return {(container.container_id or "").removeprefix("containerd://") for container in statuses}
+
+
 def identifiers(pod: Pod) -> set[Identifier]:
     """Return the identifiers of the pod besides its UID."""
     metadata, status = pod.metadata, pod.status
     found = {Identifier("name", f"{metadata.namespace}/{metadata.name}")}
     found |= {Identifier("ip", ip.ip) for ip in status.pod_ips or ()}
-    for container in status.container_statuses or ():
-        found.add(Identifier("containerID", (container.container_id or "").removeprefix("containerd://")))
+    for container in containers_of(pod):
+        names = [container, *(short for short in SHORT_CONTAINERS if container.startswith(short))]
+        found |= {Identifier("containerID", name) for name in names}
     if kubelet_uid := (metadata.annotations or {}).get("kubernetes.io/config.hash"):
         found.add(Identifier("uid", kubelet_uid))
     return found
@@ -233,8 +241,15 @@ def expected_pods(identifier: Identifier, candidates: list[Pod]) -> list[Pod]:
     if identifier.kind == "ip":
         candidates = [pod for pod in candidates if rank(pod) == max(map(rank, candidates))]
     if identifier.kind == "containerID":
-        unfinished = [pod for pod in candidates if pod.status.phase not in FINISHED]
-        candidates = unfinished or candidates
+        # Finished pods do not count for a container that an unfinished pod has.
+        named: list[Pod] = []
+        for container in CONTAINERS:
+            is_cut = identifier.value in SHORT_CONTAINERS and container.startswith(identifier.value)
+            if is_cut or container == identifier.value:
+                having = [pod for pod in candidates if container in containers_of(pod)]
+                unfinished = [pod for pod in having if pod.status.phase not in FINISHED]
+                named += unfinished or having
+        candidates = named
     newest = sorted(candidates, key=lambda pod: pod.metadata.resource_version)
     return list({pod.metadata.name: pod for pod in newest}.values())
 
@@ -262,6 +277,8 @@ def check_indices(cluster: Cluster, index: PodIndex, ips: Ips, *, exact: bool) -
             records = [encode_record(pod) for pod in expected]
             if len(expected) > 1:
                 assert found == Ambiguity(len(expected))
+            elif identifier.value in SHORT_CONTAINERS and not index.synced:
+                assert found == Ambiguity(1)
             else:
                 assert isinstance(found, Match)
                 assert (found.record, found.matched_by, found.deleted) == (records[0], matched_by(identifier), False)
