@@ -13,6 +13,7 @@ from starlette.types import Receive, Scope, Send
 from pod_index.api import queries
 from pod_index.api.context import EndpointContext
 from pod_index.api.detailed import DetailedBody, detailed_record, named_container
+from pod_index.api.hints import hint_for, warnings
 from pod_index.api.queries import BatchQuery, LookupQuery
 from pod_index.api.response_limiter import PROGRESS
 from pod_index.api.responses import RETRY_AFTER, Body, Header, RequestError, encode, error, respond, respond_in_chunks
@@ -90,9 +91,11 @@ class Endpoint:
     def _age_header(self) -> Header:
         return b"age", b"%d" % self._age()
 
-    def _not_found(self, message: str) -> RequestError:
+    def _not_found(self, message: str, *headers: Header) -> RequestError:
         """Return the error of a miss: 503 before the first sync, since a miss proves nothing until then."""
-        return RequestError(404, message) if self._index.synced else RequestError(503, "cache not synced", RETRY_AFTER)
+        if self._index.synced:
+            return RequestError(404, message, *headers)
+        return RequestError(503, "cache not synced", RETRY_AFTER, *headers)
 
 
 class PodEndpoint(Endpoint):
@@ -118,7 +121,8 @@ class PodEndpoint(Endpoint):
             match = await self._find(lookup, len(query), receive)
             if match is None or (isinstance(match, Ambiguity) and not self._index.synced):
                 result = "miss" if self._index.synced else "error"
-                raise self._not_found(lookup.not_found)
+                hint = hint_for(lookup.selector, lookup.text, self._index.index_names) if match is None else ""
+                raise self._not_found(lookup.not_found, *warnings(hint))
             if isinstance(match, Ambiguity):
                 result = "ambiguous"
                 raise RequestError(409, lookup.ambiguous(match.pods))
@@ -241,7 +245,10 @@ class BatchLookupEndpoint(LimitedEndpoint):
                     if record is None and not self._index.synced:
                         raise self._not_found("")
                     self._stats.lookups["many", result] += 1
-                    parts += (b'%b{"id":%b,"pod":' % (comma, encode(text)), record or b"null", b"}")
+                    if record is None:
+                        hint = hint_for("id", text, self._index.index_names) if result == "miss" else ""
+                        record = b'null,"hint":%b' % encode(hint) if hint else b"null"
+                    parts += (b'%b{"id":%b,"pod":' % (comma, encode(text)), record, b"}")
                     if query.details:
                         all_details.append(details)
                         containers.append(container)

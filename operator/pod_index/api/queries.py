@@ -5,6 +5,7 @@ import math
 import re
 from collections.abc import Mapping
 
+from pod_index.api.hints import hint_for, warnings
 from pod_index.api.responses import RequestError
 from pod_index.store.following import View
 from pod_index.store.identifiers import Identifier, IdentifierError, parse, parse_container_id, parse_ip, parse_uid
@@ -46,6 +47,8 @@ class LookupQuery:
     wait_seconds: float
     """How long to wait for the pod."""
     details: bool = False
+    text: str = ""
+    """The value of the parameter."""
 
     @property
     def not_found(self) -> str:
@@ -102,6 +105,7 @@ def parse_lookup(query: bytes, index_names: frozenset[IndexName]) -> LookupQuery
     if len(selectors) > 1:
         raise RequestError(400, "give one of uid, id, containerID, ip, or namespace with name")
     (selector,) = selectors
+    text = ""
     if selector == "name":
         namespace, name = parameters.get("namespace"), parameters.get("name")
         if not (namespace and name):
@@ -109,11 +113,12 @@ def parse_lookup(query: bytes, index_names: frozenset[IndexName]) -> LookupQuery
         identifiers: tuple[Identifier, ...] = (Identifier("name", f"{namespace}/{name}"),)
         subject = f"{namespace}/{name}"
     else:
-        identifiers, subject = _identifiers(selector, parameters[selector])
+        text = parameters[selector]
+        identifiers, subject = _identifiers(selector, text, index_names)
     if all(kind != "uid" and kind not in index_names for kind, *_ in identifiers):
         raise _disabled(identifiers[0].kind)
     deleted, details = _flag(parameters, "includeDeleted"), _flag(parameters, "details")
-    return LookupQuery(selector, identifiers, subject, deleted, _duration(parameters, "wait"), details)
+    return LookupQuery(selector, identifiers, subject, deleted, _duration(parameters, "wait"), details, text)
 
 
 def selector_of(query: bytes) -> str:
@@ -205,7 +210,7 @@ def _selectors(parameters: Mapping[str, str]) -> list[str]:
     return [name for name in _SELECTORS if parameters.get(name)] + ["name"] * bool(named)
 
 
-def _identifiers(selector: str, text: str) -> tuple[tuple[Identifier, ...], str]:
+def _identifiers(selector: str, text: str, index_names: frozenset[IndexName]) -> tuple[tuple[Identifier, ...], str]:
     """Return the identifiers in the value of a selector, and the value as error messages name it."""
     match selector:
         case "uid":
@@ -224,7 +229,7 @@ def _identifiers(selector: str, text: str) -> tuple[tuple[Identifier, ...], str]
     try:
         return parse(text), f"ID {text}"
     except IdentifierError as problem:
-        raise RequestError(400, f"id {problem}") from problem
+        raise RequestError(400, f"id {problem}", *warnings(hint_for("id", text, index_names))) from problem
 
 
 def _disabled(kind: str) -> RequestError:

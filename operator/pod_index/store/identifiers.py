@@ -62,7 +62,7 @@ _EXCERPT_LENGTH = 60
 SHORT_ID_LENGTH = 12
 """How many digits a short container ID has at least: docker prints 12, and crictl 13."""
 
-_SHORT_ID = re.compile(f"[0-9a-fA-F]{{{SHORT_ID_LENGTH},63}}")
+_DIGITS = re.compile("[0-9a-fA-F]+")
 
 _WITH_PORT = re.compile(r"([0-9.]+|\[[^]]+\]):(0|[1-9][0-9]{0,4})", re.ASCII)
 _PORT_MAX = 65_535
@@ -137,7 +137,7 @@ def is_short_id(container_id: str) -> bool:
 
     As an identifier without a scheme, 32 digits are a UID, so ``parse`` does not regard them as a container ID.
     """
-    return _SHORT_ID.fullmatch(container_id) is not None
+    return SHORT_ID_LENGTH <= len(container_id) < 64 and _DIGITS.fullmatch(container_id) is not None
 
 
 def parse_ip(text: str) -> str | None:
@@ -146,12 +146,11 @@ def parse_ip(text: str) -> str | None:
     It may have a port, after an IPv4 address or after an IPv6 address in brackets.
     """
     text = text.strip()
-    if len(text) > _LONGEST_IP + len(f":{_PORT_MAX}"):
-        return None
+    ip = canonical_ip(text)
+    if ip is not None or ":" not in text or len(text) > _LONGEST_IP + len(f":{_PORT_MAX}"):
+        return ip
     match = _WITH_PORT.fullmatch(text)
-    if match is None:
-        return canonical_ip(text)
-    return canonical_ip(match[1]) if int(match[2]) <= _PORT_MAX else None
+    return canonical_ip(match[1]) if match and int(match[2]) <= _PORT_MAX else None
 
 
 def canonical_ip(text: str) -> str | None:

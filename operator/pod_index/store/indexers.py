@@ -149,10 +149,10 @@ def pack(pod: Pod, names: frozenset[IndexName]) -> tuple[bytes, list[bytes]]:
 
 def has_value(packed: bytes, value: bytes) -> bool:
     """Return whether a value is among packed index values, or belongs to one of them."""
-    if value[0] == _TEXT_ID_LETTER and is_short_id(value[1:].decode("latin-1")):
-        return bool(named_ids(packed, value))
     # The first test is fast. It is also true if the value is part of the namespace or of another value.
-    return value in packed and value in split(packed)
+    if value in packed and value in split(packed):
+        return True
+    return value[0] == _TEXT_ID_LETTER and bool(named_ids(packed, value))
 
 
 def named_ids(packed: bytes, value: bytes) -> set[bytes]:

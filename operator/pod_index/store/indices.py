@@ -84,7 +84,7 @@ class Indices(Generic[E]):
 
     def _locate(self, value: bytes) -> tuple[list[E], "array[int]", int]:
         """Return the bucket of a value, the bucket's hashes, and the value's hash."""
-        value_hash = hash(bucket_key(value)) & _HASH_MASK
+        value_hash = hash(value if value[0] not in CONTAINER_ID_LETTERS else bucket_key(value)) & _HASH_MASK
         at = value_hash & self._mask
         if at >= len(self._buckets):
             at &= self._mask >> 1
@@ -100,7 +100,7 @@ class Indices(Generic[E]):
     def _append(self, entry: E, values: set[bytes]) -> None:
         buckets, hashes, count, mask = self._buckets, self._hashes, len(self._buckets), self._mask
         for value in values:  # Twice as fast as self._locate().
-            value_hash = hash(bucket_key(value) if value[0] in CONTAINER_ID_LETTERS else value) & _HASH_MASK
+            value_hash = hash(value if value[0] not in CONTAINER_ID_LETTERS else bucket_key(value)) & _HASH_MASK
             at = value_hash & mask
             if at >= count:
                 at &= mask >> 1
