@@ -63,6 +63,8 @@ def test_it_says_what_is_missing_and_finds_a_pod(
     cluster.kubectl("apply", "-f", "-", stdin=endpoints)
     uid = created["metadata"]["uid"]
     eventually(lambda: f"uid:         {uid}\n" in card(cluster))
+    with pytest.raises(RuntimeError, match="Warning: a name needs its namespace, for example shop/web-1"):
+        cluster.kubectl("which-pod", "web")
 
     kubeconfig = tmp_path / "user.kubeconfig"
     kubeconfig.write_text(cluster.kubeconfig(cluster.access.issue_token("asker", [])))

@@ -54,7 +54,9 @@ def title(page: Page) -> Locator:
         ("0::/kubepods/burstable/pod{uid}/" + CONTAINER, "uid"),
         ("/var/log/pods/shop_web_{uid}/main/0.log", "uid"),
         ("containerd://" + CONTAINER, "containerID"),
+        (CONTAINER[:12], "containerID"),
         ("10.244.1.5", "ip"),
+        ("10.244.1.5:8080", "ip"),
         ("shop/web", "name"),
     ],
 )
@@ -151,6 +153,14 @@ def test_errors_of_the_api_are_shown_as_they_are(tab: Tab, text: str, heading: s
     expect(title(page)).to_have_text(heading)
     expect(page.locator("#result")).to_contain_text(error)
     expect(page.get_by_role("status")).to_contain_text(f"{heading}: {error}")
+
+
+def test_a_near_miss_is_shown_with_its_remedy(tab: Tab) -> None:
+    tab.refusals = True
+    tab.open()
+    page = tab.find("web-1")
+    expect(title(page)).to_have_text("Not understood")
+    expect(page.get_by_text("a name needs its namespace, for example shop/web-1", exact=True)).to_be_visible()
 
 
 def test_a_pod_that_comes_after_it_was_asked_for_is_shown(tab: Tab, server: ApiServer) -> None:

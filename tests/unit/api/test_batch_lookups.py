@@ -35,7 +35,7 @@ INDEX = synced_index(example_pod())
 
 async def test_results_are_in_the_order_of_the_ids_and_unknown_pods_are_null() -> None:
     index = synced_index(example_pod(), static_pod())
-    ids = ["10.244.1.5", UID, "10.0.0.1", "nonsense", "", UID, CONFIG_HASH, f"/pod{UID}/{CONTAINER_ID}", "default/etcd"]
+    ids = ["10.244.1.5", UID, "10.0.0.1", "no name", "", UID, CONFIG_HASH, f"/pod{UID}/{CONTAINER_ID}", "default/etcd"]
     async with served(index) as client:
         answer = await client.post(PATH, json={"ids": ids})
     example, static = (index.lookup(uid) for uid in (UID, static_pod().metadata.uid))

@@ -53,7 +53,7 @@ async def test_details_follow_the_fields_of_the_record_in_each_kind_of_response(
     async with served(synced_index(example_pod(), simple_pod("b"))) as client:
         record, pod = await plain_and_detailed(client, "GET", POD, params={"uid": UID})
         _, listed = await plain_and_detailed(client, "GET", PODS, params={"namespace": "default"})
-        body = {"ids": [UID, "nonsense", "10.244.1.5", "b"]}
+        body = {"ids": [UID, "no name", "10.244.1.5", "b"]}
         _, looked_up = await plain_and_detailed(client, "POST", BATCH, json=body)
         (other,) = (await client.get(PODS, params={"node": "node-1", "continue": UID, "details": "1"})).json()["pods"]
     assert list(pod.items())[: len(record)] == list(record.items())

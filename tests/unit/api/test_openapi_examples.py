@@ -73,8 +73,11 @@ def gone() -> PodIndex:
 
 
 def ambiguous() -> PodIndex:
-    """An index with three static pods of one manifest, and two pods with one IP and one container ID."""
-    return synced_index(*namesakes(3, static_pod()), *namesakes(2, example_pod(container_id="some-vm")))
+    """An index with three static pods of one manifest, and two pods with one IP, one container ID, and similar ones."""
+    pods = namesakes(2, example_pod(container_id="some-vm"))
+    similar = [example_pod(container_id=f"{CONTAINER_ID[:12]}{digit * 52}", ip="") for digit in "01"]
+    others = [namesakes(number, pod)[-1] for number, pod in enumerate(similar, 6)]
+    return synced_index(*namesakes(3, static_pod()), *pods, *others)
 
 
 def requests() -> Iterator[Example]:
@@ -117,6 +120,7 @@ def requests() -> Iterator[Example]:
         "id": f"id=/kubepods/pod{CONFIG_HASH}",
         "containerID": "containerID=some-vm",
         "ip": "ip=10.244.1.5",
+        "shortContainerID": f"containerID={CONTAINER_ID[:12]}",
     }.items():
         yield Example("PodAmbiguous", name, app(ambiguous()), f"{pod}?{query}")
     yield Example("PodUnavailable", "notSynced", unsynced, f"{pod}?uid=U")
@@ -156,6 +160,7 @@ def requests() -> Iterator[Example]:
     two, one = (json.dumps(bodies[name]).encode() for name in ("two", "one"))
     too_many = json.dumps({"ids": [""] * (IDS_MAX + 1)}).encode()
     yield Example("PodsLookedUp", "found", here, many, "POST", two)
+    yield Example("PodsLookedUp", "nearMiss", here, many, "POST", b'{"ids": ["example-pod"]}')
     yield Example("PodsLookedUp", "details", here, f"{many}?details=true", "POST", one)
     yield Example("PodsLookedUp", "deleted", app(gone()), f"{many}?includeDeleted=true", "POST", one)
     yield Example("LookupBadRequest", "notJson", here, many, "POST", b"ids")

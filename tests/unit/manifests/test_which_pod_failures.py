@@ -36,7 +36,13 @@ def answers() -> dict[str, Answer]:
 
 
 @pytest.fixture
-def api_server(answers: dict[str, Answer], tmp_path: Path) -> Iterator[dict[str, str]]:
+def hints() -> list[str]:
+    """The hint of pod-index, if there is one."""
+    return []
+
+
+@pytest.fixture
+def api_server(answers: dict[str, Answer], hints: list[str], tmp_path: Path) -> Iterator[dict[str, str]]:
     """A stand-in for the API server; the environment of kubectl for it."""
 
     class Handler(BaseHTTPRequestHandler):
@@ -45,6 +51,8 @@ def api_server(answers: dict[str, Answer], tmp_path: Path) -> Iterator[dict[str,
             self.send_response(status)
             self.send_header("Content-Type", media_type)
             self.send_header("Content-Length", str(len(body)))
+            if hints:
+                self.send_header("Warning", f'299 - "{hints[-1]}"')
             self.end_headers()
             self.wfile.write(body.encode())
 
@@ -124,7 +132,7 @@ FAILURES: list[tuple[Answer, Answer, str]] = [
         error(404, "not found"),
         f"the answer is not that of pod-index: {NOT_FOUND}",
     ),
-    (error(409, "UID U is that of 3 pods"), OK, "several pods match: give a container ID, or NAMESPACE/NAME"),
+    (error(409, "UID U is that of 3 pods"), OK, "several pods match: give a whole container ID, or NAMESPACE/NAME"),
     (error(400, "id 'U' is not an identifier of a pod"), OK, f"this is no identifier of a pod: give {SPELLINGS}"),
     (error(503, "cache not synced"), OK, "pod-index has not synced yet: try again in some seconds"),
     (error(401, "Unauthorized"), OK, LOG_IN),
@@ -145,6 +153,17 @@ def test_the_plugin_names_the_cause_and_the_remedy(
     answers |= {"": answer, f"{PROXY}/health": probe, SERVICE_PATH: probe}
     done = which_pod(api_server, "U")
     assert (done.returncode, done.stdout, done.stderr) == (1, "", f"kubectl which-pod: {message}\n")
+
+
+def test_a_hint_of_pod_index_is_printed(
+    answers: dict[str, Answer], hints: list[str], api_server: dict[str, str]
+) -> None:
+    answers |= {"": error(400, "id 'web-1' is not an identifier of a pod"), f"{PROXY}/health": OK}
+    hints.append("a name needs its namespace, for example shop/web-1")
+    done = which_pod(api_server, "web-1")
+    hint, message = done.stderr.splitlines()
+    assert (done.returncode, done.stdout, hint) == (1, "", f"Warning: {hints[0]}")
+    assert message == f"kubectl which-pod: this is no identifier of a pod: give {SPELLINGS}"
 
 
 def test_kubectl_runs_the_plugin(answers: dict[str, Answer], api_server: dict[str, str]) -> None:

@@ -470,10 +470,9 @@ class Failure {
     write(this.text, this.shown = answer.error);
     this.heading.textContent = REASONS[answer.status] ?? `Error ${answer.status}`;
     document.title = `${this.heading.textContent} · pod-index`;
-    this.note.textContent = answer.status === 404
-      ? "Deleted pods are kept for some minutes only. If this pod appears, it is shown here."
-      : "";
-    announce(`${this.heading.textContent}: ${answer.error}`);
+    const missing = "Deleted pods are kept for some minutes only. If this pod appears, it is shown here.";
+    this.note.textContent = answer.hint ?? (answer.status === 404 ? missing : "");
+    announce([`${this.heading.textContent}: ${answer.error}`, answer.hint].filter(Boolean).join("; "));
   }
 }
 
@@ -504,6 +503,7 @@ async function ask(path, timeout, options) {
   const { ok, status, headers } = response;
   const answer = { ok, status, body, age: null, matchedBy: headers.get("Matched-By") };
   answer.error = body.error ?? `${status} ${response.statusText}`;
+  answer.hint = headers.get("Warning")?.match(/^299 - "(.+)"$/)?.[1];
   if (headers.has("Age")) age = answer.age = Number(headers.get("Age"));
   refused ||= status === 401;
   return answer;
