@@ -152,7 +152,12 @@ def has_value(packed: bytes, value: bytes) -> bool:
     # The first test is fast. It is also true if the value is part of the namespace or of another value.
     if value in packed and value in split(packed):
         return True
-    return value[0] == _TEXT_ID_LETTER and bool(named_ids(packed, value))
+    return is_short_value(value) and bool(named_ids(packed, value))
+
+
+def is_short_value(value: bytes) -> bool:
+    """Return whether an index value is that of a container ID with which others can begin."""
+    return value[0] == _TEXT_ID_LETTER and is_short_id(value[1:].decode("latin-1"))
 
 
 def named_ids(packed: bytes, value: bytes) -> set[bytes]:
@@ -161,13 +166,14 @@ def named_ids(packed: bytes, value: bytes) -> set[bytes]:
     These are the one that equals it, and those that begin with it if it is short.
     """
     values = split(packed)
-    if value[0] != _TEXT_ID_LETTER or not is_short_id(digits := value[1:].decode("latin-1").lower()):
+    if not is_short_value(value):
         return {value} & set(values)
+    digits = value[1:].lower()
     return {
         known
         for known in values
-        if (known[0] == _ID_LETTER and known[1:].hex().startswith(digits))
-        or (known[0] == _TEXT_ID_LETTER and known[1:].lower().startswith(digits.encode()))
+        if (known[0] == _ID_LETTER and known[1:].hex().encode().startswith(digits))
+        or (known[0] == _TEXT_ID_LETTER and known[1:].lower().startswith(digits))
     }
 
 

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator
 from itertools import compress
 from typing import Generic, Protocol, TypeVar
 
-from pod_index.store.indexers import CONTAINER_ID_LETTERS, bucket_key, has_value, split
+from pod_index.store.indexers import CONTAINER_ID_LETTERS, bucket_key, has_value, is_short_value, split
 
 BUCKETS = 1 << 9
 """Buckets of an empty table: 0.1 MB. The table grows at 35,000 pods."""
@@ -25,6 +25,10 @@ a listing adds index values to all of them in turn."""
 
 _HASH_MASK = (1 << 30) - 1
 """Python is faster with ints of up to 30 bits."""
+
+_BUCKET_MASK = (1 << 16) - 1
+"""The bits of a hash that number the buckets. Those of a container ID depend on its first digits only, and the other
+bits on all of it. So many IDs with the same beginning share a bucket, and are still told apart by their hashes."""
 
 _HASH_SIZE = array("I").itemsize
 
@@ -77,14 +81,19 @@ class Indices(Generic[E]):
         A short container ID is the value of all that begin with it.
         """
         bucket, hashes, value_hash = self._locate(value)
-        places = _positions(hashes, value_hash)
+        if is_short_value(value):
+            places: Iterable[int] = [
+                at for at, other in enumerate(hashes) if other & _BUCKET_MASK == value_hash & _BUCKET_MASK
+            ]
+        else:
+            places = _positions(hashes, value_hash)
         found = [bucket[at] for at in places if has_value(bucket[at].index_values, value)]
         # An entry is found twice if its values have the same hash.
         return found if len(found) < 2 else list(dict.fromkeys(found))
 
     def _locate(self, value: bytes) -> tuple[list[E], "array[int]", int]:
         """Return the bucket of a value, the bucket's hashes, and the value's hash."""
-        value_hash = hash(value if value[0] not in CONTAINER_ID_LETTERS else bucket_key(value)) & _HASH_MASK
+        value_hash = hash(value) & _HASH_MASK if value[0] not in CONTAINER_ID_LETTERS else _id_hash(value)
         at = value_hash & self._mask
         if at >= len(self._buckets):
             at &= self._mask >> 1
@@ -100,7 +109,7 @@ class Indices(Generic[E]):
     def _append(self, entry: E, values: set[bytes]) -> None:
         buckets, hashes, count, mask = self._buckets, self._hashes, len(self._buckets), self._mask
         for value in values:  # Twice as fast as self._locate().
-            value_hash = hash(value if value[0] not in CONTAINER_ID_LETTERS else bucket_key(value)) & _HASH_MASK
+            value_hash = hash(value) & _HASH_MASK if value[0] not in CONTAINER_ID_LETTERS else _id_hash(value)
             at = value_hash & mask
             if at >= count:
                 at &= mask >> 1
@@ -134,6 +143,10 @@ class Indices(Generic[E]):
     def _update_mask(self) -> None:
         """Set the mask to the bits of a hash that number the buckets, up to twice as many as the last power of two."""
         self._mask = (1 << len(self._buckets).bit_length()) - 1
+
+
+def _id_hash(value: bytes) -> int:
+    return (hash(value) & _HASH_MASK & ~_BUCKET_MASK) | (hash(bucket_key(value)) & _BUCKET_MASK)
 
 
 def _positions(hashes: "array[int]", value_hash: int) -> Iterator[int]:

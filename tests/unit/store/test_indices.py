@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Callable, Iterator
+from hashlib import sha256
 
 import pytest
 from hypothesis import given
@@ -25,7 +26,7 @@ class Item(Struct, eq=False):
 def pack(number: int, *, popular: bool = False) -> bytes:
     """Return packed index values that belong to a number: a name, two container IDs, and maybe two popular ones."""
     texts = [name_value(f"shop/web-{number}"), *(POPULAR if popular else [])]
-    ids = [container_id_value(f"{number:063x}{last}") for last in "ab"]
+    ids = [container_id_value(sha256(f"{number}{last}".encode()).hexdigest()) for last in "ab"]
     return b"\n".join([HEAD, *texts, b"\0" + b"".join(ids)])
 
 

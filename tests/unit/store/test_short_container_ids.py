@@ -105,6 +105,25 @@ def test_the_search_for_a_short_id_looks_only_at_entries_with_its_first_digits(
     assert len(compared) == 1
 
 
+def test_whole_ids_with_the_same_beginning_are_told_apart_without_a_comparison_of_all(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    indices: Indices[Item] = Indices()
+    items = [Item(packed(f"{FIRST}{number:052x}")) for number in range(2_000)]
+    for item in items:
+        indices.add(item)
+    compared: list[bytes] = []
+
+    def counting(packed: bytes, value: bytes) -> bool:
+        compared.append(packed)
+        return has_value(packed, value)
+
+    monkeypatch.setattr("pod_index.store.indices.has_value", counting)
+    assert indices.find(container_id_value(f"{FIRST}{7:052x}")) == [items[7]]
+    assert len(compared) < 20
+    assert indices.find(container_id_value(FIRST)) == items
+
+
 @pytest.mark.parametrize("length", [12, 13, 15, 31, 32, 63])
 def test_a_pod_is_found_by_the_first_digits_of_its_container_id(index: PodIndex, length: int) -> None:
     index.update(delta("a", 2, containers=["4" * 64, ONE]))
