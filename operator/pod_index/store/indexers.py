@@ -41,6 +41,7 @@ _LOST_IP_LETTER = ord("l")
 _FINISHED = ord("0")
 
 CONTAINER_ID_LETTERS = bytes([_ID_LETTER, _TEXT_ID_LETTER])
+"""The first letters of the index values of container IDs."""
 
 FIRST_SYNC = b"first sync"
 """The value of the first sync, for subscriptions. It is not among the packed index values."""
