@@ -134,7 +134,7 @@ class Service:
         ]
         return (
             f"pod-index {__version__}; API server: {credentials.server if credentials else 'none'};"
-            f" namespaces: {','.join(kopf_settings.namespaces()) or 'all'};"
+            f" encoding: protobuf, else JSON; namespaces: {','.join(kopf_settings.namespaces()) or 'all'};"
             f" lookup keys: {','.join(('uid', *sorted(settings.lookup_keys)))};"
             f" authentication: {' or '.join(schemes) or 'none'}; TLS: {'on' if settings.tls_cert_file else 'off'}"
         )
@@ -195,7 +195,8 @@ async def start(settings: kopf.OperatorSettings, memo: kopf.Memo, **_: Any) -> N
     # Imported modules stay. Without this, each full garbage collection scans them and blocks the loop for 26 ms.
     gc.freeze()
     logger.info(service.summary())
-    logger.info("Listening on port %d", service.settings.port)
+    address = f" of {service.settings.listen_address}" if service.settings.listen_address else ""
+    logger.info("Listening on port %d%s", service.settings.port, address)
 
 
 @kopf.on.cleanup(id="stop")

@@ -168,9 +168,9 @@ def _options(engine: Engine, kubeconfig: str) -> list[str]:
         options += ["--userns=keep-id"]
     options += ["--read-only", "--tmpfs", "/tmp", "--cap-drop", "ALL", "--security-opt", "no-new-privileges"]
     options += ["-v", f"{kubeconfig}:/kubeconfig:ro", "-e", "KUBECONFIG=/kubeconfig"]
-    settings = (ROOT / "operator/pod_index/settings.py").read_text()
+    settings = "".join(path.read_text() for path in ROOT.glob("operator/pod_index/*.py"))
     for name, value in os.environ.items():
-        is_setting = name.isupper() and re.search(rf"^    {name.lower()}: ", settings, re.MULTILINE)
+        is_setting = name.isupper() and re.search(rf"^    {name.lower()}: Annotated\[", settings, re.MULTILINE)
         if not value or not (is_setting or name in ("HTTPS_PROXY", "NO_PROXY")):
             continue
         if name.endswith("_FILE"):

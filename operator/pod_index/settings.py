@@ -7,8 +7,8 @@ from typing import Annotated, Any
 
 from msgspec import Meta, structs
 
+from pod_index import listening, selection
 from pod_index.environ import SettingsError, parse
-from pod_index.selection import Selection, check
 from pod_index.store.indexers import INDEX_NAMES, IndexName
 
 FILE = Meta(extra={"values": "path of a file"})
@@ -23,14 +23,12 @@ REMOVED = ("MAX_PIPELINED_REQUESTS",)
 logger = logging.getLogger("pod_index")
 
 
-class Settings(Selection, frozen=True, kw_only=True):
+class Settings(listening.Listening, frozen=True, kw_only=True):
     """The settings; the environment variable of each is its name in upper case.
 
     The types, ranges, defaults and descriptions are declared here only. The checks, the error messages and the table in
     the documentation are derived from them.
     """
-
-    port: Annotated[int, Meta(ge=1, le=65535, description="TCP port of the HTTP API.")] = 8080
 
     # Kopf ends a process whose cleanup takes 600 s.
     shutdown_drain_seconds: Annotated[
@@ -265,7 +263,8 @@ class Settings(Selection, frozen=True, kw_only=True):
             if environ.get(name, "").strip():
                 logger.warning("%s has no effect any more; remove it", name)
         settings = cls(**values)
-        check(settings)
+        selection.check(settings)
+        listening.check(settings)
         _check_both(settings, "tls_cert_file", "tls_key_file")
         _check_login(settings)
         if settings.auth_metrics and not (settings.basic_auth_username or settings.auth_token_file):

@@ -16,8 +16,9 @@ FORMATS = {"full": (), "json": ("--log-format=json",)}
 LEVELS = {"INFO": "info", "WARNING": "warn", "ERROR": "error", "CRITICAL": "fatal"}
 
 SUMMARY = (
-    r"pod-index \d+\.\d+\.\d+\S*; API server: http://127\.0\.0\.1:\d+; namespaces: {namespaces};"
-    r" lookup keys: uid,config\.hash,containerID,ip,name,node,workload; authentication: {authentication}; TLS: {tls}"
+    r"pod-index \d+\.\d+\.\d+\S*; API server: http://127\.0\.0\.1:\d+; encoding: protobuf, else JSON;"
+    r" namespaces: {namespaces}; lookup keys: uid,config\.hash,containerID,ip,name,node,workload;"
+    r" authentication: {authentication}; TLS: {tls}"
 )
 
 Line = tuple[str, str]

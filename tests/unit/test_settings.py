@@ -36,6 +36,7 @@ def test_every_variable_is_read() -> None:
         "KEEP_LABELS": "app",
         "KEEP_ANNOTATIONS": "none",
         "PORT": "9090",
+        "LISTEN_ADDRESS": " ::1 ",
         "SHUTDOWN_DRAIN_SECONDS": "0",
         "STREAMING_LIST": "False",
         "STREAMING_LIST_SECONDS": "600",
@@ -75,6 +76,7 @@ def test_every_variable_is_read() -> None:
         keep_labels="app",
         keep_annotations="none",
         port=9090,
+        listen_address="::1",
         shutdown_drain_seconds=0,
         streaming_list=False,
         streaming_list_seconds=600,
@@ -137,6 +139,18 @@ def test_the_login_is_not_in_the_repr() -> None:
 
 def test_a_flag_may_be_yes() -> None:
     assert Settings.from_environ({"STREAMING_LIST": "yes"}).streaming_list
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "0.0.0.0", "::1", "::", "fd00::10:1", "fe80::1%eth0"])
+def test_the_listen_address_is_ipv4_or_ipv6(address: str) -> None:
+    assert Settings.from_environ({"LISTEN_ADDRESS": address}).listen_address == address
+
+
+@pytest.mark.parametrize("address", ["localhost", "[::1]", "127.0.0.1:8080", "127.1", "10.0.0.0/8", "*", "256.0.0.1"])
+def test_any_other_listen_address_is_an_error(address: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        Settings.from_environ({"LISTEN_ADDRESS": address})
+    assert str(caught.value) == f"LISTEN_ADDRESS must be an IPv4 or IPv6 address, not {address!r}"
 
 
 @pytest.mark.parametrize(

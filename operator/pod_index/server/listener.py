@@ -18,18 +18,20 @@ buffer is for data that the client has not acknowledged."""
 
 
 class ListenError(Exception):
-    """The port is unavailable; the message names the environment variable that sets it."""
+    """The address or the port is unavailable; the message names the environment variable that sets it."""
 
 
-def listen(port: int) -> socket.socket:
-    """Return a socket that listens on all IPv6 and IPv4 addresses; raise ListenError if the port is unavailable.
+def listen(port: int, address: str = "") -> socket.socket:
+    """Return a socket that listens on the IP address, or without one on all IPv6 and IPv4 addresses.
 
-    Connections inherit the options of the socket.
+    Raise ListenError if the address or the port is unavailable. Connections inherit the options of the socket.
     """
     try:
-        listener = _create_listener(port)
+        listener = _create_listener(port, address)
     except OSError as error:
         match error.errno:
+            case errno.EADDRNOTAVAIL | errno.EAFNOSUPPORT if address:
+                raise ListenError(f"LISTEN_ADDRESS {address} is not an address of this machine") from error
             case errno.EADDRINUSE:
                 reason = "is in use; stop what listens there, or set PORT to a free one"
             case errno.EACCES:
@@ -47,7 +49,10 @@ def listen(port: int) -> socket.socket:
     return listener
 
 
-def _create_listener(port: int) -> socket.socket:
+def _create_listener(port: int, address: str) -> socket.socket:
+    if address:
+        family = socket.AF_INET6 if ":" in address else socket.AF_INET
+        return socket.create_server((address, port), family=family, backlog=BACKLOG)
     if socket.has_dualstack_ipv6():
         try:
             return socket.create_server(("", port), family=socket.AF_INET6, dualstack_ipv6=True, backlog=BACKLOG)

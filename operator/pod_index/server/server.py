@@ -94,8 +94,8 @@ class Server:
         self._stopping = False
 
     async def start(self) -> None:
-        """Listen on the port and serve requests; raise ListenError if the port is unavailable."""
-        self._listener = listen(self._settings.port)
+        """Listen and serve requests; raise ListenError if the address or the port is unavailable."""
+        self._listener = listen(self._settings.port, self._settings.listen_address)
         allow_open_files(self._settings.max_connections + OTHER_FILES)
         # uvicorn does not accept the connections: it would not count TLS handshakes, it lets them take a minute, and it
         # accepts all waiting connections at once, while open ones are not served.

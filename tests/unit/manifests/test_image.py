@@ -10,6 +10,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 
 from pod_index.settings import Settings
 from tests.support.polling import eventually
@@ -119,7 +120,8 @@ def test_the_documentation_shows_the_same_line() -> None:
 def test_every_setting_reaches_the_container_and_no_secret_is_shown(sandbox: Sandbox) -> None:
     sandbox.install("docker")
     sandbox.install_kubectl()
-    settings = {name.upper(): f"value-of-{name}" for name in Settings.__annotations__} | {"HTTPS_PROXY": "value-of-it"}
+    names = [field.name for field in structs.fields(Settings)]
+    settings = {name.upper(): f"value-of-{name}" for name in names} | {"HTTPS_PROXY": "value-of-it"}
     output = sandbox.succeed("image.py", "run", **settings, OTHER="x")
     run = sandbox.calls("docker")[-1]
     passed = {run[number + 1] for number, word in enumerate(run) if word == "-e"} - {"KUBECONFIG=/kubeconfig"}

@@ -65,6 +65,36 @@ async def test_it_answers_on_a_machine_without_ipv6(dualstack: bool, monkeypatch
     await server.stop()
 
 
+@pytest.mark.parametrize(("address", "other"), [("127.0.0.1", "127.0.0.2"), ("127.0.0.1", "::1"), ("::1", "127.0.0.1")])
+async def test_with_an_address_it_answers_on_no_other(address: str, other: str) -> None:
+    if not socket.has_dualstack_ipv6() and "::1" in (address, other):
+        pytest.skip("this machine has no IPv6")
+    port = free_port()
+    server = Server(hello, Settings(port=port, listen_address=address), pytest.fail)
+    await server.start()
+    socket.create_connection((address, port), timeout=10).close()
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection((other, port), timeout=10)
+    await server.stop()
+
+
+@pytest.mark.skipif(not socket.has_dualstack_ipv6(), reason="this machine has no IPv6")
+async def test_the_address_of_all_ipv6_addresses_is_none_of_ipv4() -> None:
+    port = free_port()
+    server = Server(hello, Settings(port=port, listen_address="::"), pytest.fail)
+    await server.start()
+    socket.create_connection(("::1", port), timeout=10).close()
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.1", port), timeout=10)
+    await server.stop()
+
+
+@pytest.mark.parametrize("address", ["192.0.2.1", "2001:db8::1"])
+async def test_an_address_of_another_machine_is_an_error_that_names_the_variable(address: str) -> None:
+    with pytest.raises(ListenError, match=rf"^LISTEN_ADDRESS {address} is not an address of this machine$"):
+        await Server(hello, Settings(port=free_port(), listen_address=address), pytest.fail).start()
+
+
 async def test_a_port_in_use_is_an_error_that_names_the_variable() -> None:
     with socket.create_server(("", 0)) as taken:
         port = taken.getsockname()[1]
