@@ -7,11 +7,11 @@ Other clusters pull it from the registry that ``IMAGE`` names. ``CONTAINER_ENGIN
 import argparse
 import json
 import os
-import re
 import shutil
 import tempfile
 from pathlib import Path
 
+import permissions
 from image import ROOT, Engine, Failed, ask, build, find_engine, has_registry, image_name, run, script
 
 
@@ -28,7 +28,8 @@ def main(arguments: list[str]) -> None:
             f"context {context} is not a kind, k3d or minikube cluster, and {image_name()} names no registry: "
             "set IMAGE to a name that the cluster can pull, such as registry.example.com/pod-index:1"
         )
-    namespace = find_namespace(folder)
+    found = permissions.check(folder)
+    namespace = [f"--namespace={found}"] if found else []
     engine = find_engine()
     image = build(engine, [])
     image_id = ask(engine.program, "images", "--quiet", "--no-trunc", image).split()[0]
@@ -36,7 +37,8 @@ def main(arguments: list[str]) -> None:
         image = load(engine, loader, image, temporary) if loader else push(engine, image, temporary)
         deploy(folder, namespace, image, image_id, temporary)
     print(f"pod-index is ready in context {context}. To check it, in two terminals:")
-    print(f"  kubectl port-forward {' '.join([*namespace, 'service/pod-index'])} 8080:80")
+    # Not the Service: with kube-rbac-proxy, it needs a token.
+    print(f"  kubectl port-forward {' '.join([*namespace, 'deployment/pod-index'])} 8080:8080")
     # pod-index knows its own pod even where it watches only one namespace.
     print(f"  tox run -e smoke -- http://localhost:8080 {' '.join(namespace)}")
 
@@ -56,15 +58,6 @@ def find_loader() -> tuple[str, list[str]]:
     if context == "minikube" or "minikube.sigs.k8s.io" in json.dumps(config["contexts"]):
         return context, ["minikube", "image", "load", f"--profile={context}"]
     return context, []
-
-
-def find_namespace(folder: Path) -> list[str]:
-    """Return the option of kubectl for the namespace of the Deployment; raise Failed if there is no Deployment."""
-    for manifest in ask("kubectl", "kustomize", str(folder)).split("\n---\n"):
-        if re.search("^kind: Deployment$", manifest, re.MULTILINE) and "\n  name: pod-index\n" in manifest:
-            found = re.search(r"^  namespace: (\S+)$", manifest, re.MULTILINE)
-            return [f"--namespace={found[1]}"] if found else []
-    raise Failed(f"the kustomization in {folder} has no Deployment pod-index")
 
 
 def load(engine: Engine, loader: list[str], image: str, temporary: str) -> str:

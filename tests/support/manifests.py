@@ -1,6 +1,9 @@
 """The manifests: their objects, overlays of them, and validation against the schemas of Kubernetes."""
 
 import os
+import re
+import shutil
+import subprocess
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -9,7 +12,9 @@ import jsonschema
 import kubernetes_validate  # type: ignore[import-untyped]
 import yaml
 
+from pod_index import __version__
 from tests.support import monitoring
+from tests.support.documents import MANIFESTS, section
 
 JSON = dict[str, Any]
 
@@ -20,12 +25,22 @@ NODE_LOCAL = FOLDER / "node-local"
 """A kustomization of its own: it cannot be a component, since it has no Deployment."""
 
 SELECTOR = {"app": "pod-index", "app.kubernetes.io/name": "pod-index"}
-LABELS = SELECTOR | {"app.kubernetes.io/component": "server", "app.kubernetes.io/part-of": "pod-index"}
+LABELS = SELECTOR | {
+    "app.kubernetes.io/version": __version__,
+    "app.kubernetes.io/component": "server",
+    "app.kubernetes.io/part-of": "pod-index",
+}
 RIGHTS = [{"apiGroups": [""], "resources": ["pods"], "verbs": ["get", "list", "watch"]}]
 CLUSTER_SCOPED = {"ClusterRole", "ClusterRoleBinding"}
 
 OLDEST_KUBERNETES = "1.27"
 NEWEST_KUBERNETES: str = kubernetes_validate.latest_version()
+
+SIDECARS_KUBERNETES = "1.29"
+"""The oldest version for the component ``kube-rbac-proxy``."""
+
+REPLACEMENTS = "replacements.yaml"
+"""A file that only overlays use; it is no object, and no kustomization here lists it."""
 
 
 def read(path: str | Path) -> list[JSON]:
@@ -81,6 +96,25 @@ def complaints(objects: Iterable[JSON], version: str = NEWEST_KUBERNETES) -> lis
     return found
 
 
+def kustomized(folder: Path) -> list[JSON]:
+    """Return the objects that kubectl builds of a kustomization; an error or a warning fails the test."""
+    done = subprocess.run(["kubectl", "kustomize", str(folder)], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (0, "")
+    return parse(done.stdout)
+
+
+def documented_overlay(folder: Path, heading: str = "### An overlay of your own") -> Path:
+    """Write the files that a section of the document shows, beside a clone; return their folder."""
+    for name, beginning, where in (
+        ("namespace.yaml", "apiVersion: v1\nkind: Namespace", "### An overlay of your own"),
+        ("kustomization.yaml", "apiVersion: kustomize", heading),
+    ):
+        (text,) = re.findall(rf"```yaml\n({beginning}.*?)```", section(MANIFESTS, where), re.DOTALL)
+        (folder / name).write_text(text)
+    shutil.copytree(FOLDER, folder / "pod-index/manifests")
+    return folder
+
+
 def overlay(folder: Path, *components: str, namespace: str = "") -> Path:
     """Write a kustomization of the base and components, as a user does; return its folder."""
     # Kustomize takes no absolute paths.
@@ -88,7 +122,8 @@ def overlay(folder: Path, *components: str, namespace: str = "") -> Path:
     kustomization = {
         "resources": [str(base)],
         "components": [str(base / "components" / name) for name in components],
-        **({"namespace": namespace} if namespace else {}),
+        # Kustomize takes no paths of replacements outside the folder.
+        **({"namespace": namespace, "replacements": read(REPLACEMENTS)[0]} if namespace else {}),
     }
     (folder / "kustomization.yaml").write_text(yaml.safe_dump(kustomization))
     return folder

@@ -32,7 +32,9 @@ def _kind(kind: str, spec: JSON) -> JSON:
     return _object(fixed | {"metadata": _object({"name": TEXT, "namespace": TEXT, "labels": LABELS}), "spec": spec})
 
 
-_ENDPOINT = _object({"port": TEXT}, {"path": TEXT, "interval": DURATION})
+_SKIP_VERIFY = _object({"insecureSkipVerify": {"type": "boolean"}})
+_HTTPS = {"scheme": {"const": "https"}, "bearerTokenFile": TEXT, "tlsConfig": _SKIP_VERIFY}
+_ENDPOINT = _object({"port": TEXT}, {"path": TEXT, "interval": DURATION} | _HTTPS)
 _RECORD = _object({"record": {"type": "string", "pattern": "^[a-z_]+:[a-z_]+:[a-z0-9_]+$"}, "expr": TEXT})
 _ALERT = _object(
     {"alert": {"type": "string", "pattern": "^PodIndex[A-Za-z]+$"}, "expr": TEXT, "for": DURATION, "labels": LABELS}

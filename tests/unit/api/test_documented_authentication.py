@@ -3,21 +3,20 @@
 import re
 import shlex
 import shutil
-import subprocess
 from pathlib import Path
 
 import httpx
 import pytest
+import yaml
 
 from pod_index.api.authentication import Authenticator
 from pod_index.settings import Settings
-from tests.support.documents import MANIFESTS, OPERATOR, read, section
-from tests.support.manifests import FOLDER, JSON, complaints, parse
+from tests.support.documents import OPERATOR, section
+from tests.support.manifests import JSON, complaints, documented_overlay, kustomized
 from tests.support.served import UID, example_pod, served, synced_index
 
 SECTION = section(OPERATOR, "### Authentication")
 COMMANDS = re.findall(r"^curl .+$", SECTION, re.MULTILINE)
-PRODUCTION = re.findall(r"```yaml\n(apiVersion: kustomize.*?)```", read(MANIFESTS), re.DOTALL)[0]
 PATCH = re.findall(r"```yaml\n(patches:.*?)```", SECTION, re.DOTALL)[0]
 VALUES = {"BASIC_AUTH_USERNAME": "ann", "BASIC_AUTH_PASSWORD": "s3:cret", "TOKEN": "t0ken", "POD_UID": UID}
 
@@ -57,12 +56,11 @@ def test_there_is_a_command_for_either_way() -> None:
 
 def build(folder: Path, patch: str) -> JSON:
     """The Deployment that kustomize makes for production with the patch."""
-    (folder / "kustomization.yaml").write_text(f"{PRODUCTION}{patch}")
-    shutil.copytree(FOLDER, folder / "pod-index/manifests")
-    command = ["kubectl", "kustomize", str(folder)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
-    assert done.returncode == 0, done.stderr
-    built = parse(done.stdout)
+    path = documented_overlay(folder) / "kustomization.yaml"
+    kustomization = yaml.safe_load(path.read_text())
+    kustomization["patches"] += yaml.safe_load(patch)["patches"]
+    path.write_text(yaml.safe_dump(kustomization))
+    built = kustomized(folder)
     assert complaints(built) == []
     (deployment,) = (item for item in built if item["kind"] == "Deployment")
     return deployment

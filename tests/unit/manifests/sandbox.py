@@ -20,6 +20,13 @@ kind: Deployment
 metadata:
   name: pod-index
   namespace: tools
+---
+kind: ClusterRoleBinding
+metadata:
+  name: pod-index:tools
+subjects:
+- kind: User
+  name: system:serviceaccount:tools:pod-index
 """
 KUBECTL = """
 case "$1 $2" in

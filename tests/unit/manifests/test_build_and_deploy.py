@@ -1,6 +1,8 @@
 """Building the image, bringing it to the cluster, and deploying it."""
 
+import configparser
 import json
+import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -60,7 +62,7 @@ def test_a_local_cluster_gets_the_image_from_an_archive(
     assert not Path(loaded[-1]).exists()
     rollout = ["kubectl", "rollout", "status", "deployment/pod-index", "--namespace=tools", "--timeout=5m"]
     assert sandbox.calls()[-1] == rollout
-    assert "\n  kubectl port-forward --namespace=tools service/pod-index 8080:80\n" in output
+    assert "\n  kubectl port-forward --namespace=tools deployment/pod-index 8080:8080\n" in output
     assert output.endswith("\n  tox run -e smoke -- http://localhost:8080 --namespace=tools\n")
 
 
@@ -110,6 +112,48 @@ def test_what_is_missing_is_reported_before_the_build(sandbox: Sandbox) -> None:
     line = sandbox.fail("build_and_deploy.py")
     assert line.endswith("current-context must exist: set KUBECONFIG, or run kubectl config use-context")
     assert not any(call[1] == "build" for call in sandbox.calls())
+
+
+def test_an_overlay_without_permissions_of_its_own_is_refused_before_the_build(sandbox: Sandbox) -> None:
+    sandbox.install_kubectl("kind-tests")
+    sandbox.install("docker", DOCKER)
+    sandbox.install("kind")
+    path = sandbox.folder / "manifests.yaml"
+    path.write_text(path.read_text().replace("serviceaccount:tools:", "serviceaccount:default:"))
+    expected = (
+        "the kustomization in mine deploys to the namespace tools, but gives the permissions to the namespace default:"
+        f" add the replacements of {ROOT}/manifests/replacements.yaml, "
+    )
+    assert sandbox.fail("build_and_deploy.py", "mine").startswith(expected)
+    assert sandbox.fail("permissions.py", "mine").startswith(expected)
+    assert {call[1] for call in sandbox.calls()} == {"config", "kustomize"}
+
+
+def test_deploy_and_undeploy_check_the_permissions_first() -> None:
+    tox = configparser.ConfigParser()
+    tox.read(ROOT / "tox.ini")
+    for environment in ("deploy", "undeploy"):
+        check, kubectl, *_ = tox[f"testenv:{environment}"]["commands"].strip().splitlines()
+        assert check == "python manifests/scripts/permissions.py {posargs:manifests/}"
+        assert kubectl.startswith(("kubectl apply -k {posargs:manifests/}", "kubectl delete -k {posargs:manifests/}"))
+
+
+@pytest.mark.skipif(shutil.which("kubectl") is None, reason="kubectl is not installed")
+@pytest.mark.parametrize("namespace", ["", "team-a"])
+def test_kustomizations_of_the_manifests_give_the_permissions_to_themselves(
+    namespace: str, sandbox: Sandbox, tmp_path: Path
+) -> None:
+    overlay(tmp_path, "kube-rbac-proxy", namespace=namespace)
+    assert sandbox.succeed("permissions.py", str(tmp_path), PATH=os.environ["PATH"]) == ""
+
+
+@pytest.mark.skipif(shutil.which("kubectl") is None, reason="kubectl is not installed")
+def test_an_overlay_with_nothing_but_a_namespace_is_refused(sandbox: Sandbox, tmp_path: Path) -> None:
+    overlay(tmp_path)
+    with (tmp_path / "kustomization.yaml").open("a") as file:
+        file.write("namespace: team-a\n")
+    line = sandbox.fail("permissions.py", str(tmp_path), PATH=os.environ["PATH"])
+    assert "to the namespace team-a, but gives the permissions to the namespace default: " in line
 
 
 def test_a_rollout_that_does_not_finish_is_one_line(sandbox: Sandbox) -> None:

@@ -13,6 +13,7 @@ from tests.support.manifests import (
     NEWEST_KUBERNETES,
     NODE_LOCAL,
     OLDEST_KUBERNETES,
+    REPLACEMENTS,
     RIGHTS,
     SELECTOR,
     complaints,
@@ -25,7 +26,7 @@ NAME = "pod-index-node-local"
 def objects() -> dict[str, JSON]:
     """Return the objects by their kinds."""
     (kustomization,) = read("node-local/kustomization.yaml")
-    files = [path.name for path in NODE_LOCAL.iterdir() if path.name != "kustomization.yaml"]
+    files = {path.name for path in NODE_LOCAL.iterdir()} - {"kustomization.yaml", REPLACEMENTS}
     assert sorted(kustomization["resources"]) == sorted(files)
     found = [item for name in kustomization["resources"] for item in read(f"node-local/{name}")]
     return {item["kind"]: item for item in found}
@@ -50,7 +51,7 @@ def test_every_object_is_valid(version: str) -> None:
 
 def test_no_object_has_the_name_or_is_selected_as_one_of_the_base() -> None:
     for kind, item in objects().items():
-        assert item["metadata"]["name"] == NAME
+        assert item["metadata"]["name"] == (f"{NAME}:default" if kind in CLUSTER_SCOPED else NAME)
         assert item["metadata"].get("namespace") == (None if kind in CLUSTER_SCOPED else "default")
         assert item["metadata"]["labels"] == renamed(LABELS)
     selector = renamed(SELECTOR)
@@ -89,6 +90,8 @@ def test_the_service_leads_to_the_pod_on_the_node_of_the_client() -> None:
 def test_the_rights_are_those_of_the_base() -> None:
     assert objects()["ClusterRole"]["rules"] == RIGHTS
     binding = objects()["ClusterRoleBinding"]
-    assert binding["roleRef"] == {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": NAME}
-    assert binding["subjects"] == [{"kind": "ServiceAccount", "name": NAME, "namespace": "default"}]
+    role = {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": f"{NAME}:default"}
+    user = {"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": f"system:serviceaccount:default:{NAME}"}
+    assert binding["roleRef"] == role
+    assert binding["subjects"] == [user]
     assert objects()["ServiceAccount"]["automountServiceAccountToken"] is False

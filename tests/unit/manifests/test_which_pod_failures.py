@@ -117,6 +117,13 @@ FAILURES: list[tuple[Answer, Answer, str]] = [
         f"the {SERVICE} has no pod that is ready: see kubectl get pods -n default -l app=pod-index",
     ),
     (
+        status(503, "ServiceUnavailable", 'no service port "http" found for service "pod-index"'),
+        OK,
+        f"the {SERVICE} has no port for HTTP, as with kube-rbac-proxy: {FORWARD}".replace(
+            "service/pod-index 8080:80", "deployment/pod-index 8080:8080"
+        ),
+    ),
+    (
         status(503, "ServiceUnavailable", "error trying to reach service: dial tcp 10.0.0.1:8080: i/o timeout"),
         OK,
         UNUSABLE,
