@@ -16,6 +16,7 @@ from tests.apiserver import Conflict, NotFound
 from tests.e2e.deployed import Deployed, Kustomize
 from tests.kubernetes import KubernetesApiServer
 from tests.support.manifests import COMPONENTS, JSON
+from tests.support.manifests import overlay as write_overlay
 
 ROOT = Path(__file__).parents[2]
 DEPLOYMENTS = "/apis/apps/v1/deployments"
@@ -190,10 +191,24 @@ def test_a_failed_rollout_is_one_line_and_another_image_repairs_it(run: Run, kus
     assert_success(run("build-and-deploy", overlay.folder, IMAGE=image, IMAGE_ID=f"sha256:{'2' * 64}"))
 
 
+def test_an_overlay_that_would_take_the_permissions_of_another_is_refused_before_anything_changes(
+    run: Run, kustomize: Kustomize
+) -> None:
+    base, overlay = kustomize(), kustomize()
+    base.apply()
+    path = overlay.folder / "kustomization.yaml"
+    path.write_text(f"{path.read_text()}\nnamespace: team-a\n")
+    image = {"IMAGE": "registry.example.com/pods:1", "IMAGE_ID": f"sha256:{'1' * 64}"}
+    for environment in ("deploy", "undeploy", "build-and-deploy"):
+        done = run(environment, overlay.folder, **image)
+        assert done.returncode == 1
+        assert "to the namespace team-a, but gives the permissions to the namespace default: " in done.stderr
+    assert_all_is_there(base)
+
+
 def test_a_namespace_that_does_not_exist_is_one_line(run: Run, kustomize: Kustomize) -> None:
     overlay = kustomize()
-    path = overlay.folder / "kustomization.yaml"
-    path.write_text(f"{path.read_text()}\nnamespace: nowhere\n")
+    write_overlay(overlay.folder, namespace="nowhere")
     image = "registry.example.com/pods:1"
     done = run("build-and-deploy", overlay.folder, IMAGE=image, IMAGE_ID=f"sha256:{'1' * 64}")
     assert done.returncode == 1

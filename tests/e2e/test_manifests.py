@@ -1,7 +1,9 @@
 """The manifests, applied with ``kubectl apply -k`` to a real kube-apiserver, and the rights that they grant."""
 
 import json
+from collections import Counter
 from collections.abc import Iterable
+from contextlib import suppress
 
 import pytest
 
@@ -15,19 +17,21 @@ from tests.support.manifests import (
     FOLDER,
     NEWEST_KUBERNETES,
     OLDEST_KUBERNETES,
+    SIDECARS_KUBERNETES,
     complaints,
 )
 from tests.support.operator_process import assert_equal
 from tests.support.polling import eventually
 
-BASE = {"ServiceAccount", "ClusterRole", "ClusterRoleBinding", "Deployment", "Service"}
+BASE = ("ServiceAccount", "ClusterRole", "ClusterRoleBinding", "Deployment", "Service")
 ADDED = {
-    "high-availability": {"PodDisruptionBudget"},
-    "horizontal-pod-autoscaler": {"HorizontalPodAutoscaler"},
-    "ingress": {"Ingress"},
-    "monitoring": {"ConfigMap", "PrometheusRule", "ServiceMonitor"},
-    "network-policy": {"NetworkPolicy"},
-    "single-namespace": {"Role", "RoleBinding"},
+    "high-availability": ("PodDisruptionBudget",),
+    "horizontal-pod-autoscaler": ("HorizontalPodAutoscaler",),
+    "ingress": ("Ingress",),
+    "kube-rbac-proxy": ("ClusterRoleBinding", "ConfigMap"),
+    "monitoring": ("ConfigMap", "PrometheusRule", "ServiceMonitor"),
+    "network-policy": ("NetworkPolicy",),
+    "single-namespace": ("Role", "RoleBinding"),
 }
 COMBINATIONS = [(), *((name,) for name in COMPONENTS), tuple(COMPONENTS), tuple(reversed(COMPONENTS))]
 AUTOSCALED = [
@@ -53,10 +57,14 @@ REFUSED = {
 }
 
 
-def kinds(components: Iterable[str]) -> set[str]:
-    """The kinds of the base with these components."""
-    found = BASE.union(*(ADDED[name] for name in components))
-    return found - CLUSTER_SCOPED if "single-namespace" in components else found
+def kinds(components: Iterable[str]) -> list[str]:
+    """The kinds of the objects of the base with these components, in order."""
+    found = Counter(BASE)
+    for name in components:
+        found.update(ADDED[name])
+    if "single-namespace" in components:
+        found.subtract(CLUSTER_SCOPED)
+    return sorted(found.elements())
 
 
 def granted(cluster: KubernetesApiServer, namespace: str, scope: str = "") -> set[Question]:
@@ -90,14 +98,17 @@ def test_every_combination_is_valid_and_in_one_namespace(
     kustomize: Kustomize, components: tuple[str, ...], namespace: str
 ) -> None:
     built = kustomize(*components, namespace=namespace).build()
-    assert sorted(item["kind"] for item in built) == sorted(kinds(components))
-    for version in (OLDEST_KUBERNETES, NEWEST_KUBERNETES):
+    assert sorted(item["kind"] for item in built) == kinds(components)
+    oldest = SIDECARS_KUBERNETES if "kube-rbac-proxy" in components else OLDEST_KUBERNETES
+    for version in (oldest, NEWEST_KUBERNETES):
         assert complaints(built, version) == []
     for item in built:
         expected = None if item["kind"] in CLUSTER_SCOPED else namespace or "default"
         assert item["metadata"].get("namespace") == expected, item["kind"]
         for subject in item.get("subjects", []):
-            assert subject["namespace"] == (namespace or "default"), item["kind"]
+            user = f"system:serviceaccount:{subject.get('namespace', '')}:{subject['name']}"
+            user = subject["name"] if subject["kind"] == "User" else user
+            assert user == f"system:serviceaccount:{namespace or 'default'}:pod-index", item["kind"]
 
 
 # ---- on the API server
@@ -108,7 +119,9 @@ def test_the_server_accepts_every_combination(kustomize: Kustomize, components: 
     deployed = kustomize(*components)
     names = deployed.apply("--dry-run=server", "-o", "name")
     assert sorted(names) == sorted(set(names))
-    assert {name.partition("/")[0].partition(".")[0] for name in names} == {kind.lower() for kind in kinds(components)}
+    assert sorted(name.partition("/")[0].partition(".")[0] for name in names) == sorted(
+        map(str.lower, kinds(components))
+    )
     assert deployed.existing() == []
 
 
@@ -187,6 +200,35 @@ def test_the_service_account_can_only_read_pods_in_all_namespaces(
     deployed.apply()
     eventually(lambda: granted(cluster, namespace or "default") == READ_PODS)
     assert granted(cluster, "somewhere-else") == set()
+
+
+def test_an_install_in_another_namespace_takes_nothing_from_the_first(
+    cluster: KubernetesApiServer, kustomize: Kustomize
+) -> None:
+    first, second = kustomize(), kustomize(namespace="team-a")
+    first.apply()
+    second.apply()
+    assert first.difference() == second.difference() == ""
+    eventually(lambda: granted(cluster, "default") == granted(cluster, "team-a") == READ_PODS)
+    second.delete()
+    assert first.difference() == ""
+    eventually(lambda: granted(cluster, "team-a") == set())
+    assert granted(cluster, "default") == READ_PODS
+
+
+@pytest.mark.parametrize("namespace", ["team-a", "nowhere"])
+def test_an_overlay_with_nothing_but_a_namespace_leaves_the_first_install_as_it_is(
+    namespace: str, cluster: KubernetesApiServer, kustomize: Kustomize
+) -> None:
+    first, second = kustomize(), kustomize()
+    first.apply()
+    path = second.folder / "kustomization.yaml"
+    path.write_text(f"{path.read_text()}\nnamespace: {namespace}\n")
+    with suppress(RuntimeError):  # The namespace may not exist.
+        second.apply()
+    assert first.difference() == ""
+    assert granted(cluster, "default") == READ_PODS
+    assert granted(cluster, namespace) == set()
 
 
 def test_with_single_namespace_it_can_only_read_the_pods_of_its_own(

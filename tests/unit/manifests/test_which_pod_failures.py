@@ -117,9 +117,9 @@ FAILURES: list[tuple[Answer, Answer, str]] = [
         f"the {SERVICE} has no pod that is ready: see kubectl get pods -n default -l app=pod-index",
     ),
     (
-        status(503, "ServiceUnavailable", 'no service port "http" found for service "pod-index"'),
-        OK,
-        f"the {SERVICE} has no port for HTTP, as with kube-rbac-proxy: {FORWARD}".replace(
+        status(503, "ServiceUnavailable", 'no endpoints available for service "http:pod-index:http"'),
+        (200, "application/json", '{"kind":"Service","spec":{"ports":[{"name":"https","port":443}]}}'),
+        f"the {SERVICE} has a port for HTTPS only, which the API server cannot use: {FORWARD}".replace(
             "service/pod-index 8080:80", "deployment/pod-index 8080:8080"
         ),
     ),
