@@ -198,9 +198,8 @@ def test_an_overlay_that_would_take_the_permissions_of_another_is_refused_before
     base.apply()
     path = overlay.folder / "kustomization.yaml"
     path.write_text(f"{path.read_text()}\nnamespace: team-a\n")
-    image = {"IMAGE": "registry.example.com/pods:1", "IMAGE_ID": f"sha256:{'1' * 64}"}
     for environment in ("deploy", "undeploy", "build-and-deploy"):
-        done = run(environment, overlay.folder, **image)
+        done = run(environment, overlay.folder, IMAGE="registry.example.com/pods:1")
         assert done.returncode == 1
         assert "to the namespace team-a, but gives the permissions to the namespace default: " in done.stderr
     assert_all_is_there(base)
