@@ -123,7 +123,7 @@ def overlay(folder: Path, *components: str, namespace: str = "") -> Path:
         "resources": [str(base)],
         "components": [str(base / "components" / name) for name in components],
         # Kustomize takes no paths of replacements outside the folder.
-        **({"namespace": namespace, "replacements": read(REPLACEMENTS)[0]} if namespace else {}),
+        **({"namespace": namespace, "replacements": read(REPLACEMENTS)} if namespace else {}),
     }
     (folder / "kustomization.yaml").write_text(yaml.safe_dump(kustomization))
     return folder
