@@ -65,6 +65,31 @@ def test_a_port_in_use_ends_the_process_with_one_line_that_names_it(
     assert f"PORT {port} is in use" in line
 
 
+@pytest.mark.parametrize(
+    ("address", "reason"),
+    [
+        ("localhost", "must be an IPv4 or IPv6 address, not 'localhost'"),
+        ("192.0.2.1", "is not an address of this machine"),
+    ],
+)
+def test_an_address_to_listen_on_that_is_unusable_ends_the_process_with_one_line_that_names_it(
+    address: str, reason: str, server: ApiServer, start_operator: StartOperator
+) -> None:
+    operator = start_operator(server, LISTEN_ADDRESS=address)
+    assert operator.wait_for_exit() == 1
+    (line,) = operator.log.splitlines()
+    assert "LISTEN_ADDRESS" in line
+    assert reason in line
+
+
+def test_with_an_address_to_listen_on_the_log_names_it_and_it_answers_there(
+    server: ApiServer, start_operator: StartOperator
+) -> None:
+    operator = start_operator(server, LISTEN_ADDRESS="127.0.0.1")
+    operator.wait_until_ready()
+    assert f"Listening on port {operator.port} of 127.0.0.1" in operator.log
+
+
 def test_a_liveness_port_in_use_ends_the_process_with_one_line_that_names_it(
     server: ApiServer, start_operator: StartOperator
 ) -> None:
