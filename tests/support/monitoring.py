@@ -38,7 +38,7 @@ _ENDPOINT = _object({"port": TEXT}, {"path": TEXT, "interval": DURATION} | _HTTP
 _RECORD = _object({"record": {"type": "string", "pattern": "^[a-z_]+:[a-z_]+:[a-z0-9_]+$"}, "expr": TEXT})
 _ALERT = _object(
     {"alert": {"type": "string", "pattern": "^PodIndex[A-Za-z]+$"}, "expr": TEXT, "for": DURATION, "labels": LABELS}
-    | {"annotations": _object({"summary": TEXT, "description": TEXT})}
+    | {"annotations": _object({"summary": TEXT, "description": TEXT, "runbook_url": TEXT})}
 )
 _GROUP = _object({"name": TEXT, "rules": _array({"oneOf": [_RECORD, _ALERT]})})
 

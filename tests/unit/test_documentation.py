@@ -25,6 +25,7 @@ from tests.support.documents import (
     section,
     table,
 )
+from tests.support.manifests import OLDEST_KUBERNETES
 from tests.support.served import served
 
 
@@ -79,6 +80,16 @@ def test_the_changelog_has_the_version_of_setup_cfg() -> None:
     newest, *others = re.findall(r"^## \[(.+?)\]", read(CHANGELOG), re.MULTILINE)
     version = setup["metadata"]["version"]
     assert version == newest or (newest == "Unreleased" and version == others[0])
+
+
+def test_the_tested_versions_of_kubernetes_are_those_of_the_tests() -> None:
+    pinned = (ROOT / "tests/kubernetes/binaries/kube-apiserver/go.mod").read_text()
+    built = re.search(r"^\s*k8s\.io/kubernetes v(\d+\.\d+)\.", pinned, re.MULTILINE)
+    assert built is not None
+    versions = [row[0] for row in table(OPERATOR, "Kubernetes")]
+    assert versions == [built[1], f"{OLDEST_KUBERNETES} to {built[1]}"]
+    for document in (INTRODUCTION, MANIFESTS):
+        assert f"Kubernetes {OLDEST_KUBERNETES} and kubectl" in read(document)
 
 
 def test_the_package_description_is_the_readme() -> None:

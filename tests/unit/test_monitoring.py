@@ -1,5 +1,6 @@
 """What the component ``monitoring`` reads is what pod-index tells, in queries that Prometheus understands."""
 
+import configparser
 import json
 import re
 
@@ -7,8 +8,9 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from pod_index import stats as counts
+from pod_index.settings import Settings
 from pod_index.stats import Stats
-from tests.support.documents import MANIFESTS
+from tests.support.documents import MANIFESTS, OPERATOR, ROOT, anchors, section
 from tests.support.documents import read as read_document
 from tests.support.manifests import FOLDER, JSON, read
 from tests.support.monitoring import selectors
@@ -117,6 +119,31 @@ def test_the_metrics_that_an_alert_points_to_are_there(series: Series) -> None:
 
 def test_the_document_names_every_alert() -> None:
     assert set(re.findall(r"`(PodIndex\w+)`", read_document(MANIFESTS))) == set(ALERTS)
+
+
+def test_every_alert_links_to_its_section_and_every_section_is_about_an_alert() -> None:
+    setup = configparser.ConfigParser()
+    setup.read(ROOT / "setup.cfg")
+    document = f"{setup['metadata']['url']}/blob/main/{OPERATOR}"
+    described = re.findall("^### (.+)$", section(OPERATOR, "## Alerts"), re.MULTILINE)
+    assert sorted(described) == sorted(ALERTS)
+    for name, alert in ALERTS.items():
+        url, _, anchor = alert["annotations"]["runbook_url"].partition("#")
+        assert (url, anchor) == (document, name.lower())
+        assert anchor in anchors(OPERATOR)
+
+
+def test_every_section_about_an_alert_says_what_it_means_what_to_check_and_what_to_do() -> None:
+    for name in ALERTS:
+        labels = re.findall(r"^- \*\*(.+)\*\*: ", section(OPERATOR, f"### {name}"), re.MULTILINE)
+        assert labels == ["Meaning", "Check", "Remedy"], name
+
+
+def test_the_metrics_and_settings_in_the_sections_about_alerts_exist(series: Series) -> None:
+    text = section(OPERATOR, "## Alerts")
+    settings = {name.upper() for name in Settings.__struct_fields__}
+    assert set(re.findall(r"`(pod_index_\w+)`", text)) <= series.keys()
+    assert set(re.findall(r"`([A-Z]+(?:_[A-Z]+)+)`", text)) <= settings
 
 
 def test_the_monitor_finds_the_service_and_its_port() -> None:
