@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Protocol
+from typing import NoReturn, Protocol
 
 import hypothesis
 import pytest
@@ -49,14 +49,19 @@ def pytest_collection_finish(session: pytest.Session) -> None:
             session.stash[PROVIDED] = error
 
 
+def skip_or_fail(reason: str) -> NoReturn:
+    """End a test that cannot run here; it fails if ``POD_INDEX_E2E`` is ``require``."""
+    if os.environ.get("POD_INDEX_E2E") == "require":
+        pytest.fail(f"POD_INDEX_E2E=require, but {reason}", pytrace=False)
+    pytest.skip(reason)
+
+
 @pytest.fixture(scope="session")
 def binaries(request: pytest.FixtureRequest) -> Binaries:
     """Etcd and kube-apiserver. Without them, the test is skipped, or fails if ``POD_INDEX_E2E`` is ``require``."""
     provided = request.session.stash[PROVIDED]
     if isinstance(provided, Unavailable):
-        if os.environ.get("POD_INDEX_E2E") == "require":
-            pytest.fail(f"POD_INDEX_E2E=require, but {provided}", pytrace=False)
-        pytest.skip(str(provided))
+        skip_or_fail(str(provided))
     return provided
 
 

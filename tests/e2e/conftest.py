@@ -1,7 +1,6 @@
 """Real API servers that a test can break, proxies in front of them, and kustomizations for them."""
 
 import json
-import os
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -9,12 +8,38 @@ from pathlib import Path
 import pytest
 
 from tests.conformance.cluster import Cluster
-from tests.conftest import StartOperator
+from tests.conftest import StartOperator, skip_or_fail
 from tests.e2e.deployed import Deployed, Kustomize
-from tests.kubernetes import Binaries, KubernetesApiServer, TcpProxy
+from tests.e2e.helm import Helm
+from tests.kubernetes import Binaries, KubernetesApiServer, TcpProxy, Unavailable, provide_helm
 from tests.support.manifests import FOLDER, overlay
 from tests.support.monitoring import custom_resource_definitions
 from tests.support.operator_process import OperatorProcess
+
+PROVIDED_HELM = pytest.StashKey[Path | Unavailable]()
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Find or build helm before the first test: its timeout is too short for a build."""
+    wanted = any("helm" in item.fixturenames for item in session.items if isinstance(item, pytest.Function))
+    if wanted and not session.config.option.collectonly:
+        try:
+            session.stash[PROVIDED_HELM] = provide_helm()
+        except Unavailable as error:
+            session.stash[PROVIDED_HELM] = error
+
+
+@pytest.fixture
+def helm(request: pytest.FixtureRequest, control_plane: KubernetesApiServer, tmp_path: Path) -> Helm:
+    """Helm for the server of the session. Without it, the test is skipped, or fails as without etcd."""
+    provided = request.session.stash[PROVIDED_HELM]
+    if isinstance(provided, Unavailable):
+        skip_or_fail(str(provided))
+    folder = tmp_path / "helm"
+    folder.mkdir()
+    kubeconfig = folder / "kubeconfig"
+    kubeconfig.write_text(control_plane.kubeconfig())
+    return Helm(provided, folder, kubeconfig)
 
 
 @pytest.fixture
@@ -51,10 +76,7 @@ def kubectl_knows_components(control_plane: KubernetesApiServer) -> None:
     """Skip without components in kustomize: it has them since 3.7, and kubectl has a newer one than 2.0 since 1.21."""
     version = json.loads(control_plane.kubectl("version", "--client", "-o", "json"))["clientVersion"]
     if (int(version["major"]), int(version["minor"].rstrip("+"))) < (1, 21):
-        reason = f"kubectl {version['gitVersion']} does not support components of kustomize; 1.21 does"
-        if os.environ.get("POD_INDEX_E2E") == "require":
-            pytest.fail(f"POD_INDEX_E2E=require, but {reason}", pytrace=False)
-        pytest.skip(reason)
+        skip_or_fail(f"kubectl {version['gitVersion']} does not support components of kustomize; 1.21 does")
 
 
 @pytest.fixture(scope="session")

@@ -15,7 +15,7 @@ from tests.kubernetes.etcd import Etcd
 from tests.kubernetes.existing import ExistingCluster
 from tests.kubernetes.pods import Pods
 from tests.kubernetes.process import ComponentFailed
-from tests.kubernetes.provision import Binaries, Unavailable, provide
+from tests.kubernetes.provision import Binaries, Unavailable, provide, provide_helm
 from tests.kubernetes.proxy import TcpProxy
 from tests.kubernetes.server import KubernetesApiServer
 
@@ -31,4 +31,5 @@ __all__ = [
     "TcpProxy",
     "Unavailable",
     "provide",
+    "provide_helm",
 ]

@@ -1,8 +1,9 @@
-"""Find etcd and kube-apiserver on this machine, or build them once.
+"""Find etcd and kube-apiserver on this machine, or build them once; and build helm once.
 
-The places in their order: the folder in KUBEBUILDER_ASSETS (the convention of controller-runtime's envtest,
-https://book.kubebuilder.io/reference/envtest), PATH, the cache of this module, and a build with Go of the versions
-that the go.mod files in ``binaries/`` pin.
+The places of etcd and kube-apiserver in their order: the folder in KUBEBUILDER_ASSETS (the convention of
+controller-runtime's envtest, https://book.kubebuilder.io/reference/envtest), PATH, the cache of this module, and a
+build with Go of the versions that the go.mod files in ``binaries/`` pin. Helm is always the one that is pinned, since
+many machines have an older one in PATH.
 """
 
 import fcntl
@@ -25,7 +26,7 @@ _FOLDER_VARIABLE = "KUBEBUILDER_ASSETS"
 
 
 class Unavailable(Exception):
-    """etcd or kube-apiserver is missing and cannot be built; the message is one line with the reason."""
+    """A program is missing and cannot be built; the message is one line with the reason."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,8 @@ class _Program:
     name: str
     module: str
     package: str
+    searched: str = f"PATH or the folder of {_FOLDER_VARIABLE}"
+    """Where it is searched for before it is built, for people."""
 
     @property
     def folder(self) -> Path:
@@ -75,11 +78,18 @@ class _Program:
 
 _ETCD = _Program("etcd", "go.etcd.io/etcd/server/v3", "go.etcd.io/etcd/server/v3")
 _KUBE_APISERVER = _Program("kube-apiserver", "k8s.io/kubernetes", "k8s.io/kubernetes/cmd/kube-apiserver")
+_HELM = _Program("helm", "helm.sh/helm/v4", "helm.sh/helm/v4/cmd/helm", searched="the cache")
 
 
 def provide(environ: Mapping[str, str] = os.environ) -> Binaries:
     """Find the binaries, or build them, which takes minutes the first time. Raises Unavailable."""
-    return _assets(environ) or _in_path(environ) or _cached_or_built(environ)
+    return _assets(environ) or _in_path(environ) or Binaries(*_cached_or_built(environ, _ETCD, _KUBE_APISERVER))
+
+
+def provide_helm(environ: Mapping[str, str] = os.environ) -> Path:
+    """Return the executable of the pinned helm, which is built if need be. Raises Unavailable."""
+    (helm,) = _cached_or_built(environ, _HELM)
+    return helm
 
 
 def _assets(environ: Mapping[str, str]) -> Binaries | None:
@@ -98,13 +108,14 @@ def _in_path(environ: Mapping[str, str]) -> Binaries | None:
     return Binaries(Path(etcd), Path(kube_apiserver)) if etcd and kube_apiserver else None
 
 
-def _cached_or_built(environ: Mapping[str, str]) -> Binaries:
+def _cached_or_built(environ: Mapping[str, str], *programs: _Program) -> list[Path]:
     cache = Path(environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "pod-index"
     try:
         cache.mkdir(parents=True, exist_ok=True)
-        return Binaries(_kept(_ETCD, cache, environ), _kept(_KUBE_APISERVER, cache, environ))
+        return [_kept(program, cache, environ) for program in programs]
     except OSError as error:
-        raise Unavailable(f"the cache for etcd and kube-apiserver cannot be used: {error}") from error
+        names = " and ".join(program.name for program in programs)
+        raise Unavailable(f"the cache for {names} cannot be used: {error}") from error
 
 
 def _kept(program: _Program, cache: Path, environ: Mapping[str, str]) -> Path:
@@ -126,9 +137,7 @@ def _lock(path: Path) -> Iterator[None]:
 def _build(program: _Program, kept: Path, environ: Mapping[str, str]) -> None:
     go = shutil.which("go", path=environ.get("PATH", ""))
     if go is None:
-        raise Unavailable(
-            f"there is no {program.name} in PATH, {_FOLDER_VARIABLE} is not set, and there is no Go to build it with"
-        )
+        raise Unavailable(f"there is no {program.name} in {program.searched}, and no Go to build it with")
     with tempfile.TemporaryDirectory(prefix="building-", dir=kept.parent.parent) as folder:
         command = [go, "build", "-mod=readonly", "-trimpath", "-ldflags", program.linker_flags()]
         command += ["-o", str(Path(folder) / "bin" / program.name), program.package]

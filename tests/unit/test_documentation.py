@@ -89,7 +89,7 @@ def test_the_tested_versions_of_kubernetes_are_those_of_the_tests() -> None:
     versions = [row[0] for row in table(OPERATOR, "Kubernetes")]
     assert versions == [built[1], f"{OLDEST_KUBERNETES} to {built[1]}"]
     for document in (INTRODUCTION, MANIFESTS):
-        assert f"Kubernetes {OLDEST_KUBERNETES} and kubectl" in read(document)
+        assert f"Kubernetes {OLDEST_KUBERNETES} and kubectl" in " ".join(read(document).split())
 
 
 def test_the_package_description_is_the_readme() -> None:

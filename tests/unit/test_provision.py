@@ -1,10 +1,10 @@
-"""Where the tests find etcd and kube-apiserver, with a fake Go."""
+"""Where the tests find etcd, kube-apiserver and helm, with a fake Go."""
 
 from pathlib import Path
 
 import pytest
 
-from tests.kubernetes.provision import Unavailable, provide
+from tests.kubernetes.provision import Unavailable, provide, provide_helm
 
 NAMES = ("etcd", "kube-apiserver")
 # Writes the file of ``-o``, and a line for each call.
@@ -46,5 +46,18 @@ def test_without_go_the_error_is_one_line(environ: dict[str, str], tmp_path: Pat
     with pytest.raises(Unavailable) as reason:
         provide(environ | {"PATH": str(tmp_path / "bin")})
     assert str(reason.value) == (
-        "there is no etcd in PATH, KUBEBUILDER_ASSETS is not set, and there is no Go to build it with"
+        "there is no etcd in PATH or the folder of KUBEBUILDER_ASSETS, and no Go to build it with"
     )
+    with pytest.raises(Unavailable) as reason:
+        provide_helm(environ | {"PATH": str(tmp_path / "bin")})
+    assert str(reason.value) == "there is no helm in the cache, and no Go to build it with"
+
+
+def test_helm_is_the_one_that_is_pinned_whatever_is_installed(environ: dict[str, str], tmp_path: Path) -> None:
+    _executable(tmp_path / "bin" / "helm")
+    _executable(tmp_path / "bin" / "go", BUILDS.format(log=tmp_path / "builds"))
+    helm = provide_helm(environ)
+    assert provide_helm(environ) == helm
+    assert helm.read_text() == "built\n"
+    assert helm.parent.name.startswith("helm-v4.")
+    assert (tmp_path / "builds").read_text().count("\n") == 1
