@@ -1,8 +1,11 @@
 """The Helm chart: its objects are those of kustomize, its values are checked, and a real API server takes them."""
 
 import json
+import os
 import re
 import shlex
+import subprocess
+import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -178,3 +181,21 @@ def test_the_documented_command_works(helm: Helm, nothing_is_deployed: None, mon
     monkeypatch.chdir(ROOT)
     (line,) = re.findall("^helm (install .*)$", section(MANIFESTS, "## Helm"), re.MULTILINE)
     assert "DETAILS" in helm(*shlex.split(line), "--dry-run=server")
+
+
+# ---- a release of pod-index
+
+
+def test_a_release_has_the_same_image_in_the_chart_and_in_the_manifests(helm: Helm, tmp_path: Path) -> None:
+    image = f"ghcr.io/me/pods:1.2.3@sha256:{'0123456789abcdef' * 4}"
+    path = tmp_path / "bin"
+    path.mkdir()
+    (path / "helm").symlink_to(helm.executable)
+    command = [sys.executable, str(ROOT / "manifests/scripts/release.py"), "assets", image, str(tmp_path / "dist")]
+    environ = os.environ | {"PATH": f"{path}:{os.environ['PATH']}"}
+    subprocess.run(command, env=environ, check=True, timeout=60)
+    (chart,) = (tmp_path / "dist").glob("pod-index-*.tgz")
+    installed = parse((tmp_path / "dist/install.yaml").read_text())
+    assert container(installed)["image"] == image
+    assert ordered(helm.template(chart=chart)) == ordered(installed)
+    assert sorted(file.name for file in (tmp_path / "dist").iterdir()) == ["install.yaml", "notes.md", chart.name]
