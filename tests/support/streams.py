@@ -5,17 +5,52 @@ from typing import Any
 
 import msgspec
 
+from pod_index.containers import Container, ContainerStatus
+from pod_index.pods import OwnerReference, Pod, PodMetadata, PodSpec, PodStatus
 from pod_index.store.changes import ChangeOrder
 from pod_index.store.deltas import Delta, ListPage, Progress
-from pod_index.store.following import Event, Follower, HistoryReset, LaggingStream, View
+from pod_index.store.detailed_records import with_details
+from pod_index.store.following import Event, Follower, HistoryReset, LaggingStream
 from pod_index.store.index import PodIndex
 from pod_index.store.resume import Expired, parse_token
-from tests.support.served import simple_pod
+from pod_index.store.views import View
 
 NAMESPACES = ("default", "team")
 NODES = ("n1", "n2")
+OWNERS = ("", "a", "b")
+"""The StatefulSets of pods; "" for none: the pod is its own workload."""
 PART = 300
 """Bytes of an answer: two pods."""
+
+
+@dataclasses.dataclass
+class ClusterPod:
+    """A pod in the cluster."""
+
+    uid: str
+    name: str
+    namespace: str
+    node: str
+    owner: str = ""
+    version: int = 0
+    served_version: int = 0
+    """The version of the last change of what streams without details send."""
+
+    def decoded(self) -> Pod:
+        """The pod as the API server sends it."""
+        owner = OwnerReference("apps/v1", "StatefulSet", self.owner, "o", controller=True)
+        return Pod(
+            metadata=PodMetadata(
+                uid=self.uid,
+                name=self.name,
+                namespace=self.namespace,
+                resource_version=self.version,
+                annotations={"version": str(self.served_version)},
+                owner_references=[owner] if self.owner else None,
+            ),
+            spec=PodSpec(node_name=self.node, containers=[Container("main")]),
+            status=PodStatus(container_statuses=[ContainerStatus(name="main", restart_count=self.version)]),
+        )
 
 
 class Cluster:
@@ -24,69 +59,73 @@ class Cluster:
     def __init__(self, scopes: tuple[str, ...]) -> None:
         self.scopes = scopes
         self.version = 100
-        self.pods: dict[str, tuple[str, str, str, int]] = {}
-        """Name, namespace, node and version by UID."""
+        self.pods: dict[str, ClusterPod] = {}
         self.events: dict[str, list[Delta]] = {scope: [] for scope in scopes}
-        self.backup: tuple[int, dict[str, tuple[str, str, str, int]]] | None = None
+        self.backup: tuple[int, list[ClusterPod]] | None = None
         self.restores = 0
         self.created = 0
 
     def scope_of(self, namespace: str) -> str:
         return namespace if namespace in self.scopes else ""
 
-    def emit(self, event_type: Any, uid: str) -> None:
+    def emit(self, event_type: Any, pod: ClusterPod, *, is_served: bool = True) -> None:
         self.version += 1
-        name, namespace, node, _ = self.pods[uid]
-        self.pods[uid] = name, namespace, node, self.version
-        scope = self.scope_of(namespace)
-        self.events[scope].append(Delta(type=event_type, scope=scope, pod=self.pod(uid)))
+        pod.version = self.version
+        if is_served:
+            pod.served_version = self.version
+        scope = self.scope_of(pod.namespace)
+        self.events[scope].append(Delta(type=event_type, scope=scope, pod=pod.decoded()))
 
-    def pod(self, uid: str) -> Any:
-        name, namespace, node, version = self.pods[uid]
-        annotations = {"version": str(version)}
-        return simple_pod(uid, version, name=name, namespace=namespace, node=node, annotations=annotations)
+    def add(self, name: str, namespace: str, node: str, owner: str) -> None:
+        self.created += 1
+        uid = f"u{self.restores}-{self.created}"
+        self.pods[uid] = ClusterPod(uid, name, namespace, node, owner)
+        self.emit("ADDED", self.pods[uid])
 
     def create(self, choice: int) -> None:
         namespace, name = NAMESPACES[choice % 2], f"web-{choice // 2 % 4}"
-        if any(pod[:2] == (name, namespace) for pod in self.pods.values()):
-            return
-        self.created += 1
-        node = ("", *NODES)[choice // 8 % 3]
-        uid = f"u{self.restores}-{self.created}"
-        self.pods[uid] = name, namespace, node, 0
-        self.emit("ADDED", uid)
+        if not any((pod.name, pod.namespace) == (name, namespace) for pod in self.pods.values()):
+            self.add(name, namespace, ("", *NODES)[choice // 8 % 3], OWNERS[choice // 24 % 3])
 
-    def chosen(self, choice: int) -> str | None:
-        return sorted(self.pods)[choice % len(self.pods)] if self.pods else None
+    def chosen(self, choice: int) -> ClusterPod | None:
+        return self.pods[sorted(self.pods)[choice % len(self.pods)]] if self.pods else None
 
     def update(self, choice: int) -> None:
         """Change a pod, and bind it to a node, if it has none."""
-        if uid := self.chosen(choice):
-            name, namespace, node, version = self.pods[uid]
-            self.pods[uid] = name, namespace, node or NODES[choice // 7 % 2], version
-            self.emit("MODIFIED", uid)
+        if pod := self.chosen(choice):
+            pod.node = pod.node or NODES[choice // 7 % 2]
+            self.emit("MODIFIED", pod)
+
+    def restart_container(self, choice: int) -> None:
+        """Change nothing but details of a pod."""
+        if pod := self.chosen(choice):
+            self.emit("MODIFIED", pod, is_served=False)
+
+    def adopt(self, choice: int) -> None:
+        """Change the owner of a pod: only streams with details send it, and those of the workloads concerned."""
+        if pod := self.chosen(choice):
+            pod.owner = OWNERS[choice // 7 % 3]
+            self.emit("MODIFIED", pod, is_served=choice // 21 % 3 == 0)
 
     def delete(self, choice: int) -> None:
-        if uid := self.chosen(choice):
-            self.emit("DELETED", uid)
-            del self.pods[uid]
+        if pod := self.chosen(choice):
+            self.emit("DELETED", pod)
+            del self.pods[pod.uid]
 
     def recreate(self, choice: int) -> None:
         """Delete a pod, and create another one with its name."""
-        if uid := self.chosen(choice):
-            name, namespace, node, _ = self.pods[uid]
+        if pod := self.chosen(choice):
             self.delete(choice)
-            self.created += 1
-            self.pods[f"u{self.restores}-{self.created}"] = name, namespace, node, 0
-            self.emit("ADDED", f"u{self.restores}-{self.created}")
+            self.add(pod.name, pod.namespace, pod.node, pod.owner)
 
     def back_up(self, _: int) -> None:
-        self.backup = self.version, dict(self.pods)
+        self.backup = self.version, [dataclasses.replace(pod) for pod in self.pods.values()]
 
     def restore(self, _: int) -> None:
         """Restore etcd: versions go back, and all watches end."""
         if self.backup is not None:
-            self.version, self.pods = self.backup[0], dict(self.backup[1])
+            self.version = self.backup[0]
+            self.pods = {pod.uid: dataclasses.replace(pod) for pod in self.backup[1]}
             self.events = {scope: [] for scope in self.scopes}
             self.restores += 1
 
@@ -111,7 +150,7 @@ class Replica:
     def _pages(self, scope: str) -> None:
         """Begin a listing."""
         cluster = self._cluster
-        pods = [cluster.pod(uid) for uid in sorted(cluster.pods) if cluster.scope_of(cluster.pods[uid][1]) == scope]
+        pods = [pod.decoded() for _, pod in sorted(cluster.pods.items()) if cluster.scope_of(pod.namespace) == scope]
         parts = [pods[at : at + 2] for at in range(0, len(pods), 2)] or [[]]
         reset, self._restores = self._restores != cluster.restores, cluster.restores
         self._listing = [
@@ -169,7 +208,18 @@ class Replica:
 
 def served_view(index: PodIndex, view: View) -> dict[str, bytes]:
     """What the index serves of a view."""
-    return {uid: record for part in index.select(node=view.node, namespace=view.namespace) for uid, record, _ in part}
+    parts = index.select(node=view.node, namespace=view.namespace, workload=view.workload)
+    return {
+        uid: with_details(record, details) if view.details and details else record
+        for part in parts
+        for uid, record, details in part
+    }
+
+
+def version_of(record: bytes) -> int:
+    """The version of what a stream has sent of a pod."""
+    pod = msgspec.json.decode(record)
+    return int(pod["containers"][0]["restartCount"] if "containers" in pod else pod["annotations"]["version"])
 
 
 @dataclasses.dataclass
@@ -184,7 +234,8 @@ class Client:
     follower: Follower | None = None
     _index: PodIndex | None = None
     _pending: dict[str, bytes | None] = dataclasses.field(default_factory=dict)
-    _seen: set[str] = dataclasses.field(default_factory=set)
+    _sent: dict[str, int] = dataclasses.field(default_factory=dict)
+    """The versions of the pods that this stream has sent."""
     _initial: bool = True
     _began_at_a_version: bool = True
 
@@ -194,12 +245,12 @@ class Client:
         self._index = index
         resumed = None
         try:
-            resumed = parse_token(self.token, *self.view) if self.token else None
+            resumed = parse_token(self.token, self.view) if self.token else None
             self.follower = Follower(index, self.view, resumed, lambda: None)
         except Expired:
             self.token = None
             self.follower = Follower(index, self.view, None, lambda: None)
-        self._pending, self._seen, self._initial = {}, set(), self.token is None
+        self._pending, self._sent, self._initial = {}, {}, self.token is None
         self._began_at_a_version = True
 
     def disconnect(self) -> None:
@@ -233,14 +284,15 @@ class Client:
         pod = msgspec.json.decode(event.object)
         uid = pod["uid"]
         if event.type == "DELETED":
-            self._seen.discard(uid)
+            self._sent.pop(uid, None)
             self._pending[uid] = None
             return
-        assert (event.type == "ADDED") == (uid not in self._seen), "ADDED is the first sight, MODIFIED each later one"
-        self._seen.add(uid)
-        version = int(pod["annotations"]["version"])
+        assert (event.type == "ADDED") == (uid not in self._sent), "ADDED is the first sight, MODIFIED each later one"
+        version = version_of(event.object)
+        assert version > self._sent.get(uid, -1), "nothing that the stream sends has changed"
+        self._sent[uid] = version
         if self.token is not None and (known := self.copy.get(uid)):
-            assert version > int(msgspec.json.decode(known)["annotations"]["version"]), "an older state came"
+            assert version >= version_of(known), "an older state came"
         self._pending[uid] = event.object
         if self._began_at_a_version:
             assert self._names().count((pod["namespace"], pod["name"])) == 1, "the deletion must come before"

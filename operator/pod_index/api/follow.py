@@ -1,4 +1,4 @@
-"""The endpoint for streams: clients follow the pods of a node, of a namespace, or all."""
+"""The endpoint for streams: clients follow the pods of a node, a namespace or a workload, or all."""
 
 import asyncio
 
@@ -39,6 +39,8 @@ class WatchEndpoint(Endpoint):
         text = self._query(scope)
         async with self._step(len(text)):
             query = queries.parse_watch(text, self._index.index_names)
+            if query.view.details:
+                self._check_details()
         if not self._index.synced:
             raise self._not_found("")
         # The rest of a large header would be held for an hour.

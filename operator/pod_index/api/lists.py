@@ -46,7 +46,7 @@ class ListEndpoint(LimitedEndpoint):
             text = self._query(scope)
             async with self._step(len(text)):
                 query = queries.parse_list(text, self._index.index_names)
-                if query.details:
+                if query.view.details:
                     self._check_details()
             if not self._index.synced:
                 raise self._not_found("")
@@ -61,7 +61,8 @@ class ListEndpoint(LimitedEndpoint):
     async def _page(self, query: ListQuery) -> tuple[list[ListedPod], bytes]:
         """Return the pods, and the end of the response, with the JSON field ``continue`` if there are more."""
         page: list[ListedPod] = []
-        slices = self._index.select(node=query.node, namespace=query.namespace, workload=query.workload)
+        view = query.view
+        slices = self._index.select(node=view.node, namespace=view.namespace, workload=view.workload)
         pods: Sequence[ListedPod] | None = ()
         while pods is not None:
             async with self._response_limiter.step():
@@ -77,7 +78,7 @@ class ListEndpoint(LimitedEndpoint):
         return page, b'],"continue":%b}' % encode(page[-1][0])
 
     async def _body(self, query: ListQuery, page: list[ListedPod], end: bytes) -> Body:
-        if query.details:
+        if query.view.details:
             async with self._response_limiter.step():
                 records, details = [record for _, record, _ in page], [details for _, _, details in page]
                 body = DetailedBody(self._response_limiter, _START, records, details, end)

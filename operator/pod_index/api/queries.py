@@ -7,10 +7,10 @@ from collections.abc import Mapping
 
 from pod_index.api.hints import hint_for, warnings
 from pod_index.api.responses import RequestError
-from pod_index.store.following import View
 from pod_index.store.identifiers import Identifier, IdentifierError, parse, parse_container_id, parse_ip, parse_uid
 from pod_index.store.indexers import IndexName
 from pod_index.store.matching import is_short
+from pod_index.store.views import View
 
 WAIT_MAX_SECONDS = 10.0
 """How long a lookup may wait for its pod."""
@@ -69,14 +69,10 @@ class LookupQuery:
 class ListQuery:
     """The query of a page of a list."""
 
-    node: str
-    namespace: str
+    view: View
     limit: int
     after: str
     """The last UID of the previous page; "" for the first page."""
-    workload: str = ""
-    """``KIND.GROUP/NAME``, or ""."""
-    details: bool = False
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -141,8 +137,8 @@ def is_watch(query: bytes) -> bool:
 def parse_watch(query: bytes, index_names: frozenset[IndexName]) -> WatchQuery:
     """Parse the query string of a stream; raise RequestError if it is invalid."""
     parameters = _parse(query)
-    for name in ("limit", "continue", "workload", "details"):
-        if parameters.get(name) and (name != "details" or _flag(parameters, name)):
+    for name in ("limit", "continue"):
+        if parameters.get(name):
             raise RequestError(400, f"{name} is not possible with watch=true")
     return WatchQuery(_view(parameters, index_names), parameters.get("resume", ""))
 
@@ -150,30 +146,28 @@ def parse_watch(query: bytes, index_names: frozenset[IndexName]) -> WatchQuery:
 def parse_list(query: bytes, index_names: frozenset[IndexName]) -> ListQuery:
     """Parse the query string of a list; raise RequestError if it is invalid."""
     parameters = _parse(query)
-    workload = _workload(parameters.get("workload", ""), parameters.get("namespace", ""))
     view = _view(parameters, index_names)
     if _flag(parameters, "watch") or parameters.get("resume"):
         raise RequestError(400, "resume is only possible with watch=true")
     text = parameters.get("limit", "")
     if text and not (re.fullmatch("[0-9]{1,9}", text, re.ASCII) and 1 <= int(text) <= LIST_MAX):
         raise RequestError(400, f"limit must be a whole number from 1 to {LIST_MAX}, not {text!r:.80}")
-    limit, after = int(text or LIST_DEFAULT), parameters.get("continue", "")
-    if workload and "workload" not in index_names:
-        raise _disabled("workload")
-    return ListQuery(view.node, view.namespace, limit, after, workload, _flag(parameters, "details"))
+    return ListQuery(view, int(text or LIST_DEFAULT), parameters.get("continue", ""))
 
 
 def _view(parameters: Mapping[str, str], index_names: frozenset[IndexName]) -> View:
     """Return which pods are selected; raise RequestError if that is not said, so that no client gets all by mistake."""
-    view = View(parameters.get("node", ""), parameters.get("namespace", ""))
+    node, namespace = parameters.get("node", ""), parameters.get("namespace", "")
+    workload = _workload(parameters.get("workload", ""), namespace)
     selects_all = _flag(parameters, "all")
-    if not (selects_all or any(view)):
+    if not (selects_all or node or namespace):
         raise RequestError(400, "node or namespace parameter is required")
-    if selects_all and any(view):
+    if selects_all and (node or namespace):
         raise RequestError(400, "all=true is not possible with node or namespace")
-    if view.node and "node" not in index_names:
-        raise _disabled("node")
-    return view
+    for kind, value in (("node", node), ("workload", workload)):
+        if value and kind not in index_names:
+            raise _disabled(kind)
+    return View(node, namespace, workload, _flag(parameters, "details"))
 
 
 def parse_batch(query: bytes) -> BatchQuery:

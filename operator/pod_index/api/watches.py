@@ -102,7 +102,7 @@ class Watches:
         duration = self._settings.watch_max_seconds * random.uniform(0.5, 1)  # noqa: S311 - jitter, not a secret
         watch = Watch(headers, now, now + duration)
         try:
-            token = parse_token(query.resume, *query.view) if query.resume else None
+            token = parse_token(query.resume, query.view) if query.resume else None
             watch.follower = Follower(self._index, query.view, token, watch.wakeup.set)
         except Expired as error:
             self._stats.watches_expired += 1

@@ -5,23 +5,20 @@ Each change gives its pod the next position. A stream to a client is a position 
 that has changed since, once, in its latest state. So no queue exists, and nothing is copied for a client.
 """
 
-from array import array
-from bisect import bisect_left, bisect_right
-from itertools import compress
-from typing import Generic, Protocol, TypeVar
+from collections.abc import Iterator
 
 import msgspec
 from msgspec import Struct
 
+from pod_index.store.change_log import ChangeLog
+from pod_index.store.details import Details
 from pod_index.store.entries import Entry, StreamState
-from pod_index.store.indexers import namespace_value_of, node_value_of
+from pod_index.store.indexers import namespace_value_of, node_value_of, workload_value_of
 from pod_index.store.subscriptions import Subscriptions
+from pod_index.store.views import ALL
 
 CHUNK = 1_024
 """How many items a chunk of the order has at most. One step works on one chunk: 0.1 ms."""
-
-READ = 64
-"""How many items are read in a step."""
 
 DELETIONS_MAX = 16_384
 """How many deletions are kept for streams: at 10 deletions a second those of half an hour."""
@@ -30,10 +27,7 @@ DELETIONS_MAX_BYTES = 8 * 1024 * 1024
 """The memory of these deletions. Most take 450 bytes."""
 
 DELETION_OVERHEAD_BYTES = 320
-"""What a deletion takes besides its encoded object."""
-
-ALL = b""
-"""The value that all followers of all pods subscribe to."""
+"""What a deletion takes besides its encoded object and its index values."""
 
 
 class DeletedObject(Struct, rename="camel"):
@@ -50,127 +44,32 @@ _encode_deleted = msgspec.json.Encoder().encode
 
 
 class Deletion(Struct, gc=False, eq=False):
-    """A pod that was deleted, or has left a node."""
+    """A pod that was deleted, or has left a node or a workload."""
 
     uid: str
     object: bytes
     """As a stream sends it."""
-    namespace: bytes
-    """The index value of the namespace."""
-    node: bytes
-    """The index value of the node; b"" without a node."""
+    index_values: bytes
+    """Its packed index values before."""
     stream: StreamState
     version: int
     slot: int
     has_left: bool
-    """Whether the pod exists and has only left the node."""
+    """Whether the pod exists and has only left the node or the workload."""
     position: int = 0
 
 
-class Positioned(Protocol):
-    """An item of a ``ChangeLog``."""
+class Overlay(ChangeLog[Entry]):
+    """Changes of what only some streams send, each after the last change of the record."""
 
-    position: int
+    def __init__(self, chunk_size: int, attribute: str) -> None:
+        super().__init__(chunk_size, attribute)
+        self.followers: Subscriptions[[str]] = Subscriptions()
+        """The callbacks of these streams, as in ``ChangeOrder.followers``."""
 
-
-P = TypeVar("P", bound=Positioned)
-
-
-class _Chunk(Generic[P]):
-    __slots__ = ("gone", "items", "positions")
-
-    def __init__(self) -> None:
-        self.positions = array("q")
-        self.items: list[P | None] = []
-        self.gone = 0
-        """The number of items that are None: they were discarded."""
-
-
-class ChangeLog(Generic[P]):
-    """Items by position. A chunk is compacted when most of its items are gone, so the size follows that of the rest."""
-
-    def __init__(self, chunk_size: int) -> None:
-        self._chunk_size = chunk_size
-        self._chunks: list[_Chunk[P]] = []
-        self._starts: list[int] = []
-        """Where the positions of each chunk begin."""
-
-    def __len__(self) -> int:
-        return sum(len(chunk.items) - chunk.gone for chunk in self._chunks)
-
-    def slots(self) -> int:
-        """Return how many items the chunks hold, including those that are gone."""
-        return sum(len(chunk.items) for chunk in self._chunks)
-
-    def append(self, item: P, position: int) -> None:
-        """Add an item at a position after all others."""
-        item.position = position
-        if not self._chunks or len(self._chunks[-1].items) >= self._chunk_size:
-            if self._chunks and self._is_sparse(self._chunks[-1]):
-                self._compact(len(self._chunks) - 1)
-            self._chunks.append(_Chunk())
-            self._starts.append(position)
-        chunk = self._chunks[-1]
-        chunk.positions.append(position)
-        chunk.items.append(item)
-
-    def discard(self, item: P) -> None:
-        """Remove an item."""
-        at = bisect_right(self._starts, item.position) - 1
-        chunk = self._chunks[at]
-        chunk.items[bisect_left(chunk.positions, item.position)] = None
-        chunk.gone += 1
-        if self._is_sparse(chunk) and (at < len(self._chunks) - 1 or len(chunk.items) >= self._chunk_size):
-            self._compact(at)
-
-    def read(self, after: int) -> tuple[list[P], int]:
-        """Return the next items after a position, READ of them at most, and the position up to which they were read.
-
-        No items: there are no more.
-        """
-        at = max(bisect_right(self._starts, after) - 1, 0)
-        while at < len(self._chunks):
-            chunk = self._chunks[at]
-            begin = bisect_right(chunk.positions, after)
-            if begin < len(chunk.items):
-                after = chunk.positions[min(begin + READ, len(chunk.items)) - 1]
-                items = [item for item in chunk.items[begin : begin + READ] if item is not None]
-                if items:
-                    return items, after
-            else:
-                at += 1
-        return [], after
-
-    def pop_first_chunk(self) -> list[P]:
-        """Remove the items of the first chunk."""
-        del self._starts[0]
-        return [item for item in self._chunks.pop(0).items if item is not None]
-
-    def _is_sparse(self, chunk: _Chunk[P]) -> bool:
-        return 2 * chunk.gone > len(chunk.items)
-
-    def _compact(self, at: int) -> None:
-        """Drop what is gone from a chunk, and join it with a neighbor if both together fill half a chunk at most."""
-        chunk = self._chunks[at]
-        kept = [item is not None for item in chunk.items]
-        # In place, as a new list would not be frozen, and garbage collections would look at all entries.
-        chunk.items[:] = compress(chunk.items, kept)
-        chunk.positions[:] = array("q", compress(chunk.positions, kept))
-        chunk.gone = 0
-        if not chunk.items:
-            del self._chunks[at], self._starts[at]
-            return
-        for first in (at - 1, at):
-            if 0 <= first < len(self._chunks) - 2 and self._fit(first):
-                second = self._chunks.pop(first + 1)
-                del self._starts[first + 1]
-                self._chunks[first].items += second.items
-                self._chunks[first].positions += second.positions
-                self._chunks[first].gone += second.gone
-                return
-
-    def _fit(self, first: int) -> bool:
-        return len(self._chunks[first].items) + len(self._chunks[first + 1].items) <= self._chunk_size // 2
+    def latest(self, entry: Entry) -> int:
+        """Return the position of the last change of a pod."""
+        return self.position_of(entry) or entry.position
 
 
 class ChangeOrder:
@@ -187,13 +86,17 @@ class ChangeOrder:
         chunk_size: int = CHUNK,
     ) -> None:
         self.entries: ChangeLog[Entry] = ChangeLog(chunk_size)
+        """The pods by the last change of their record."""
+        self.details = Overlay(chunk_size, "details_position")
+        self.workloads = Overlay(chunk_size, "workload_position")
+        self._logs = (self.entries, self.details, self.workloads)
         self.deletions: ChangeLog[Deletion] = ChangeLog(chunk_size)
         self.head = 0
         """The position of the last change."""
         self.lost = 0
         """The position of the last deletion that is not kept any longer."""
         self.followers: Subscriptions[[str]] = Subscriptions()
-        """The callbacks of streams by ALL, namespace and node. They get the UID of the pod."""
+        """The callbacks of streams by ALL, namespace, node and workload. They get the UID of the pod."""
         self.slots = 0
         """How many slots there are."""
         self._free_slots: list[int] = []
@@ -211,30 +114,65 @@ class ChangeOrder:
             self.slots += 1
         self.head += 1
         self.entries.append(entry, self.head)
-        self._notify(entry.uid, entry.index_values)
+        self._notify([self.followers], entry.uid, entry.index_values)
 
-    def change(self, entry: Entry, record: bytes, index_values: bytes) -> None:
-        """Note a changed pod, which had this record and these index values before.
+    def change(self, entry: Entry, record: bytes, index_values: bytes, details: Details | None) -> None:
+        """Note a changed pod, which had this record, these index values and these details before.
 
-        What no stream sends, such as the ID of a container, is no change.
+        What no stream sends is no change. Streams that do not send what has changed are not concerned.
         """
-        if record == entry.record:
-            return
-        node = node_value_of(index_values)
-        if node and node != node_value_of(entry.index_values):
+        left_node = workload_changed = False
+        if index_values is not entry.index_values:
+            left_node = node_value_of(index_values) not in (b"", node_value_of(entry.index_values))
+            workload_changed = workload_value_of(index_values) != workload_value_of(entry.index_values)
+        logs: list[ChangeLog[Entry]] = []
+        followers = []
+        if record != entry.record:
+            logs, followers = [self.entries], [self.followers]
+        else:
+            for overlay, changed in ((self.details, details is not entry.details), (self.workloads, workload_changed)):
+                if changed:
+                    logs.append(overlay)
+                    followers.append(overlay.followers)
+        if left_node or workload_changed:
             self._add_deletion(_deletion(entry, record, index_values, entry.resource_version, has_left=True))
-            self._notify(entry.uid, index_values)
+            self._notify(followers, entry.uid, index_values)
+        if not logs:
+            return
         self.head += 1
-        self.entries.discard(entry)
-        self.entries.append(entry, self.head)
-        self._notify(entry.uid, entry.index_values)
+        for log in self._logs if record != entry.record else logs:
+            log.discard(entry)
+        for log in logs:
+            log.append(entry, self.head)
+        self._notify(followers, entry.uid, entry.index_values)
 
     def remove(self, entry: Entry, version: int) -> None:
         """Note the deletion of a pod at a version."""
-        self.entries.discard(entry)
+        for log in self._logs:
+            log.discard(entry)
         self._free_slots.append(entry.slot)
         self._add_deletion(_deletion(entry, entry.record, entry.index_values, version, has_left=False))
-        self._notify(entry.uid, entry.index_values)
+        self._notify([self.followers], entry.uid, entry.index_values)
+
+    def read(self, after: int, overlay: Overlay | None) -> Iterator[tuple[list[Entry], int]]:
+        """Yield the pods that have changed after a position, and the position up to which they are all.
+
+        A pod in the overlay is yielded at that place only.
+        """
+        while True:
+            entries, position = self.entries.read(after)
+            others: list[Entry] = []
+            if overlay is not None:
+                others, others_position = overlay.read(after)
+                if others and (not entries or others_position < position):
+                    position = others_position
+            if not (entries or others):
+                return
+            if overlay is not None:
+                changed = (entry for entry in (*entries, *others) if overlay.latest(entry) <= position)
+                entries = sorted(dict.fromkeys(changed), key=overlay.latest)
+            yield entries, position
+            after = position
 
     def knows_deletion(self, uid: str) -> bool:
         """Return whether the deletion of a pod is kept."""
@@ -249,10 +187,12 @@ class ChangeOrder:
         """Call the callbacks of all followers, without a UID."""
         self.followers.notify(list(self.followers), "")
 
-    def _notify(self, uid: str, index_values: bytes) -> None:
-        if self.followers:
-            node = node_value_of(index_values)
-            self.followers.notify((ALL, namespace_value_of(index_values), *((node,) if node else ())), uid)
+    def _notify(self, followers: list[Subscriptions[[str]]], uid: str, index_values: bytes) -> None:
+        if any(followers):
+            values = [ALL, namespace_value_of(index_values)]
+            values += filter(None, (node_value_of(index_values), workload_value_of(index_values)))
+            for subscriptions in followers:
+                subscriptions.notify(values, uid)
 
     def _add_deletion(self, deletion: Deletion) -> None:
         self.head += 1
@@ -276,8 +216,7 @@ def _deletion(entry: Entry, record: bytes, index_values: bytes, version: int, *,
     return Deletion(
         entry.uid,
         _encode_deleted(_decode_deleted(record)),
-        namespace_value_of(index_values),
-        node_value_of(index_values),
+        index_values,
         entry.stream,
         version,
         entry.slot,
@@ -286,4 +225,4 @@ def _deletion(entry: Entry, record: bytes, index_values: bytes, version: int, *,
 
 
 def _size(deletion: Deletion) -> int:
-    return DELETION_OVERHEAD_BYTES + len(deletion.object)
+    return DELETION_OVERHEAD_BYTES + len(deletion.object) + len(deletion.index_values)

@@ -70,6 +70,13 @@ class DetailsStore:
         return Details(packed.own, shared)
 
 
+def is_same(details: Details | None, other: Details | None) -> bool:
+    """Return whether details from one store are equal."""
+    if details is None or other is None:
+        return details is other
+    return details.shared is other.shared and details.own == other.own
+
+
 def pack(pod: Pod) -> PackedPod:
     """Pack the details of a pod."""
     metadata, spec, status = pod.metadata, pod.spec, pod.status

@@ -59,7 +59,11 @@ class Entry(Struct, gc=False, eq=False):
     details: Details | None = None
     """None if the index keeps no details."""
     position: int = 0
-    """The place of its last change in the order of ``ChangeOrder``."""
+    """The place of the last change of its record in the order of ``ChangeOrder``."""
+    details_position: int = 0
+    """The place of a later change of its details, or 0."""
+    workload_position: int = 0
+    """The place of a later change of its workload, or 0."""
     slot: int = 0
     """Its number in the streams to clients."""
 

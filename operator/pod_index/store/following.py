@@ -1,22 +1,28 @@
 """Follow the pods of a view: what one stream to a client sends next."""
 
 from collections.abc import Callable, Iterator
-from operator import attrgetter
 from typing import Literal, NamedTuple
 
-from pod_index.store.changes import ALL, Deletion
+from pod_index.store.change_log import READ
+from pod_index.store.changes import Deletion, Overlay
+from pod_index.store.detailed_records import with_details
 from pod_index.store.entries import Entry, StreamState
 from pod_index.store.index import PodIndex
-from pod_index.store.indexers import is_in_namespace, namespace_value, node_value, node_value_of
 from pod_index.store.resume import ResumeToken, current_token
-from pod_index.store.seen import FewSeen, ManySeen, Seen
+from pod_index.store.seen import Seen
+from pod_index.store.subscriptions import Subscriptions
+from pod_index.store.views import View
 
 SCANNED_MAX = 2_048
 """How many pods are looked at in one step: 0.4 ms."""
 
+PODS_MAX = 1_024
+"""The streams of a node or a workload that had so many pods at their start know which of them have changed. Others
+read the order of all changes."""
+
 UIDS_MAX = 128
-"""How many UIDs of changed pods are noted for the stream of a node. A node has up to 110 pods, but deleted ones count
-too while a client does not read."""
+"""How many UIDs of changed pods are noted for a stream. A node has up to 110 pods, but deleted ones count too while a
+client does not read."""
 
 EventType = Literal["ADDED", "MODIFIED", "DELETED"]
 
@@ -36,13 +42,6 @@ class Bookmark(NamedTuple):
     """The token of what the client has; None if that is not the view at one version."""
     initial_events_end: bool
     """Whether the initial state is complete now."""
-
-
-class View(NamedTuple):
-    """Which pods are followed: those of a node, of a namespace, of both, or all."""
-
-    node: str = ""
-    namespace: str = ""
 
 
 class StreamEnd(Exception):
@@ -70,10 +69,16 @@ class Follower:
     def __init__(self, index: PodIndex, view: View, token: ResumeToken | None, wake: Callable[[], None]) -> None:
         self._index = index
         self._changes = index.changes
-        self._node, self._namespace = view
+        self._view = view
+        self._overlay: Overlay | None = None
+        """The changes that are sent besides those of records."""
+        if view.details:
+            self._overlay = self._changes.details
+        elif view.workload:
+            self._overlay = self._changes.workloads
         self._token = token
         self._wake = wake
-        self.waiting = token is not None and not token.is_reached(index, self._namespace)
+        self.waiting = token is not None and not token.is_reached(index, self._view.namespace)
         """Whether the index has not reached the version of the token yet."""
         self.settled = False
         """Whether there is nothing to send at present."""
@@ -84,19 +89,20 @@ class Follower:
         self._held_token = token
         """The token of what the client has."""
         self._resets = index.history_resets
-        self._seen: Seen = FewSeen() if self._node else ManySeen()
+        self._seen = Seen()
         self._changed = True
         """Whether there has been a change in the view since the last one that was sent."""
         self._start()
-        if self._node:
-            self._key = node_value(self._node)
-        else:
-            self._key = namespace_value(self._namespace) if self._namespace else ALL
-        self._changes.followers.subscribe([self._key], self._on_change)
+        for subscriptions in self._subscriptions():
+            subscriptions.subscribe([view.value], self._on_change)
 
     def close(self) -> None:
         """Stop following."""
-        self._changes.followers.unsubscribe([self._key], self._on_change)
+        for subscriptions in self._subscriptions():
+            subscriptions.unsubscribe([self._view.value], self._on_change)
+
+    def _subscriptions(self) -> list[Subscriptions[[str]]]:
+        return [self._changes.followers] + ([] if self._overlay is None else [self._overlay.followers])
 
     @property
     def backlog(self) -> int:
@@ -113,7 +119,7 @@ class Follower:
         if self._index.history_resets != self._resets:
             raise HistoryReset("the history of the API server was reset")
         if self.waiting:
-            if self._token is None or not self._token.is_reached(self._index, self._namespace):
+            if self._token is None or not self._token.is_reached(self._index, self._view.namespace):
                 return []
             self.waiting = False
             self._start()
@@ -140,7 +146,7 @@ class Follower:
     def bookmark(self) -> Bookmark:
         """Return where the stream is, when it is settled."""
         if self._caught_up and not self._is_paused():
-            token = current_token(self._index, self._node, self._namespace)
+            token = current_token(self._index, self._view)
             self._held_token = token or self._held_token
         initial_events_end = self._initial and self._caught_up
         if initial_events_end:
@@ -153,13 +159,16 @@ class Follower:
         """The versions up to which the client had all changes when it started."""
         self._position = 0
         """Up to where changes of pods have been sent."""
+        self._is_narrow = self._index.few_in(self._view, PODS_MAX) is not None
+        """Whether the pods that have changed are noted."""
+        self._finds_pods = self._is_narrow
+        """Whether not all pods of a narrow view have been sent yet."""
         self._changed_uids: set[str] | None = None
-        """The pods of the node that have changed since all were sent. None: look at all of its pods, since not all have
-        been sent yet, or many have changed."""
+        """The pods that have changed since all were sent; None: they are not noted, or too many."""
         self._deleted_position = self._started_at
         """Up to where deletions have been sent."""
         if self._token is not None:
-            streams = self._index.streams(self._namespace)
+            streams = self._index.streams(self._view.namespace)
             self._sent_before = {stream: self._token.scopes[scope].version for scope, stream in streams.items()}
             self._deleted_position = self._changes.lost  # The token is newer than those.
 
@@ -175,7 +184,7 @@ class Follower:
         self._wake()
 
     def _is_paused(self) -> bool:
-        return not self._initial and self._index.is_mixed(self._namespace)
+        return not self._initial and self._index.is_mixed(self._view.namespace)
 
     def _next_events(self) -> Iterator[Event | None]:
         """Yield the deletions, then the changes; None when enough pods have been looked at for one step."""
@@ -193,15 +202,18 @@ class Follower:
                 yield None
         for entries, position in self._unread_entries():
             for entry in entries:
-                self._position = entry.position
-                if self._has(entry) and self._is_new(entry.stream, entry.resource_version, entry.position):
-                    yield Event("ADDED" if self._seen.add(entry.slot) else "MODIFIED", record_of(entry))
+                self._position = self._latest(entry)
+                if self._view.has(entry.index_values) and self._is_new(
+                    entry.stream, entry.resource_version, self._position
+                ):
+                    yield Event("ADDED" if self._seen.add(entry.slot) else "MODIFIED", self._object_of(entry))
             self._position = position
-            scanned += len(entries)
+            scanned += max(len(entries), READ)
             if scanned >= SCANNED_MAX:
                 yield None
         self._position = self._deleted_position = self._changes.head
-        self._changed_uids = set() if self._node else None
+        self._finds_pods = False
+        self._changed_uids = set() if self._is_narrow else None
 
     def _unread_deletions(self) -> Iterator[tuple[list[Deletion], int]]:
         """Yield the next deletions, and the position up to which they are all."""
@@ -210,33 +222,42 @@ class Follower:
 
     def _unread_entries(self) -> Iterator[tuple[list[Entry], int]]:
         """Yield the next changed pods, in the order of the changes, and the position up to which they are all."""
-        if self._node:
-            uids = self._changed_uids
-            entries = self._index.on_node(self._node) if uids is None else self._index.entries(uids)
-            entries = [entry for entry in entries if entry.position > self._position]
-            entries.sort(key=attrgetter("position"))
-            yield entries, self._changes.head
+        found: list[Entry] | None = None
+        if self._changed_uids is not None:
+            found = self._index.entries(self._changed_uids)
+        elif self._finds_pods:
+            found = self._index.few_in(self._view, PODS_MAX)
+        if found is None:
+            yield from self._changes.read(self._position, self._overlay)
             return
-        while (part := self._changes.entries.read(self._position))[0]:
-            yield part
+        changed = [entry for entry in found if self._latest(entry) > self._position]
+        if changed:
+            yield sorted(changed, key=self._latest), self._changes.head
 
-    def _has(self, entry: Entry) -> bool:
-        """Return whether the view has a pod."""
-        if self._node and node_value_of(entry.index_values) != self._key:
-            return False
-        return not self._namespace or is_in_namespace(entry.index_values, self._namespace)
+    def _latest(self, entry: Entry) -> int:
+        """Return the position of the last change that is sent."""
+        return entry.position if self._overlay is None else self._overlay.latest(entry)
 
     def _loses(self, deletion: Deletion) -> bool:
         """Return whether the view had the pod, and has it no longer."""
-        if self._namespace and deletion.namespace != namespace_value(self._namespace):
+        if not self._view.has(deletion.index_values):
             return False
-        return deletion.node == self._key if self._node else not deletion.has_left
+        if not deletion.has_left:
+            return True
+        if not (self._view.node or self._view.workload):
+            return False
+        # It can have returned since.
+        return not any(
+            entry.slot == deletion.slot and self._view.has(entry.index_values)
+            for entry in self._index.entries([deletion.uid])
+        )
+
+    def _object_of(self, entry: Entry) -> bytes:
+        """Return the object that the stream sends of a pod."""
+        if self._view.details and entry.details is not None:
+            return with_details(entry.record, entry.details)
+        return entry.record
 
     def _is_new(self, stream: StreamState, version: int, position: int) -> bool:
         """Return whether the client does not have this change already."""
         return position > self._started_at or version > self._sent_before.get(stream, -1)
-
-
-def record_of(entry: Entry) -> bytes:
-    """Return the object that streams send of a pod."""
-    return entry.record

@@ -93,6 +93,11 @@ def workload_values(namespace: str, workload: str) -> list[bytes]:
     return [_encode(f"w{part:x}{namespace}/{workload}") for part in range(WORKLOAD_PARTS)]
 
 
+def workload_value(namespace: str, workload: str) -> bytes:
+    """Return the value of a workload, for streams. It is not among the packed index values."""
+    return _encode(f"w{namespace}/{workload}")
+
+
 def uid_value(uid: str) -> bytes:
     """Return the value of a UID, for subscriptions. It is not among the packed index values."""
     return _encode("u" + uid)
@@ -211,6 +216,12 @@ def node_value_of(packed: bytes) -> bytes:
     """Return the value of the node in packed index values, or b"" without one."""
     begin = packed.find(b"\no", _RANK_SIZE, packed.index(b"\n\0")) + 1
     return packed[begin : packed.index(b"\n", begin)] if begin else b""
+
+
+def workload_value_of(packed: bytes) -> bytes:
+    """Return the value of the workload, for streams, in packed index values, or b"" without one."""
+    begin = packed.find(b"\nw", _RANK_SIZE, packed.index(b"\n\0")) + 1
+    return b"w" + packed[begin + 2 : packed.index(b"\n", begin)] if begin else b""
 
 
 def split(packed: bytes) -> list[bytes]:

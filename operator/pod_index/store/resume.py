@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from pod_index.store.index import PodIndex
 from pod_index.store.progress import LastChange, StreamProgress
+from pod_index.store.views import View
 
 
 class Expired(Exception):
@@ -32,7 +33,7 @@ class ResumeToken(Struct, array_like=True, frozen=True):
     """A view at a version."""
 
     view: bytes
-    """A digest of its node and its namespace."""
+    """A digest of the view."""
     history: str
     """As ``PodIndex.history`` has it."""
     scopes: dict[str, ScopeVersion]
@@ -62,33 +63,34 @@ _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(ResumeToken).decode
 
 
-def parse_token(text: str, node: str, namespace: str) -> ResumeToken:
+def parse_token(text: str, view: View) -> ResumeToken:
     """Parse a token of a view; raise Expired if it is not one of this version of pod-index, or of another view."""
     try:
         token = _decode(base64.b64decode(text + "=" * (-len(text) % 4), b"-_", validate=True))
     except (ValueError, msgspec.MsgspecError) as error:
         raise Expired("the resume token is invalid") from error
-    if token.view != _digest(node, namespace):
-        raise Expired("the resume token is of another node or namespace")
+    if token.view != _digest(view):
+        raise Expired("the resume token is of another view")
     return token
 
 
-def current_token(index: PodIndex, node: str, namespace: str) -> ResumeToken | None:
+def current_token(index: PodIndex, view: View) -> ResumeToken | None:
     """Return the token of a view as it is now; None while the index is between two versions."""
-    if index.is_mixed(namespace):
+    if index.is_mixed(view.namespace):
         return None
     versions = {
         scope: ScopeVersion(progress.version, progress.recent_floor, progress.last)
-        for scope, stream in index.streams(namespace).items()
+        for scope, stream in index.streams(view.namespace).items()
         for progress in (stream.progress,)
     }
-    return ResumeToken(_digest(node, namespace), index.history, versions)
+    return ResumeToken(_digest(view), index.history, versions)
 
 
 @functools.lru_cache(maxsize=1024)
-def _digest(node: str, namespace: str) -> bytes:
+def _digest(view: View) -> bytes:
     """Return what names a view in its tokens."""
-    return hashlib.sha256(f"{node}\n{namespace}".encode("utf-8", "surrogatepass")).digest()[:4]
+    text = "\n".join([view.node, view.namespace, view.workload, "details" * view.details])
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()[:4]
 
 
 def _knows(index: PodIndex, progress: StreamProgress, known: ScopeVersion) -> bool:

@@ -8,7 +8,7 @@ from pod_index.pods import KEEP_DEFAULT, Pod, encode_record
 from pod_index.store.addresses import FinishedPodIps
 from pod_index.store.changes import ChangeOrder
 from pod_index.store.deleted import DeletedPod, DeletedPods
-from pod_index.store.details import Details, DetailsStore
+from pod_index.store.details import Details, DetailsStore, is_same
 from pod_index.store.entries import Entry, StreamState
 from pod_index.store.identifiers import Identifier
 from pod_index.store.indexers import (
@@ -35,6 +35,7 @@ from pod_index.store.matching import (
     subscribed_values,
 )
 from pod_index.store.subscriptions import Subscriptions
+from pod_index.store.views import View
 
 SLICE = 250
 """How many pods are stored, deleted or selected without a pause: 2 to 5 ms."""
@@ -178,9 +179,19 @@ class PodTable:
         """Return those of the pods that exist."""
         return [self._entries[uid] for uid in uids if uid in self._entries]
 
-    def on_node(self, node: str) -> list[Entry]:
-        """Return the pods on a node."""
-        return self._indices.find(node_value(node))
+    def few_in(self, view: View, limit: int) -> list[Entry] | None:
+        """Return the pods on a node, or of a workload; None if there are more, or the view is wider."""
+        if view.node:
+            found = self._indices.find(node_value(view.node))
+        elif view.workload:
+            found = []
+            for part in self._of_workload(view.namespace, view.workload):
+                found += part
+                if len(found) > limit:
+                    break
+        else:
+            return None
+        return found if len(found) <= limit else None
 
     def version_of(self, uid: str) -> int:
         """Return the resourceVersion of a pod, or -1 if it is unknown."""
@@ -227,7 +238,7 @@ class PodTable:
 
     def _change(self, entry: Entry, pod: Pod) -> None:
         values = index_values(pod, self.index_names)
-        record_before, values_before = entry.record, entry.index_values
+        record_before, values_before, details_before = entry.record, entry.index_values, entry.details
         finished = is_finished(values)
         if finished or values != entry.index_values:
             self._finished_ips.settle(entry.index_values)
@@ -236,7 +247,9 @@ class PodTable:
         record = encode_record(pod, self._keeping)
         if record != entry.record:  # A change of dropped keys only does not count.
             entry.record = record
-        entry.details = self._details_of(pod)
+        details = self._details_of(pod)
+        if not is_same(details, entry.details):
+            entry.details = details
         entry.resource_version = pod.metadata.resource_version
         if values != entry.index_values:
             self._finished_ips.discard(entry.index_values)
@@ -247,7 +260,7 @@ class PodTable:
             if self._subscriptions:
                 self._notify(entry)
         entry.stream.progress.note(entry.uid, entry.resource_version)
-        self.changes.change(entry, record_before, values_before)
+        self.changes.change(entry, record_before, values_before, details_before)
 
     def _remove(self, entry: Entry, version: int, *, keep: bool = True) -> None:
         """Remove a pod that was deleted at a version; ``keep`` its last state among the deleted pods."""

@@ -8,9 +8,9 @@ import pytest
 from pod_index.api import queries
 from pod_index.api.queries import ListQuery, LookupQuery, WatchQuery
 from pod_index.api.responses import RequestError
-from pod_index.store.following import View
 from pod_index.store.identifiers import Identifier, Kind
 from pod_index.store.indexers import INDEX_NAMES, IndexName
+from pod_index.store.views import View
 from tests.support.served import CONFIG_HASH, CONTAINER_ID, UID
 
 
@@ -180,7 +180,7 @@ def test_include_deleted_and_details_are_flags(text: str, deleted: bool) -> None
     for name, attribute in (("includeDeleted", "include_deleted"), ("details", "details")):
         assert getattr(lookup(f"uid=U&{name}={text}"), attribute) is deleted
         assert getattr(queries.parse_batch(f"{name}={text}".encode()), attribute) is deleted
-    assert queries.parse_list(f"node=n&details={text}".encode(), INDEX_NAMES).details is deleted
+    assert queries.parse_list(f"node=n&details={text}".encode(), INDEX_NAMES).view.details is deleted
 
 
 @pytest.mark.parametrize(
@@ -203,7 +203,7 @@ def test_include_deleted_and_details_are_flags(text: str, deleted: bool) -> None
     ],
 )
 def test_a_workload_is_parsed_with_the_group_of_its_kind(text: str, workload: str) -> None:
-    assert queries.parse_list(f"namespace=shop&workload={text}".encode(), INDEX_NAMES).workload == workload
+    assert queries.parse_list(f"namespace=shop&workload={text}".encode(), INDEX_NAMES).view.workload == workload
 
 
 @pytest.mark.parametrize(
@@ -282,13 +282,13 @@ def test_uids_are_never_switched_off() -> None:
 @pytest.mark.parametrize(
     ("query", "expected"),
     [
-        ("node=n", ListQuery("n", "", 500, "")),
-        ("namespace=a", ListQuery("", "a", 500, "")),
-        (f"node=n&namespace=a&limit=5000&continue={UID}", ListQuery("n", "a", 5000, UID)),
-        ("node=n&limit=1", ListQuery("n", "", 1, "")),
-        ("node=n&limit=007&continue=nonsense", ListQuery("n", "", 7, "nonsense")),
-        ("all=true", ListQuery("", "", 500, "")),
-        ("node=n&all=false&watch=0", ListQuery("n", "", 500, "")),
+        ("node=n", ListQuery(View("n"), 500, "")),
+        ("namespace=a", ListQuery(View("", "a"), 500, "")),
+        (f"node=n&namespace=a&limit=5000&continue={UID}", ListQuery(View("n", "a"), 5000, UID)),
+        ("node=n&limit=1", ListQuery(View("n"), 1, "")),
+        ("node=n&limit=007&continue=nonsense", ListQuery(View("n"), 7, "nonsense")),
+        ("all=true", ListQuery(View(), 500, "")),
+        ("node=n&all=false&watch=0", ListQuery(View("n"), 500, "")),
     ],
 )
 def test_a_list_is_of_a_node_or_a_namespace_or_both(query: str, expected: ListQuery) -> None:
@@ -323,6 +323,8 @@ def test_an_invalid_list_query_is_refused(query: str, message: str) -> None:
         ("watch=true&node=n", WatchQuery(View("n", ""), "")),
         ("node=n&namespace=a&watch=1&resume=token", WatchQuery(View("n", "a"), "token")),
         ("w%61tch=true&all=true", WatchQuery(View(), "")),
+        ("watch=true&all=true&details=true", WatchQuery(View(details=True), "")),
+        ("watch=true&namespace=a&workload=Job/x&node=n", WatchQuery(View("n", "a", "Job.batch/x"), "")),
     ],
 )
 def test_a_stream_is_of_a_node_or_a_namespace_or_both_or_all(query: str, expected: WatchQuery) -> None:
@@ -337,8 +339,8 @@ def test_a_stream_is_of_a_node_or_a_namespace_or_both_or_all(query: str, expecte
         ("watch=true&all=true&namespace=a", "all=true is not possible with node or namespace"),
         ("watch=true&node=n&limit=1", "limit is not possible with watch=true"),
         ("watch=true&node=n&continue=x", "continue is not possible with watch=true"),
-        ("watch=true&namespace=n&workload=Job/x", "workload is not possible with watch=true"),
-        ("watch=true&node=n&details=true", "details is not possible with watch=true"),
+        ("watch=true&workload=Job/x", "workload needs the namespace parameter"),
+        ("watch=true&node=n&details=maybe", "details must be true or false, not 'maybe'"),
     ],
 )
 def test_an_invalid_query_of_a_stream_is_refused(query: str, message: str) -> None:
@@ -352,7 +354,7 @@ def test_lists_by_node_are_refused_if_switched_off() -> None:
     index_names = INDEX_NAMES - {"node"}
     with pytest.raises(RequestError, match=r"^lookups by node are switched off by LOOKUP_KEYS$"):
         listing("node=n&namespace=a", index_names)
-    assert listing("namespace=a", frozenset()) == ListQuery("", "a", 500, "")
+    assert listing("namespace=a", frozenset()) == ListQuery(View("", "a"), 500, "")
 
 
 def test_a_query_has_up_to_100_parameters() -> None:

@@ -2,16 +2,17 @@
 
 import pytest
 
-from pod_index.store.following import Follower, View
+from pod_index.store.following import Follower
 from pod_index.store.index import PodIndex
 from pod_index.store.resume import Expired, parse_token
+from pod_index.store.views import View
 from tests.support.served import change, listing, replace_page, simple_pod, synced_index
 
 ALL = View()
 
 
 def follow(index: PodIndex, view: View = ALL, token: str | None = None) -> Follower:
-    return Follower(index, view, parse_token(token, *view) if token else None, lambda: None)
+    return Follower(index, view, parse_token(token, view) if token else None, lambda: None)
 
 
 def sent(follower: Follower) -> list[tuple[str, str]]:

@@ -4,12 +4,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import pod_index.store.changes
+import pod_index.store.change_log
 import pod_index.store.following
-from pod_index.store.following import View
+from pod_index.store.views import View
 from tests.support.streams import NAMESPACES, NODES, PART, Client, Cluster, Replica, served_view
 
-CLUSTER_STEPS = ["create", "update", "delete", "recreate"]
+CLUSTER_STEPS = ["create", "update", "restart_container", "adopt", "delete", "recreate"]
 STEPS = st.tuples(
     st.sampled_from(
         [
@@ -22,15 +22,29 @@ STEPS = st.tuples(
     st.integers(0, 2**12),
 )
 HISTORIES = st.lists(STEPS, max_size=80) | st.lists(STEPS, min_size=40, max_size=80)
-VIEWS = [View(), View(namespace=NAMESPACES[0]), View(node=NODES[0]), View(node=NODES[1], namespace=NAMESPACES[1])]
+WORKLOAD, OTHER_WORKLOAD = "StatefulSet.apps/a", "Pod./web-1"
+VIEWS = [
+    View(),
+    View(namespace=NAMESPACES[0]),
+    View(node=NODES[0]),
+    View(node=NODES[1], namespace=NAMESPACES[1]),
+    View(namespace=NAMESPACES[0], workload=WORKLOAD),
+    View(node=NODES[0], namespace=NAMESPACES[1], workload=WORKLOAD),
+    View(namespace=NAMESPACES[1], workload=OTHER_WORKLOAD),
+    View(details=True),
+    View(node=NODES[0], details=True),
+    View(namespace=NAMESPACES[0], workload=WORKLOAD, details=True),
+]
+"""Those of everything and of a namespace read the order of all changes, as large workloads do. Others are narrow."""
 
 
 @pytest.fixture(autouse=True, scope="module")
 def _small_steps() -> object:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(pod_index.store.changes, "READ", 2)
+        patch.setattr(pod_index.store.change_log, "READ", 2)
         patch.setattr(pod_index.store.following, "SCANNED_MAX", 4)
         patch.setattr(pod_index.store.following, "UIDS_MAX", 1)
+        patch.setattr(pod_index.store.following, "PODS_MAX", 3)
         yield
 
 
