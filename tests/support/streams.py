@@ -196,7 +196,7 @@ class Replica:
         while self._listing:
             self.advance(0)
 
-    def catch_up(self) -> None:
+    def catch_up(self, _: int = 0) -> None:
         self.finish_listing()
         self.advance(0)
         for scope in self._cluster.scopes:

@@ -10,6 +10,7 @@ from pod_index.api import queries
 from pod_index.api.queries import ListQuery, LookupQuery, WatchQuery
 from pod_index.api.responses import RequestError
 from pod_index.store.indexers import INDEX_NAMES, IndexName
+from pod_index.store.views import View
 from tests.support.served import CONTAINER_ID, UID
 
 PARAMETERS = (
@@ -107,4 +108,4 @@ def test_a_query_is_decoded_as_the_standard_library_does(query: bytes) -> None:
     query = b"namespace=n&" + query
     expected = urllib.parse.parse_qs(query.decode("latin-1"), keep_blank_values=True)
     namespace, after = expected["namespace"][0], expected.get("continue", [""])[0]
-    assert queries.parse_list(query, INDEX_NAMES) == ListQuery("", namespace, queries.LIST_DEFAULT, after)
+    assert queries.parse_list(query, INDEX_NAMES) == ListQuery(View("", namespace), queries.LIST_DEFAULT, after)

@@ -9,14 +9,13 @@ import pod_index.store.following
 from pod_index.store.views import View
 from tests.support.streams import NAMESPACES, NODES, PART, Client, Cluster, Replica, served_view
 
-CLUSTER_STEPS = ["create", "update", "restart_container", "adopt", "delete", "recreate"]
 STEPS = st.tuples(
     st.sampled_from(
         [
-            *(2 * CLUSTER_STEPS),
+            *(2 * ["create", "update", "restart_container", "adopt", "delete", "recreate"]),
             *("back_up", "restore"),
-            *("advance", "advance", "advance", "list_again", "start"),
-            *("connect", "pull", "pull", "pull", "disconnect"),
+            *("advance", "advance", "catch_up", "catch_up", "catch_up", "list_again", "start"),
+            *("connect", "pull", "pull", "read", "read", "read", "disconnect"),
         ]
     ),
     st.integers(0, 2**12),
@@ -48,13 +47,17 @@ def _small_steps() -> object:
         yield
 
 
-@given(HISTORIES, st.sampled_from([("",), NAMESPACES]))
+@given(HISTORIES, st.sampled_from([("",), NAMESPACES]), st.lists(st.sampled_from(VIEWS), min_size=1, max_size=3))
 def test_a_client_has_at_each_bookmark_what_the_index_has_despite_breaks_relists_restarts_and_slow_replicas(
-    steps: list[tuple[str, int]], scopes: tuple[str, ...]
+    steps: list[tuple[str, int]], scopes: tuple[str, ...], views: list[View]
 ) -> None:
     cluster = Cluster(scopes)
+    for choice in (0, 11, 30):
+        cluster.create(choice)
     replicas = [Replica(cluster), Replica(cluster)]
-    clients = [Client(view) for view in VIEWS]
+    clients = [Client(view) for view in views]
+    for client in clients:
+        client.connect(replicas[0].index)
     for step, choice in steps:
         replica, client = replicas[choice % 2], clients[choice // 2 % len(clients)]
         if hasattr(cluster, step):
@@ -68,6 +71,8 @@ def test_a_client_has_at_each_bookmark_what_the_index_has_despite_breaks_relists
             client.connect(replica.index)
         elif step == "pull":
             client.pull()
+        elif step == "read":
+            _pulls(client)
         else:
             client.disconnect()
     for replica in replicas:
