@@ -51,14 +51,15 @@ def create_app(
         # Before the first confirmation: everything in the index is younger than the process.
         return time.monotonic() - started if seconds is None else seconds
 
+    response_limiter = ResponseLimiter(settings.client_timeout_seconds)
     context = EndpointContext(
         index=index,
         age=age_or_uptime,
         stats=stats,
         settings=settings,
         lookup_waiters=LookupWaiters(index),
-        response_limiter=ResponseLimiter(settings.client_timeout_seconds),
-        watches=Watches(index, age_or_uptime, settings, stats, authenticator),
+        response_limiter=response_limiter,
+        watches=Watches(index, age_or_uptime, settings, stats, authenticator, response_limiter.step),
     )
     metrics = Metrics(stats, index, age, context.lookup_waiters, context.watches)
     routes = [

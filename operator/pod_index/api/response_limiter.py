@@ -1,4 +1,4 @@
-"""A limit for long responses: lists and batch lookups."""
+"""A limit for long responses, lists and batch lookups, and for the steps of long work, those of streams included."""
 
 import asyncio
 import contextlib

@@ -6,6 +6,7 @@ Nothing polls: the index wakes the streams that a change concerns. A stream with
 import asyncio
 import random
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractAsyncContextManager
 from typing import Any
 
 from pod_index.api.authentication import Authenticator
@@ -63,7 +64,11 @@ class Watch:
 
 
 class Watches:
-    """All open streams. ``age`` returns how many seconds ago the API server last confirmed the data."""
+    """All open streams.
+
+    ``age`` returns how many seconds ago the API server last confirmed the data, and ``step`` the context for a step of
+    long work: ``ResponseLimiter.step``.
+    """
 
     def __init__(
         self,
@@ -72,14 +77,15 @@ class Watches:
         settings: Settings,
         stats: Stats,
         authenticator: Authenticator | None,
+        step: Callable[[], AbstractAsyncContextManager[None]],
     ) -> None:
         self._index = index
+        self._step = step
         self._age = age
         self._settings = settings
         self._stats = stats
         self._authenticator = authenticator
         self._watches: set[Watch] = set()
-        self._stepping = asyncio.Lock()
         self._checks: asyncio.Task[None] | None = None
         self._closed = False
 
@@ -128,12 +134,9 @@ class Watches:
 
     async def next_chunks(self, watch: Watch) -> Iterator[bytes]:
         """Return what the stream sends next."""
-        # An iteration of the event loop computes for one stream.
-        async with self._stepping:
+        async with self._step():
             watch.wakeup.clear()
-            pieces = self._next_pieces(watch)
-            await asyncio.sleep(0)
-        return _chunks(pieces)
+            return _chunks(self._next_pieces(watch))
 
     def _next_pieces(self, watch: Watch) -> list[bytes]:
         now = asyncio.get_running_loop().time()

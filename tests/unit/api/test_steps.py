@@ -3,15 +3,18 @@
 import asyncio
 import contextlib
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
 from pod_index.api.endpoints import ID_BYTES, IDS_MAX, SHORT_BYTES, STEP_BYTES
 from pod_index.api.response_limiter import ResponseLimiter
+from pod_index.store.entries import Entry
 from pod_index.store.identifiers import MAX_LENGTH, Identifier
 from pod_index.store.index import PodIndex
 from pod_index.store.matching import Ambiguity, Match
+from pod_index.store.table import ListedPod
+from pod_index.store.views import View
 from tests.support.polling import eventually_true
 from tests.support.served import (
     CONFIG_HASH,
@@ -25,6 +28,7 @@ from tests.support.served import (
     simple_pod,
     static_pod,
 )
+from tests.support.watching import Watched, watched
 
 HASH = "c" * 32
 UNKNOWN = f"aaaa{UID[4:]}"
@@ -126,6 +130,41 @@ async def test_an_iteration_of_the_event_loop_has_one_step_of_many_requests() ->
     async with iterations.counted():
         await asyncio.gather(*(work() for _ in range(5)))
     assert len(set(steps)) == len(steps) == 50
+
+
+class SharedIndex(PodIndex):
+    """Notes in which iterations of the event loop lists and streams read it."""
+
+    def __init__(self, iterations: Iterations) -> None:
+        super().__init__()
+        self._iterations = iterations
+        self.listed_in: set[int] = set()
+        self.followed_in: set[int] = set()
+        replace_page(self, listing(*namesakes(1_000, example_pod())))
+
+    def select(self, *, node: str = "", namespace: str = "", workload: str = "") -> Iterator[list[ListedPod]]:
+        for part in super().select(node=node, namespace=namespace, workload=workload):
+            self.listed_in.add(self._iterations.number)
+            yield part
+
+    def few_in(self, view: View, limit: int) -> list[Entry] | None:
+        self.followed_in.add(self._iterations.number)
+        return super().few_in(view, limit)
+
+
+async def test_an_iteration_of_the_event_loop_has_no_step_of_a_stream_beside_one_of_a_list() -> None:
+    iterations = Iterations()
+    index = SharedIndex(iterations)
+
+    async def follow(server: Watched) -> None:
+        async with server.stream("node=node-1") as stream:
+            await stream.until_bookmark()
+
+    async with watched(index) as server, iterations.counted():
+        await asyncio.gather(*(task for _ in range(10) for task in (follow(server), server.get("all=true"))))
+    assert len(index.listed_in) == 40
+    assert len(index.followed_in) > 40
+    assert not index.listed_in & index.followed_in
 
 
 async def test_a_failed_or_cancelled_step_lets_others_go_on() -> None:

@@ -223,14 +223,15 @@ async def test_a_thousand_lookups_wait_and_one_more_is_refused(
 async def test_a_hit_does_not_wait_and_a_finished_wait_makes_room() -> None:
     index = synced_index(example_pod())
     waiters = LookupWaiters(index, limit=1)
+    limiter = ResponseLimiter(0.0)
     context = EndpointContext(
         index=index,
         age=lambda: 0.0,
         stats=Stats(),
         settings=Settings(),
         lookup_waiters=waiters,
-        response_limiter=ResponseLimiter(0.0),
-        watches=Watches(index, lambda: 0.0, Settings(), Stats(), None),
+        response_limiter=limiter,
+        watches=Watches(index, lambda: 0.0, Settings(), Stats(), None, limiter.step),
     )
     endpoint = PodEndpoint(context)
     async with httpx.AsyncClient(transport=httpx.ASGITransport(endpoint), base_url="http://test") as client:
