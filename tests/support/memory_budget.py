@@ -47,6 +47,8 @@ SOCKET_FACTOR = 2
 """The kernel doubles the sizes of its buffers: SO_RCVBUF in socket(7)."""
 STREAM_KIB = 23
 """Of each stream, in addition to its connection."""
+CHANGED_DETAILS_BYTES = 64
+"""Of each pod whose details have changed while a stream with details is open."""
 LIMIT_STEP = 64
 """Memory limits are multiples of this, in MiB."""
 
@@ -108,6 +110,8 @@ def rows(pods: int) -> Iterator[Row]:
     )
     streams = settings.max_watches
     yield row("streams", "`MAX_WATCHES`", f"{streams:,} of {STREAM_KIB} KiB", streams * STREAM_KIB * KIB)
+    amount = f"{CHANGED_DETAILS_BYTES} bytes a pod"
+    yield row("changes of details, for streams", "`DETAILS`", amount, pods * CHANGED_DETAILS_BYTES)
     yield row("deletions, for streams", "", f"{DELETIONS_MAX_BYTES // MIB} MiB", DELETIONS_MAX_BYTES)
 
 

@@ -71,6 +71,15 @@ class ChangeLog(Generic[T]):
         if self._is_sparse(chunk) and (at < len(self._chunks) - 1 or len(chunk.items) >= self._chunk_size):
             self._compact(at)
 
+    def clear(self) -> None:
+        """Remove all items."""
+        for chunk in self._chunks:
+            for item in chunk.items:
+                if item is not None:
+                    setattr(item, self._attribute, 0)
+        self._chunks.clear()
+        self._starts.clear()
+
     def read(self, after: int) -> tuple[list[T], int]:
         """Return the next items after a position, READ of them at most, and the position up to which they were read.
 

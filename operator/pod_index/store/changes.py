@@ -5,7 +5,7 @@ Each change gives its pod the next position. A stream to a client is a position 
 that has changed since, once, in its latest state. So no queue exists, and nothing is copied for a client.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import msgspec
 from msgspec import Struct
@@ -60,12 +60,21 @@ class Deletion(Struct, gc=False, eq=False):
 
 
 class Overlay(ChangeLog[Entry]):
-    """Changes of what only some streams send, each after the last change of the record."""
+    """Changes of what only some streams send, each after the last change of the record.
+
+    Without such streams it is empty: a stream begins with the pods as they are.
+    """
 
     def __init__(self, chunk_size: int, attribute: str) -> None:
         super().__init__(chunk_size, attribute)
         self.followers: Subscriptions[[str]] = Subscriptions()
         """The callbacks of these streams, as in ``ChangeOrder.followers``."""
+
+    def unsubscribe(self, value: bytes, callback: Callable[[str], None]) -> None:
+        """Stop the calls of ``callback``."""
+        self.followers.unsubscribe([value], callback)
+        if not self.followers:
+            self.clear()
 
     def latest(self, entry: Entry) -> int:
         """Return the position of the last change of a pod."""
@@ -131,7 +140,7 @@ class ChangeOrder:
             logs, followers = [self.entries], [self.followers]
         else:
             for overlay, changed in ((self.details, details is not entry.details), (self.workloads, workload_changed)):
-                if changed:
+                if changed and overlay.followers:
                     logs.append(overlay)
                     followers.append(overlay.followers)
         if left_node or workload_changed:

@@ -10,7 +10,6 @@ from pod_index.store.entries import Entry, StreamState
 from pod_index.store.index import PodIndex
 from pod_index.store.resume import ResumeToken, current_token
 from pod_index.store.seen import Seen
-from pod_index.store.subscriptions import Subscriptions
 from pod_index.store.views import View
 
 SCANNED_MAX = 2_048
@@ -93,16 +92,15 @@ class Follower:
         self._changed = True
         """Whether there has been a change in the view since the last one that was sent."""
         self._start()
-        for subscriptions in self._subscriptions():
-            subscriptions.subscribe([view.value], self._on_change)
+        self._changes.followers.subscribe([view.value], self._on_change)
+        if self._overlay is not None:
+            self._overlay.followers.subscribe([view.value], self._on_change)
 
     def close(self) -> None:
         """Stop following."""
-        for subscriptions in self._subscriptions():
-            subscriptions.unsubscribe([self._view.value], self._on_change)
-
-    def _subscriptions(self) -> list[Subscriptions[[str]]]:
-        return [self._changes.followers] + ([] if self._overlay is None else [self._overlay.followers])
+        self._changes.followers.unsubscribe([self._view.value], self._on_change)
+        if self._overlay is not None:
+            self._overlay.unsubscribe(self._view.value, self._on_change)
 
     @property
     def backlog(self) -> int:

@@ -4,9 +4,13 @@ import random
 
 import pytest
 
+from pod_index.containers import ContainerStatus
+from pod_index.pods import Pod, PodSpec, PodStatus
 from pod_index.store.change_log import READ, ChangeLog
 from pod_index.store.changes import ChangeOrder
+from pod_index.store.following import Follower
 from pod_index.store.seen import FEW, Seen
+from pod_index.store.views import View
 from tests.support.served import change, simple_pod, synced_index
 
 
@@ -63,6 +67,20 @@ def test_a_change_of_what_is_not_served_has_no_place() -> None:
     assert index.changes.head == head
     index.update(change(simple_pod("a", 3, annotations={"a": "b"})))
     assert index.changes.head == head + 1
+
+
+def test_changes_of_details_have_no_place_without_a_stream_that_sends_them() -> None:
+    def restarted(version: int) -> Pod:
+        statuses = [ContainerStatus(name="main", restart_count=version)]
+        return Pod(simple_pod("a", version).metadata, PodSpec("n"), PodStatus(container_statuses=statuses))
+
+    index = synced_index(restarted(1))
+    head, follower = index.changes.head, Follower(index, View(details=True), None, lambda: None)
+    index.update(change(restarted(2)))
+    assert (index.changes.head, len(index.changes.details)) == (head + 1, 1)
+    follower.close()
+    index.update(change(restarted(3)))
+    assert (index.changes.head, len(index.changes.details)) == (head + 1, 0)
 
 
 def test_slots_are_used_again() -> None:
