@@ -41,7 +41,7 @@ def measure(plan: Plan, main: Path) -> tuple[list[Figure], list[str]]:
 
 
 def _run(runs: Runs, notes: list[str], plan: Plan, feeder: FeederProcess, operator: Subject) -> None:
-    views = [_view(operator, uid) for uid in feeder.uids(STREAMS)]
+    views = [view_of(operator, uid) for uid in feeder.uids(STREAMS)]
     paths = [f"/api/v1/pods?watch=true&{views[number % len(views)]}" for number in range(STREAMS)]
     _changes(runs, "baseline", plan, feeder, operator, None)
     for subject, wanted, end in (("baseline", ["/health"] * STREAMS, "healthy"), ("operator", paths, END)):
@@ -62,7 +62,7 @@ def _run(runs: Runs, notes: list[str], plan: Plan, feeder: FeederProcess, operat
         _changes(runs, "all", plan, feeder, operator, followers)
 
 
-def _view(operator: Subject, uid: str) -> str:
+def view_of(operator: Subject, uid: str) -> str:
     """Return the pods in the namespace and on the node of a pod: one in two hundred."""
     record = operator.lookup(uid)
     assert record is not None

@@ -25,12 +25,17 @@ class Client(asyncio.Protocol):
         self._arrivals = arrivals
         self._rest = b""
         self._end = end
+        self.is_closed = False
         self.settled = asyncio.get_running_loop().create_future()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Send the request."""
         self._transport = cast(asyncio.Transport, transport)
         self._transport.write(f"GET {self._path} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+
+    def connection_lost(self, _: Exception | None) -> None:
+        """Note that the stream has ended."""
+        self.is_closed = True
 
     def stop_reading(self) -> None:
         """Leave everything that comes unread."""
@@ -75,6 +80,10 @@ class Clients:
         """Let the last client stop reading."""
         self._clients[-1].stop_reading()
         return {}
+
+    async def closed(self) -> dict[str, Any]:
+        """Return how many connections have been closed."""
+        return {"count": sum(client.is_closed for client in self._clients)}
 
     async def latencies(self, sent: dict[str, float]) -> dict[str, Any]:
         """Return how long each client took to get each of these changes, which were sent at these times."""

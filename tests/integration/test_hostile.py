@@ -5,9 +5,10 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.benchmarks.follow import END, view_of
 from tests.benchmarks.hostile import CONNECTIONS, TENANT_PODS, VARIANTS, Variant, churn
 from tests.benchmarks.memory import MIB
-from tests.benchmarks.processes import FeederProcess, Subject
+from tests.benchmarks.processes import OUR_CORE, FeederProcess, Helper, Subject
 from tests.hostile import HostileProcess
 from tests.hostile.kinds import HANDSHAKE
 from tests.support import memory_budget
@@ -20,6 +21,10 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 PODS = 50_000
 SECONDS = 12.0
 """How long they stay when all of them have connected: longer than CLIENT_TIMEOUT_SECONDS."""
+
+STREAMS = 1_000
+CHANGES = 10
+"""How many pods change, each in the view of at least a tenth of the streams."""
 
 EXPECTED = {
     "silent": {"closed"},
@@ -81,6 +86,35 @@ def test_hostile_clients_of_all_kinds_stay_within_the_memory_limit(variant: Vari
         eventually(all_are_closed)
         assert operator.stop() == 0
         assert operator.warnings() == []
+
+
+def test_a_thousand_streams_go_on_beside_hostile_clients(feeder: FeederProcess) -> None:
+    (variant, *_) = VARIANTS
+    with (
+        variant.operator(feeder, MAIN) as operator,
+        Helper("followers", str(operator.port), on=OUR_CORE) as followers,
+    ):
+        changes = feeder.prepare(CHANGES, 1)
+        views = [view_of(operator, uid) for _, uid, _ in changes]
+        paths = [f"/api/v1/pods?watch=true&{views[number % CHANGES]}" for number in range(STREAMS)]
+        followers.ask("open", paths=paths, end=END)
+        uid = feeder.uids(1)[0]
+        with HostileProcess(operator.port, "--nice=0", connections=CONNECTIONS, seconds=150.0, uid=uid) as hostile:
+            hostile.wait_until_complete()
+            time.sleep(SECONDS)
+            feeder.ask("send")
+            sent = {str(version): 0.0 for _, _, version in changes}
+            expected = sum(STREAMS // CHANGES * views.count(view) for view in views)
+            arrived = 0
+
+            def all_have_arrived() -> bool:
+                nonlocal arrived
+                arrived += len(followers.ask("latencies", sent=sent)["times"])
+                return arrived == expected
+
+            eventually(all_have_arrived)
+        assert followers.ask("closed") == {"count": 0}
+        assert_within_limit(operator, variant)
 
 
 def test_a_tenant_that_creates_and_deletes_large_pods_stays_within_the_memory_limit(feeder: FeederProcess) -> None:

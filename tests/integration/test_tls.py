@@ -1,13 +1,14 @@
 """HTTPS with a mounted Secret that changes, and defective ones at the start."""
 
 import http.client
+import json
 import ssl
 from pathlib import Path
 
 import pytest
 import trustme
 
-from tests.apiserver import ApiServer
+from tests.apiserver import ApiServer, make_pod
 from tests.conftest import StartOperator
 from tests.support.certificates import HOST, MountedSecret, encrypted
 from tests.support.operator_process import OperatorProcess
@@ -90,6 +91,25 @@ def test_a_stop_does_not_wait_for_idle_connections(
     # The client does not close its side of TLS, for which uvicorn alone would wait, and then log an error.
     assert operator.warnings() == []
     kept.close()
+
+
+def test_a_stream_over_tls_has_changes_and_ends_in_good_order(
+    server: ApiServer, start_operator: StartOperator, secret: MountedSecret, ca: trustme.CA
+) -> None:
+    operator = start_operator(server, SHUTDOWN_DRAIN_SECONDS="0.5", **secret.environ)
+    operator.wait_until_log_says("Listed ")
+    followed = connect(operator, ca)
+    followed.request("GET", "/api/v1/pods?watch=true&all=true&details=true")
+    with followed.getresponse() as response:
+        lines = map(json.loads, response)
+        assert next(lines)["initialEventsEnd"]
+        server.pods.create(make_pod("web"))
+        added = next(lines)
+        assert (added["type"], added["object"]["name"], added["object"]["workload"]["kind"]) == ("ADDED", "web", "Pod")
+        assert operator.stop() == 0
+        assert {line["type"] for line in lines} == {"BOOKMARK"}
+    followed.close()
+    assert operator.warnings() == []
 
 
 def test_tls_on_the_plain_port_leaves_no_traceback(shared_operator: OperatorProcess, ca: trustme.CA) -> None:
