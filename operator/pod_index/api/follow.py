@@ -1,6 +1,7 @@
 """The endpoint for streams: clients follow the pods of a node, a namespace or a workload, or all."""
 
 import asyncio
+import time
 
 from starlette.types import Receive, Scope, Send
 
@@ -8,7 +9,8 @@ from pod_index.api import queries
 from pod_index.api.context import EndpointContext
 from pod_index.api.endpoints import Endpoint
 from pod_index.api.middleware import STREAM
-from pod_index.api.responses import RequestError, error, respond
+from pod_index.api.response_limiter import PROGRESS
+from pod_index.api.responses import RequestError, ResponseProgress, error, respond
 from pod_index.api.waiting import wait_for_disconnect
 from pod_index.api.watches import Watch
 
@@ -54,7 +56,34 @@ class WatchEndpoint(Endpoint):
         headers = [(b"content-type", b"application/x-ndjson"), self._age_header()]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         while scope["method"] != "HEAD" and not watch.ended and not gone.done():
-            for chunk in await self._watches.next_chunks(watch):
-                await send({"type": "http.response.body", "body": chunk, "more_body": True})
+            await self._send_next(watch, send)
+            if watch.follower.has_large and not watch.ended:
+                await self._send_large(watch, scope, send)
             await watch.wait()
         await send({"type": "http.response.body"})
+
+    async def _send_next(self, watch: Watch, send: Send, progress: ResponseProgress | None = None) -> None:
+        """Send what comes next; with the ``progress`` of a large object, until it is aborted."""
+        for chunk in await self._watches.next_chunks(watch, large=progress is not None):
+            await send({"type": "http.response.body", "body": chunk, "more_body": True})
+            if progress is not None:
+                progress.sent_bytes += len(chunk)
+                if progress.aborted:
+                    watch.ended = True
+                    self._stats.watches_cut["slow"] += 1
+                    return
+
+    async def _send_large(self, watch: Watch, scope: Scope, send: Send) -> None:
+        """Send a large object, when there are not too many: it stays in memory until the client has read it."""
+        try:
+            await self._response_limiter.acquire(scope)
+        except RequestError as refusal:
+            line = self._watches.give_up(watch, str(refusal))
+            await send({"type": "http.response.body", "body": line, "more_body": True})
+            return
+        try:
+            progress: ResponseProgress = scope[PROGRESS]
+            progress.started = time.monotonic()
+            await self._send_next(watch, send, progress)
+        finally:
+            self._response_limiter.release(scope)

@@ -1,4 +1,4 @@
-"""A limit for long responses, lists and batch lookups, and for the steps of long work, those of streams included."""
+"""A limit for long responses: lists, batch lookups, and large objects of streams. And the steps of long work."""
 
 import asyncio
 import contextlib
@@ -40,6 +40,16 @@ class ResponseLimiter:
         The slot stays taken until ``release`` is called, unless the context ends with an exception.
         Raise RequestError (503) if no slot becomes free in time.
         """
+        await self.acquire(scope)
+        try:
+            async with self._computing:
+                yield
+        except BaseException:
+            self.release(scope)
+            raise
+
+    async def acquire(self, scope: Scope) -> None:
+        """Wait for a slot, which stays taken until ``release`` is called. Raise RequestError (503) as ``slot``."""
         try:
             async with asyncio.timeout(self._timeout_seconds):
                 await self._acquire()
@@ -49,12 +59,6 @@ class ResponseLimiter:
         abort: Callable[[], None] | None = scope.get("state", {}).get("abort")
         scope[PROGRESS] = progress = ResponseProgress(abort)
         self._in_progress.add(progress)
-        try:
-            async with self._computing:
-                yield
-        except BaseException:
-            self.release(scope)
-            raise
 
     @contextlib.asynccontextmanager
     async def step(self) -> AsyncIterator[None]:

@@ -132,20 +132,20 @@ class Watches:
             watch.ends_at = min(watch.ends_at, now)
             watch.wakeup.set()
 
-    async def next_chunks(self, watch: Watch) -> Iterator[bytes]:
-        """Return what the stream sends next."""
+    async def next_chunks(self, watch: Watch, *, large: bool) -> Iterator[bytes]:
+        """Return what the stream sends next; without ``large``, no large objects."""
         async with self._step():
             watch.wakeup.clear()
-            return _chunks(self._next_pieces(watch))
+            return _chunks(self._next_pieces(watch, large=large))
 
-    def _next_pieces(self, watch: Watch) -> list[bytes]:
+    def _next_pieces(self, watch: Watch, *, large: bool) -> list[bytes]:
         now = asyncio.get_running_loop().time()
         follower = watch.follower
         is_due = now >= watch.bookmarked + self._settings.watch_heartbeat_seconds
         if is_due and self._authenticator is not None and self._authenticator.challenges(watch.headers):
             return self._fail(watch, "unauthorized", 401, "the credentials are no longer valid")
         try:
-            events = follower.pull(CHUNK_BYTES)
+            events = follower.pull(CHUNK_BYTES, large=large)
         except Expired as error:
             return self._expire(watch, str(error))
         except HistoryReset as error:
@@ -176,6 +176,10 @@ class Watches:
         resume = {"resume": token} if token else {}
         end = {"initialEventsEnd": True} if initial_events_end else {}
         return _line({"type": "BOOKMARK", **resume, **end, "age": round(self._age(), 1)})
+
+    def give_up(self, watch: Watch, message: str) -> bytes:
+        """End a stream whose large object has to wait for too many others; return its last line."""
+        return b"".join(self._fail(watch, "slow", 503, message))
 
     def _expire(self, watch: Watch, message: str) -> list[bytes]:
         self._stats.watches_expired += 1

@@ -23,6 +23,12 @@ UIDS_MAX = 128
 """How many UIDs of changed pods are noted for a stream. A node has up to 110 pods, but deleted ones count too while a
 client does not read."""
 
+LARGE_BYTES = 32 * 1024
+"""The caller decides when larger objects are sent: they stay in memory until the client has read them."""
+
+DETAILS_FACTOR = 4
+"""How much larger than their packed form details can be."""
+
 EventType = Literal["ADDED", "MODIFIED", "DELETED"]
 
 
@@ -83,6 +89,8 @@ class Follower:
         """Whether there is nothing to send at present."""
         self._initial = token is None
         """Whether the initial state has not been sent yet."""
+        self.has_large = False
+        """Whether a large object was not sent: it is the next one."""
         self._caught_up = False
         """Whether the client has all changes."""
         self._held_token = token
@@ -107,13 +115,13 @@ class Follower:
         """How many changes the client has not been sent, those of other views included."""
         return self._changes.head - min(self._position, self._deleted_position) if self._changed else 0
 
-    def pull(self, size: int) -> list[Event]:
-        """Return what is to be sent next, up to about this size in bytes.
+    def pull(self, size: int, *, large: bool = True) -> list[Event]:
+        """Return what is to be sent next, up to about this size in bytes; without ``large``, no large objects.
 
         The list is empty if nothing has changed, or if too many pods of other views have been checked. Raise Expired,
         LaggingStream or HistoryReset if the stream cannot go on.
         """
-        self.settled = True
+        self.settled, self.has_large = True, False
         if self._index.history_resets != self._resets:
             raise HistoryReset("the history of the API server was reset")
         if self.waiting:
@@ -128,7 +136,7 @@ class Follower:
         if self._deleted_position < self._changes.lost:
             raise LaggingStream("the stream was read too slowly")
         events: list[Event] = []
-        for event in self._next_events() if self._changed else ():
+        for event in self._next_events(large=large) if self._changed else ():
             if event is not None:
                 events.append(event)
                 size -= len(event.object)
@@ -184,8 +192,8 @@ class Follower:
     def _is_paused(self) -> bool:
         return not self._initial and self._index.is_mixed(self._view.namespace)
 
-    def _next_events(self) -> Iterator[Event | None]:
-        """Yield the deletions, then the changes; None when enough pods have been looked at for one step."""
+    def _next_events(self, *, large: bool) -> Iterator[Event | None]:
+        """Yield the deletions, then the changes; None to end the step."""
         scanned = 0
         for deletions, position in self._unread_deletions():
             for deletion in deletions:
@@ -200,10 +208,15 @@ class Follower:
                 yield None
         for entries, position in self._unread_entries():
             for entry in entries:
-                self._position = self._latest(entry)
-                if self._view.has(entry.index_values) and self._is_new(
-                    entry.stream, entry.resource_version, self._position
-                ):
+                latest = self._latest(entry)
+                is_sent = self._view.has(entry.index_values) and self._is_new(
+                    entry.stream, entry.resource_version, latest
+                )
+                if is_sent and not large and self._is_large(entry):
+                    self.has_large = True
+                    yield None
+                self._position = latest
+                if is_sent:
                     yield Event("ADDED" if self._seen.add(entry.slot) else "MODIFIED", self._object_of(entry))
             self._position = position
             scanned += max(len(entries), READ)
@@ -249,6 +262,12 @@ class Follower:
             entry.slot == deletion.slot and self._view.has(entry.index_values)
             for entry in self._index.entries([deletion.uid])
         )
+
+    def _is_large(self, entry: Entry) -> bool:
+        size = len(entry.record)
+        if self._view.details and entry.details is not None:
+            size += DETAILS_FACTOR * (len(entry.details.own) + len(entry.details.shared.encoded))
+        return size > LARGE_BYTES
 
     def _object_of(self, entry: Entry) -> bytes:
         """Return the object that the stream sends of a pod."""

@@ -13,7 +13,7 @@ from pod_index.api.response_limiter import RESPONSES_MAX, ResponseLimiter
 from pod_index.api.responses import RequestError
 from pod_index.settings import Settings
 from tests.support.polling import eventually_true
-from tests.support.served import http_scope, receiving, served, simple_pod, synced_index
+from tests.support.served import http_scope, served, simple_pod, synced_index
 
 LIST = ("GET", "/api/v1/pods?namespace=default", b"")
 BATCH = ("POST", "/api/v1/pods/lookup", b'{"ids": ["default/web"]}')
@@ -26,13 +26,18 @@ class Reader:
         self.go_on = asyncio.Event()
         self.sent: list[Message] = []
         path, _, query = path.partition("?")
-        receive = receiving([{"type": "http.request", "body": body, "more_body": False}])
+        self._request: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
         self.aborted = False
         self.pause_seconds: float | None = None
         scope = http_scope(path, query.encode(), method)
         if abortable:
             scope["state"] = {"abort": self._abort}
-        self.asking = asyncio.create_task(app(scope, receive, self._send))
+        self.asking = asyncio.create_task(app(scope, self._receive, self._send))
+
+    async def _receive(self) -> Message:
+        if not self._request:
+            await asyncio.sleep(3600)  # The client stays connected.
+        return self._request.pop()
 
     def _abort(self) -> None:
         self.aborted = True
@@ -105,6 +110,51 @@ async def test_the_response_that_is_read_most_slowly_gives_way() -> None:
     for reader in readers:
         reader.go_on.set()
         reader.pause_seconds = 0
+    await asyncio.gather(*(reader.asking for reader in readers))
+
+
+class Stream(Reader):
+    """A client that follows pods, and reads nothing after the head of the response until ``go_on`` is set."""
+
+    def __init__(self, app: Any) -> None:
+        super().__init__(app, "GET", "/api/v1/pods?watch=true&all=true&details=true", b"", abortable=True)
+
+    @property
+    def holds_object(self) -> bool:
+        return any(message.get("body") for message in self.sent)
+
+    async def _send(self, message: Message) -> None:
+        self.sent.append(message)
+        if message.get("body"):
+            await self.go_on.wait()
+
+
+async def test_a_large_object_of_a_stream_waits_while_a_hundred_are_being_sent() -> None:
+    large = synced_index(simple_pod("u", annotations={"a": "x" * 50_000}))
+    app = create_app(large, lambda: 0.0, Settings(client_timeout_seconds=60))
+    streams = [Stream(app) for _ in range(RESPONSES_MAX + 1)]
+    await eventually_true(lambda: sum(stream.holds_object for stream in streams) == RESPONSES_MAX)
+    (waiting,) = (stream for stream in streams if not stream.holds_object)
+    assert waiting.sent
+    await eventually_true(lambda: waiting.holds_object)
+    assert sum(stream.aborted for stream in streams) == 1, "it was read most slowly"
+    for stream in streams:
+        stream.asking.cancel()
+    await asyncio.gather(*(stream.asking for stream in streams), return_exceptions=True)
+
+
+async def test_a_stream_whose_large_object_waits_too_long_ends() -> None:
+    large = synced_index(simple_pod("u", annotations={"a": "x" * 50_000}))
+    app = create_app(large, lambda: 0.0, Settings(client_timeout_seconds=0.1))
+    readers = await asking(app, [LIST] * RESPONSES_MAX)
+    stream = Stream(app)
+    stream.go_on.set()
+    await stream.asking
+    assert b"".join(message.get("body", b"") for message in stream.sent) == (
+        b'{"type":"ERROR","error":"100 lists and batch lookups are already in progress","code":503}\n'
+    )
+    for reader in readers:
+        reader.go_on.set()
     await asyncio.gather(*(reader.asking for reader in readers))
 
 
