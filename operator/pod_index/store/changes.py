@@ -104,6 +104,8 @@ class ChangeOrder:
         """The position of the last change."""
         self.lost = 0
         """The position of the last deletion that is not kept any longer."""
+        self.void = 0
+        """The position up to which deletions are of a history that was reset."""
         self.followers: Subscriptions[[str]] = Subscriptions()
         """The callbacks of streams by ALL, namespace, node and workload. They get the UID of the pod."""
         self.slots = 0
@@ -191,6 +193,11 @@ class ChangeOrder:
                 return True
             items, position = self.deletions.read(position)
         return False
+
+    def reset_history(self) -> None:
+        """Note that what was recorded before is void; this ends all streams."""
+        self.void = self.head
+        self.wake_followers()
 
     def wake_followers(self) -> None:
         """Call the callbacks of all followers, without a UID."""

@@ -176,7 +176,8 @@ class Follower:
         if self._token is not None:
             streams = self._index.streams(self._view.namespace)
             self._sent_before = {stream: self._token.scopes[scope].version for scope, stream in streams.items()}
-            self._deleted_position = self._changes.lost  # The token is newer than those.
+            # The token is newer than these.
+            self._deleted_position = max(self._changes.lost, self._changes.void)
 
     def _on_change(self, uid: str) -> None:
         if uid and not self._changed:

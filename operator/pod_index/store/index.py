@@ -159,7 +159,7 @@ class PodIndex(PodTable):
         stream.history = stream.listing
         stream.progress.reset()
         self.history_resets += 1
-        self.changes.wake_followers()
+        self.changes.reset_history()
 
     def _reset_history(self, stream: StreamState) -> Iterator[None]:
         """Accept what contradicts the history."""

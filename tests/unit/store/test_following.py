@@ -2,6 +2,7 @@
 
 import pytest
 
+from pod_index.store.deltas import ListPage
 from pod_index.store.following import Follower
 from pod_index.store.index import PodIndex
 from pod_index.store.resume import Expired, parse_token
@@ -60,6 +61,14 @@ def test_a_replica_with_another_history_refuses_the_token() -> None:
     restored.update(change(simple_pod("other", 1_001)))
     with pytest.raises(Expired, match="another history"):
         follow(restored, token=token_of(before))
+
+
+def test_a_token_of_the_history_after_a_reset_brings_no_deletion_from_before() -> None:
+    index = synced_index(simple_pod("a", 1))
+    index.delete(change(simple_pod("a", 1_001)))
+    restored = ListPage(scope="", pods=[simple_pod("a", 1)], begins=True, history_reset=True, complete_at=1_000)
+    replace_page(index, restored)
+    assert sent(follow(index, token=token_of(index))) == []
 
 
 def test_deletions_that_are_not_kept_any_longer_make_older_tokens_useless() -> None:
