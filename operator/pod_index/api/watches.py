@@ -5,9 +5,11 @@ Nothing polls: the index wakes the streams that a change concerns. A stream with
 
 import asyncio
 import random
+import time
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager
-from typing import Any
+from typing import Any, NamedTuple
 
 from pod_index.api.authentication import Authenticator
 from pod_index.api.queries import WatchQuery
@@ -30,6 +32,10 @@ RETRY_SECONDS = (5, 30)
 
 ENDING_SECONDS = 2.0
 """How long a stream that is about to end may still send changes, so that it ends with a bookmark."""
+
+STEP_SECONDS = 0.001
+"""The time of a step that computes for many streams. One for each stream would take as many iterations of the event
+loop, and beside thousands of other clients each of them takes long."""
 
 CHECK_SECONDS = 1.0
 """Time between two checks of what is due, or a quarter of the time between two heartbeats if that is less."""
@@ -63,6 +69,15 @@ class Watch:
             await asyncio.sleep(rest)
 
 
+class Turn(NamedTuple):
+    """A stream that waits until it is computed what it sends next."""
+
+    watch: Watch
+    large: bool
+    """Whether that may be a large object."""
+    pieces: asyncio.Future[list[bytes]]
+
+
 class Watches:
     """All open streams.
 
@@ -86,6 +101,8 @@ class Watches:
         self._stats = stats
         self._authenticator = authenticator
         self._watches: set[Watch] = set()
+        self._turns: deque[Turn] = deque()
+        self._computing: asyncio.Task[None] | None = None
         self._checks: asyncio.Task[None] | None = None
         self._closed = False
 
@@ -134,9 +151,26 @@ class Watches:
 
     async def next_chunks(self, watch: Watch, *, large: bool) -> Iterator[bytes]:
         """Return what the stream sends next; without ``large``, no large objects."""
-        async with self._step():
-            watch.wakeup.clear()
-            return _chunks(self._next_pieces(watch, large=large))
+        turn = Turn(watch, large, asyncio.get_running_loop().create_future())
+        self._turns.append(turn)
+        if self._computing is None or self._computing.done():
+            self._computing = asyncio.create_task(self._compute(), name="client watches: computing")
+        return _chunks(await turn.pieces)
+
+    async def _compute(self) -> None:
+        """Compute what the streams send whose turn it is, many in one step: most have a single small change."""
+        while self._turns:
+            async with self._step():
+                until = time.perf_counter() + STEP_SECONDS
+                while self._turns and time.perf_counter() < until:
+                    watch, large, pieces = self._turns.popleft()
+                    if pieces.cancelled():
+                        continue
+                    watch.wakeup.clear()
+                    try:
+                        pieces.set_result(self._next_pieces(watch, large=large))
+                    except Exception as problem:  # noqa: BLE001 - the task of the stream raises it
+                        pieces.set_exception(problem)
 
     def _next_pieces(self, watch: Watch, *, large: bool) -> list[bytes]:
         now = asyncio.get_running_loop().time()

@@ -9,12 +9,12 @@ import pytest
 
 from pod_index.api.endpoints import ID_BYTES, IDS_MAX, SHORT_BYTES, STEP_BYTES
 from pod_index.api.response_limiter import ResponseLimiter
+from pod_index.store.changes import ChangeOrder, Overlay
 from pod_index.store.entries import Entry
 from pod_index.store.identifiers import MAX_LENGTH, Identifier
 from pod_index.store.index import PodIndex
 from pod_index.store.matching import Ambiguity, Match
 from pod_index.store.table import ListedPod
-from pod_index.store.views import View
 from tests.support.polling import eventually_true
 from tests.support.served import (
     CONFIG_HASH,
@@ -132,24 +132,37 @@ async def test_an_iteration_of_the_event_loop_has_one_step_of_many_requests() ->
     assert len(set(steps)) == len(steps) == 50
 
 
-class SharedIndex(PodIndex):
-    """Notes in which iterations of the event loop lists and streams read it."""
+class ObservedOrder(ChangeOrder):
+    """Notes in which iterations of the event loop streams read it."""
 
     def __init__(self, iterations: Iterations) -> None:
         super().__init__()
         self._iterations = iterations
+        self.read_in: set[int] = set()
+
+    def read(self, after: int, overlay: Overlay | None) -> Iterator[tuple[list[Entry], int]]:
+        self.read_in.add(self._iterations.number)
+        return super().read(after, overlay)
+
+
+class SharedIndex(PodIndex):
+    """Notes in which iterations of the event loop lists and streams read it."""
+
+    def __init__(self, iterations: Iterations) -> None:
+        self._order = ObservedOrder(iterations)
+        super().__init__(changes=self._order)
+        self._iterations = iterations
         self.listed_in: set[int] = set()
-        self.followed_in: set[int] = set()
         replace_page(self, listing(*namesakes(1_000, example_pod())))
+
+    @property
+    def followed_in(self) -> set[int]:
+        return self._order.read_in
 
     def select(self, *, node: str = "", namespace: str = "", workload: str = "") -> Iterator[list[ListedPod]]:
         for part in super().select(node=node, namespace=namespace, workload=workload):
             self.listed_in.add(self._iterations.number)
             yield part
-
-    def few_in(self, view: View, limit: int) -> list[Entry] | None:
-        self.followed_in.add(self._iterations.number)
-        return super().few_in(view, limit)
 
 
 async def test_an_iteration_of_the_event_loop_has_no_step_of_a_stream_beside_one_of_a_list() -> None:
@@ -157,14 +170,28 @@ async def test_an_iteration_of_the_event_loop_has_no_step_of_a_stream_beside_one
     index = SharedIndex(iterations)
 
     async def follow(server: Watched) -> None:
-        async with server.stream("node=node-1") as stream:
+        async with server.stream() as stream:
             await stream.until_bookmark()
 
     async with watched(index) as server, iterations.counted():
         await asyncio.gather(*(task for _ in range(10) for task in (follow(server), server.get("all=true"))))
     assert len(index.listed_in) == 40
-    assert len(index.followed_in) > 40
+    assert len(index.followed_in) > 10
     assert not index.listed_in & index.followed_in
+
+
+async def test_a_step_computes_for_many_streams() -> None:
+    iterations = Iterations()
+    index = SharedIndex(iterations)
+    async with watched(index) as server, contextlib.AsyncExitStack() as streams, iterations.counted():
+        opened = [await streams.enter_async_context(server.stream("namespace=other")) for _ in range(50)]
+        for stream in opened:
+            assert await stream.until_bookmark() == []
+        index.followed_in.clear()
+        index.update(change(simple_pod("u", 2_000, namespace="other")))
+        for stream in opened:
+            assert await stream.until_bookmark() == [("ADDED", "u")]
+    assert len(index.followed_in) < len(opened) / 2
 
 
 async def test_a_failed_or_cancelled_step_lets_others_go_on() -> None:
