@@ -201,7 +201,7 @@ class Feeder:
 
 def main() -> None:
     """Serve the number of pods in the first argument."""
-    pods = PodBytes(int(sys.argv[1]))
+    pods = PodBytes(*map(int, sys.argv[1:]))
     feeder = Feeder(pods)
     description: dict[str, Any] = {
         "port": feeder.port,

@@ -23,13 +23,13 @@ END = '"initialEventsEnd":true'
 
 
 def measure(plan: Plan, main: Path) -> tuple[list[Figure], list[str]]:
-    """Open streams of single nodes, streams of everything, and one that is never read."""
+    """Open streams of single workloads, streams of everything, and one that is never read."""
     runs = Runs()
     notes: list[str] = []
     for _ in range(plan.runs):
         with (
             tempfile.TemporaryDirectory() as folder,
-            FeederProcess(plan.tail_pods) as feeder,
+            FeederProcess(plan.tail_pods, STREAMS) as feeder,
             Subject(
                 Path(folder), feeder.kubeconfig, main=main, environ={"MAX_WATCHES": "2000", "MAX_CONNECTIONS": "5000"}
             ) as operator,
@@ -41,8 +41,8 @@ def measure(plan: Plan, main: Path) -> tuple[list[Figure], list[str]]:
 
 
 def _run(runs: Runs, notes: list[str], plan: Plan, feeder: FeederProcess, operator: Subject) -> None:
-    views = [view_of(operator, uid) for uid in feeder.uids(STREAMS)]
-    paths = [f"/api/v1/pods?watch=true&{views[number % len(views)]}" for number in range(STREAMS)]
+    views = [_workload_of(operator, uid) for uid in feeder.uids(STREAMS)]
+    paths = [f"/api/v1/pods?watch=true&{view}" for view in views]
     _changes(runs, "baseline", plan, feeder, operator, None)
     for subject, wanted, end in (("baseline", ["/health"] * STREAMS, "healthy"), ("operator", paths, END)):
         with Helper("followers", str(operator.port), on=OUR_CORE) as followers:
@@ -60,6 +60,13 @@ def _run(runs: Runs, notes: list[str], plan: Plan, feeder: FeederProcess, operat
         followers.ask("stop_reading")
         notes.append(f"follow: {FULL_STREAMS} streams of everything began in {opened['seconds']:.1f} s")
         _changes(runs, "all", plan, feeder, operator, followers)
+
+
+def _workload_of(operator: Subject, uid: str) -> str:
+    """Return the workload of a pod: each stream has one of its own."""
+    record = operator.lookup(uid)
+    assert record is not None
+    return f"workload=Deployment/{record['labels']['app.kubernetes.io/name']}&namespace={record['namespace']}"
 
 
 def view_of(operator: Subject, uid: str) -> str:

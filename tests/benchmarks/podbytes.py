@@ -23,9 +23,12 @@ _DIGITS = 10
 
 
 class PodBytes:
-    """The pods number 0 to ``count`` - 1: as a streaming list, as pages of a list, and changed one by one."""
+    """The pods number 0 to ``count`` - 1: as a streaming list, as pages of a list, and changed one by one.
 
-    def __init__(self, count: int) -> None:
+    They belong to so many ``workloads``.
+    """
+
+    def __init__(self, count: int, workloads: int = 200) -> None:
         self.version = FIRST_VERSION + count
         """The resourceVersion of the newest pod."""
         self.uids: list[str] = []
@@ -36,6 +39,7 @@ class PodBytes:
         self._stream_ends = [0]
         self._items = bytearray()
         self._item_ends = [0]
+        self._workloads = workloads
         for number in range(count):
             self._add(number)
 
@@ -73,7 +77,7 @@ class PodBytes:
         return chunk(_ADDED + b',"object":' + added + b"}\n") + chunk(_DELETED + b',"object":' + deleted + b"}\n")
 
     def _add(self, number: int) -> None:
-        pod = realistic_pod(number)
+        pod = realistic_pod(number, self._workloads)
         pod["metadata"]["annotations"][_MARKER] = "0" * _DIGITS
         stored = StoredPod(pod, FIRST_VERSION + number + 1)
         self.uids.append(stored.uid)

@@ -108,10 +108,10 @@ class Helper:
 
 
 class FeederProcess(Helper):
-    """The API server of the benchmarks, with ``pods`` pods."""
+    """The API server of the benchmarks, with ``pods`` pods of so many ``workloads``."""
 
-    def __init__(self, pods: int) -> None:
-        super().__init__("feeder", str(pods), on=OUR_CORE)
+    def __init__(self, pods: int, workloads: int = 200) -> None:
+        super().__init__("feeder", str(pods), str(workloads), on=OUR_CORE)
         described = self.read()
         self.pods = pods
         self.port: int = described["port"]
