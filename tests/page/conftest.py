@@ -1,6 +1,7 @@
 """A headless Chromium, a small cluster, and pod-index between them."""
 
 import shutil
+import urllib.parse
 from collections.abc import Iterator
 
 import pytest
@@ -30,6 +31,8 @@ class Tab:
         """Whether the API refuses something in the test: Chromium says so in the console."""
         self._said: list[str] = []
         self._requested: set[str] = set()
+        self.streams: list[dict[str, str]] = []
+        """The queries of the streams that it has opened."""
         page.add_init_script(REPORT_VIOLATIONS)
         page.on("console", self._on_console)
         page.on("pageerror", lambda error: self._said.append(f"an error: {error}"))
@@ -64,6 +67,9 @@ class Tab:
 
     def _on_request(self, request: Request) -> None:
         self._requested.add(request.url)
+        query = dict(urllib.parse.parse_qsl(urllib.parse.urlsplit(request.url).query))
+        if query.pop("watch", "") == "true":
+            self.streams.append(query)
 
 
 @pytest.fixture(scope="session")
@@ -85,9 +91,15 @@ def server() -> Iterator[ApiServer]:
 
 
 @pytest.fixture
-def operator(server: ApiServer, start_operator: StartOperator) -> OperatorProcess:
+def settings() -> dict[str, str]:
+    """The environment variables of the operator; a test may have other ones."""
+    return {}
+
+
+@pytest.fixture
+def operator(server: ApiServer, start_operator: StartOperator, settings: dict[str, str]) -> OperatorProcess:
     """An operator that is ready."""
-    operator = start_operator(server)
+    operator = start_operator(server, **settings)
     operator.wait_until_ready()
     return operator
 

@@ -35,7 +35,7 @@ def pods(server: ApiServer, operator: OperatorProcess) -> None:
 def settled(page: Page) -> None:
     """Wait until an answer is shown."""
     expect(page.get_by_role("heading", level=2)).to_be_visible()
-    expect(page.locator("#status")).to_contain_text("pods")
+    expect(page.locator("#status")).to_contain_text("data")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -116,7 +116,7 @@ def test_who_hears_it_finds_their_way(tab: Tab) -> None:
         - banner:
           - heading "pod-index" [level=1]:
             - link "pod-index"
-          - paragraph: /5 pods · data \\d+ s old/
+          - paragraph: /Live · data \\d+ s old/
         - main:
           - search:
             - textbox "Which pod is this?": shop/web-1

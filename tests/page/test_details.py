@@ -121,6 +121,22 @@ def test_containers_follow_what_happens(tab: Tab, server: ApiServer, pod: dict[s
     expect(containers(page)).to_have_count(4)
 
 
+def test_the_mark_follows_its_container_through_restarts(tab: Tab, server: ApiServer, pod: dict[str, Any]) -> None:
+    page = tab.open(f"?id={MAIN}")
+    mark = page.locator(".mark:visible")
+    expect(mark).to_have_text(["matched"])
+    expect(page.locator("#status")).to_contain_text("Live")
+
+    def restart(container_id: str, last_id: str) -> None:
+        statuses = [container_status("main", f"containerd://{container_id}", last_id=f"containerd://{last_id}")]
+        server.pods.update("shop", "web-7c9d-x2x4z", lambda pod: pod["status"].update(containerStatuses=statuses))
+
+    restart("d" * 64, MAIN)
+    expect(mark).to_have_text(["matched, before its last restart"])
+    restart("e" * 64, "d" * 64)
+    expect(mark).to_have_count(0)
+
+
 def test_hostile_names_and_images_are_shown_as_text(tab: Tab, server: ApiServer, operator: OperatorProcess) -> None:
     bad = "<img src=x onerror=alert(1)>\u202e"
     pod = make_pod("bad")

@@ -3,12 +3,14 @@
 import contextlib
 import re
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import httpx
 import pytest
 
+from pod_index.api import page
 from pod_index.api.app import create_app
-from pod_index.api.page import FILES
+from pod_index.api.page import FILES, SCRIPTS
 from pod_index.settings import Settings
 from pod_index.store.index import PodIndex
 
@@ -17,8 +19,8 @@ SMALL = 40_000
 
 
 @contextlib.asynccontextmanager
-async def browser(*, page: bool = True) -> AsyncIterator[httpx.AsyncClient]:
-    transport = httpx.ASGITransport(create_app(PodIndex(), lambda: None, Settings(page=page)))
+async def browser(*, enabled: bool = True) -> AsyncIterator[httpx.AsyncClient]:
+    transport = httpx.ASGITransport(create_app(PodIndex(), lambda: None, Settings(page=enabled)))
     async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
         yield client
 
@@ -46,6 +48,18 @@ async def test_all_files_together_are_small() -> None:
         assert sum([len((await client.get(path)).content) for path in PATHS]) < SMALL
 
 
+async def test_the_script_has_all_parts_and_none_of_their_comments() -> None:
+    parts = {path.stem: path.read_text() for path in Path(page.__file__).parent.glob("*.js")}
+    assert parts.keys() == set(SCRIPTS)
+    async with browser() as client:
+        script = (await client.get("/page.js")).text
+    lines = script.splitlines()
+    assert all(line == line.lstrip() and not re.search(r"(^|\s)//", line) for line in lines)
+    for name in SCRIPTS:
+        code = [re.sub(r"(^|\s+)// .*", "", line).strip() for line in parts[name].splitlines()]
+        assert "\n".join(filter(None, code)) in script, name
+
+
 @pytest.mark.parametrize("path", PATHS)
 async def test_only_its_own_files_may_run_or_load(path: str) -> None:
     async with browser() as client:
@@ -64,10 +78,10 @@ async def test_only_its_own_files_may_run_or_load(path: str) -> None:
 
 async def test_the_page_obeys_its_policy() -> None:
     async with browser() as client:
-        page, script = (await client.get("/")).text, (await client.get("/page.js")).text
-    assert not re.search(r"<style|<script>|\s(style|on\w+)=|https?:(?!//HOST/)", page)
+        document, script = (await client.get("/")).text, (await client.get("/page.js")).text
+    assert not re.search(r"<style|<script>|\s(style|on\w+)=|https?:(?!//HOST/)", document)
     assert not re.search(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write\b|\beval\b|https?:", script)
-    named = {f"/{name}" for name in re.findall(r'(?:href|src)="(\w[^"]*)"', page)}
+    named = {f"/{name}" for name in re.findall(r'(?:href|src)="(\w[^"]*)"', document)}
     assert named == set(PATHS) - {"/"}, "relative, so that a proxy may serve it below a path of its own"
 
 
@@ -105,7 +119,7 @@ async def test_head_has_the_headers_of_get_and_other_methods_are_405(path: str) 
 
 @pytest.mark.parametrize("path", PATHS)
 async def test_a_disabled_page_is_404(path: str) -> None:
-    async with browser(page=False) as client:
+    async with browser(enabled=False) as client:
         answer = await client.get(path)
     assert (answer.status_code, answer.content) == (404, b'{"error":"not found"}')
     assert answer.headers["content-type"] == "application/json"

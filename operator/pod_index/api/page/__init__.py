@@ -4,6 +4,7 @@ Pods may have hostile names and annotations. So the Content-Security-Policy allo
 styles, no requests to other sites, and no text that becomes markup.
 """
 
+import re
 from pathlib import Path
 
 from starlette.routing import Route
@@ -13,10 +14,19 @@ from pod_index.api.static_files import file_route
 FILES = {
     "/": ("page.html", "text/html; charset=utf-8"),
     "/page.css": ("page.css", "text/css; charset=utf-8"),
-    "/page.js": ("page.js", "text/javascript; charset=utf-8"),
+    "/page.js": ("*.js", "text/javascript; charset=utf-8"),
     "/page.svg": ("page.svg", "image/svg+xml"),
 }
 """The file of this directory and its media type, by path."""
+
+SCRIPTS = (
+    *("text", "elements", "rows", "containers", "found", "card", "table", "list", "failure"),
+    *("token", "service", "status", "stream", "visit", "page"),
+)
+"""The parts of ``/page.js``. One file has them all, so that no upgrade mixes old and new parts in a browser."""
+
+_UNSENT = re.compile(rb"^\s+|\s*// .*$|/\*.*\*/\n", re.MULTILINE)
+"""Indentation, empty lines and comments, which only readers of the source need: a sixth of the files."""
 
 POLICY = "; ".join(
     [
@@ -45,8 +55,10 @@ _HEADERS = {
 
 def page_routes() -> list[Route]:
     """Read the files of the page, and return the routes that serve them."""
+    return [file_route(path, _read(name), media_type, _HEADERS) for path, (name, media_type) in FILES.items()]
+
+
+def _read(name: str) -> bytes:
     directory = Path(__file__).parent
-    return [
-        file_route(path, (directory / name).read_bytes(), media_type, _HEADERS)
-        for path, (name, media_type) in FILES.items()
-    ]
+    names = [f"{part}.js" for part in SCRIPTS] if name == "*.js" else [name]
+    return _UNSENT.sub(b"", b"".join((directory / name).read_bytes() for name in names))
