@@ -179,7 +179,7 @@ class Metrics(Collector):
         yield _counter(
             "pod_index_client_watches_cut",
             "Streams that ended with an error, by reason: unauthorized (credentials no longer valid), history (etcd was"
-            " restored) or slow (read so slowly that deletions were missed).",
+            " restored) or slow (deletions were missed, or a large object gave way to another one).",
             "reason",
             stats.watches_cut,
         )

@@ -378,6 +378,37 @@ async def test_the_backlog_is_that_of_the_stream_that_is_behind_most() -> None:
             assert 0 < watches.backlog <= 100
 
 
+async def test_the_metrics_count_streams_and_what_they_send() -> None:
+    index = synced_index(simple_pod("a", 1))
+    async with watched(index) as server:
+
+        async def metrics() -> set[str]:
+            text = (await server.client.get("/metrics")).text
+            lines = [line.removeprefix("pod_index_client_") for line in text.splitlines() if not line.endswith(" 0.0")]
+            return {line for line in lines if line.startswith("watch")}
+
+        async with server.stream() as stream:
+            await stream.until_bookmark()
+            index.update(change(simple_pod("a", 1_001, annotations={"a": "b"})))
+            await stream.until_bookmark()
+            index.delete(change(simple_pod("a", 1_002)))
+            await stream.until_bookmark()
+            assert await metrics() == {
+                "watches 1.0",
+                'watch_events_total{type="added"} 1.0',
+                'watch_events_total{type="modified"} 1.0',
+                'watch_events_total{type="deleted"} 1.0',
+                'watch_events_total{type="bookmark"} 3.0',
+            }
+        await server.watches(0)
+        async with server.stream(stream.resuming()) as resumed:
+            await resumed.until_bookmark()
+        await server.watches(0)
+        await server.get("watch=true&all=true&resume=nonsense")
+        assert {"watches_resumed_total 1.0", "watches_expired_total 1.0"} <= await metrics()
+        assert "watches 1.0" not in await metrics()
+
+
 async def test_other_methods_are_refused() -> None:
     async with watched(synced_index()) as server:
         answer = await server.client.post("/api/v1/pods?watch=true&all=true")
