@@ -72,24 +72,6 @@ class Pod(Struct, gc=False):
     status: PodStatus = PodStatus()
 
 
-class PackedDetails(Struct, gc=False):
-    """The details of a pod, packed by ``store.details``."""
-
-    own: bytes
-    """What only this pod has."""
-    template: bytes
-    """What pods with the same template have in common."""
-
-
-class PackedPod(Pod, kw_only=True, gc=False):
-    """A pod without its containers and their statuses: only with what the index uses of them."""
-
-    details: PackedDetails
-    container_ids: list[bytes | str]
-    """The IDs of all containers, and those from before their last restart. Bytes are the value of 64 hexadecimal
-    digits, without the prefix."""
-
-
 class PodRecord(Struct, rename="camel"):
     """The response to a lookup; its fields are in the order of the API's contract."""
 

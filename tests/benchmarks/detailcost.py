@@ -43,7 +43,7 @@ def time_details() -> dict[str, float]:
     """Return the CPU time to make the details of a pod, and the JSON of them, in microseconds."""
     pods = msgspec.json.decode(encoded(0, CHUNK, CHUNK), type=PodList, strict=False).items or []
     store = DetailsStore()
-    kept = [(encode_record(pod), store.details_of(pod)) for pod in pods]
+    kept = [(encode_record(pod), details) for pod in pods if (details := store.details_of(pod))]
     return {
         "make": _microseconds(lambda: [store.details_of(pod) for pod in pods]),
         "record": _microseconds(lambda: [encode_record(pod) for pod in pods]),

@@ -116,20 +116,20 @@ _event_decoder: msgspec.json.Decoder[WatchEvent | Error] = msgspec.json.Decoder(
 _status_decoder = msgspec.json.Decoder(Status)
 
 
-def decode_list(body: bytes | bytearray | memoryview) -> PodList:
-    """Decode one page of a list of pods; raise one of DECODE_ERRORS."""
+def decode_list(body: bytes | bytearray | memoryview, *, details: bool = True) -> PodList:
+    """Decode one page of a list of pods, with or without their details; raise one of DECODE_ERRORS."""
     page = _list_decoder.decode(body)
     if page.items:
-        page.items = list(map(pack, page.items))
+        page.items = [pack(pod, details=details) for pod in page.items]
     return page
 
 
-def decode_events(frames: bytes | memoryview) -> list[WatchEvent | Error]:
-    """Decode the frames of a watch, all in one call; raise one of DECODE_ERRORS."""
+def decode_events(frames: bytes | memoryview, *, details: bool = True) -> list[WatchEvent | Error]:
+    """Decode the frames of a watch, all in one call, with or without details of pods; raise one of DECODE_ERRORS."""
     events = _event_decoder.decode_lines(frames)
     for event in events:
         if isinstance(event, Added | Modified | Deleted):
-            event.object = pack(event.object)
+            event.object = pack(event.object, details=details)
     return events
 
 

@@ -7,7 +7,7 @@ import math
 import random
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import aiohttp
 
@@ -27,6 +27,7 @@ from pod_index.informer.protobuf_list import ListDecoder
 from pod_index.informer.watch_errors import split
 from pod_index.informer.wire import ACCEPT, Wire, wire_for
 from pod_index.pods import Pod
+from pod_index.settings import Settings
 
 logger = logging.getLogger("pod_index.informer")
 
@@ -61,17 +62,23 @@ class ListPart(NamedTuple):
 class ListWatch:
     """Lists and watches the pods of one scope ("" is all namespaces).
 
-    ``selectors`` are the parameters that select pods. ``idle_seconds`` is the maximum time between two reads. All
-    methods raise ApiError and nothing else.
+    ``selectors`` are the parameters that select pods. ``idle_seconds`` is the maximum time between two reads.
+    ``details`` says whether the details of pods are decoded. All methods raise ApiError and nothing else.
 
-    The responses are in protobuf or JSON, as the server chooses. After one in protobuf that is malformed, JSON is
-    requested for a while.
+    The server chooses protobuf or JSON. After a malformed response in protobuf, JSON is requested for a while.
     """
 
     def __init__(
-        self, client: ApiClient, scope: str, *, idle_seconds: float, selectors: Mapping[str, str] | None = None
+        self,
+        client: ApiClient,
+        scope: str,
+        *,
+        idle_seconds: float,
+        selectors: Mapping[str, str] | None = None,
+        details: bool = True,
     ) -> None:
         self._client = client
+        self._details = details
         self._selectors = dict(selectors or {})
         self._path = f"/api/v1/namespaces/{scope}/pods" if scope else "/api/v1/pods"
         self._idle_seconds = idle_seconds
@@ -85,6 +92,12 @@ class ListWatch:
         self.watch_accepted = False
         """Whether the server answered the latest watch request with 200."""
         self._watching: aiohttp.ClientResponse | None = None
+
+    @classmethod
+    def from_settings(cls, client: ApiClient, scope: str, settings: Settings) -> Self:
+        """Make the object for the pods that the settings select."""
+        idle_seconds, selectors = settings.watch_idle_seconds, settings.selectors
+        return cls(client, scope, idle_seconds=idle_seconds, selectors=selectors, details=settings.details)
 
     def interrupt_watch(self) -> None:
         """Let the open watch fail now, and not at its next event."""
@@ -137,7 +150,7 @@ class ListWatch:
                 f"the API server did not complete a page of the list within {PAGE_SECONDS:g} s"
             ) from error
         with memoryview(buffer)[:size] as body, self._decoding("list of pods"):
-            return self.wire.decode_list(body), size
+            return self.wire.decode_list(body, details=self._details), size
 
     async def list_whole(self, minimum: int, *, from_cache: bool) -> AsyncGenerator[ListPart]:
         """Yield the pods of a whole list as they arrive, and with the last ones the resourceVersion of the list.
@@ -150,7 +163,7 @@ class ListWatch:
         cached = {"resourceVersion": str(minimum), "resourceVersionMatch": "NotOlderThan"}
         async with self._get(cached if from_cache else {}) as response:
             if self.wire is protobuf_wire:
-                decoder = ListDecoder()
+                decoder = ListDecoder(details=self._details)
                 async for chunk in response.content.iter_any():
                     view = memoryview(chunk)
                     for begin in range(0, len(view), protobuf_wire.SLICE_BYTES):
@@ -167,7 +180,7 @@ class ListWatch:
                 remedy = "; larger ones must be protobuf"
                 size = await _read_body(response, buffer, "a whole list in JSON", remedy, json_wire.FRAME_LIMIT)
                 with memoryview(buffer)[:size] as body, self._decoding("list of pods"):
-                    page = self.wire.decode_list(body)
+                    page = self.wire.decode_list(body, details=self._details)
                 metadata, pods = page.metadata, page.items or []
                 _check_version(metadata, minimum)
         if metadata.continue_token:
@@ -204,7 +217,7 @@ class ListWatch:
             while (frames := await self._next_frames(reads)) is not None:
                 self.read_at = time.perf_counter()
                 with self._decoding("watch event"):
-                    decoded = self.wire.decode_events(frames)
+                    decoded = self.wire.decode_events(frames, details=self._details)
                 events, failure = split(decoded)
                 # The first bookmark of a streaming list ends the initial state.
                 content.gathers = content.gathers or Bookmark in map(type, events)

@@ -31,7 +31,9 @@ class ListDecoder:
     All methods raise DecodeError for invalid input.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, details: bool = True) -> None:
+        """Without ``details``, those of the pods are not decoded."""
+        self._details = details
         self.metadata: ListMetadata | None = None
         """The metadata of the list, which the API server sends before the pods."""
         self._pending = bytearray()
@@ -123,7 +125,7 @@ class ListDecoder:
             if message.HasField("metadata"):
                 metadata = message.metadata
                 self.metadata = ListMetadata(start_version_of(metadata), text_of(metadata.continue_token) or None)
-            pods.extend(map(pod_of, message.items))
+            pods.extend(pod_of(pod, details=self._details) for pod in message.items)
             self._list_left = list_end - end
         return end
 

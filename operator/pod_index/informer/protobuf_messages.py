@@ -19,14 +19,15 @@ Some types differ from those files, but have the same encoding (https://protobuf
 """
 
 import codecs
-from collections.abc import Sequence
-from functools import lru_cache
+from collections.abc import Iterable
 from typing import Any
 
 from google.protobuf.descriptor_pb2 import FieldDescriptorProto, FileDescriptorProto
 from google.protobuf.descriptor_pool import DescriptorPool
 from google.protobuf.message import DecodeError, Message
 from google.protobuf.message_factory import GetMessageClass
+
+from pod_index.store.memo import Memo
 
 PREFIX = b"k8s\0"
 """What precedes each Unknown."""
@@ -167,9 +168,14 @@ def start_version_of(metadata: Any) -> int:
     return version
 
 
-def entries_of(entries: Sequence[bytes]) -> dict[str, str] | None:
+def entries_of(entries: Iterable[bytes]) -> dict[str, str] | None:
     """Return a map in the order of its entries; None if it is empty."""
-    return dict([_shared_entry(raw) if len(raw) <= SHARED_BYTES else _entry_of(raw) for raw in entries]) or None
+    return dict(map(_entry, entries)) or None
+
+
+def is_small(raw: bytes, _: object) -> bool:
+    """Return whether a message is cached because other pods have the same one."""
+    return len(raw) <= SHARED_BYTES
 
 
 def _entry_of(raw: bytes) -> tuple[str, str]:
@@ -177,7 +183,7 @@ def _entry_of(raw: bytes) -> tuple[str, str]:
     return entry.key.decode(UTF8, GO), entry.value.decode(UTF8, GO)
 
 
-_shared_entry = lru_cache(1024)(_entry_of)
+_entry = Memo(_entry_of, 1024, is_small).__getitem__
 
 
 def check_type(type_meta: Any, kind: bytes) -> None:

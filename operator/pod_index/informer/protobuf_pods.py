@@ -6,8 +6,7 @@ message, but the epoch is not; JSON omits fractions of a second: k8s.io/apimachi
 The details are packed from the messages: containers and statuses as Structs would take half of the time of a listing.
 """
 
-from collections.abc import Sequence
-from functools import lru_cache
+from collections.abc import Iterable, Sequence
 from typing import Any, TypeAlias
 
 from google.protobuf.message import DecodeError
@@ -17,21 +16,26 @@ from pod_index.informer.protobuf_messages import (
     GO,
     OWNER_REFERENCE,
     POD_SPEC,
-    SHARED_BYTES,
     UTF8,
     entries_of,
+    is_small,
     version_of,
 )
-from pod_index.pods import OwnerReference, PackedDetails, PackedPod, PodIP, PodMetadata, PodSpec, PodStatus
-from pod_index.store.details import SHARED_PART_BYTES, ownership_of, pack_id, pack_terminated
-from pod_index.store.packed_parts import PackedTuple, encode
+from pod_index.pods import OwnerReference, PodIP, PodMetadata, PodSpec, PodStatus
+from pod_index.store.details import SHARED_PART_BYTES, ownership_of, pack_id
+from pod_index.store.memo import Memo
+from pod_index.store.packed_parts import SAME_ID, PackedDetails, PackedPod, PackedTuple, encode
 from pod_index.store.times import FIRST_SECOND, LAST_SECOND, rfc3339
+from pod_index.store.workloads import workload_of
 
 _Statuses: TypeAlias = tuple[tuple[bytes, bytes, str | None], ...]
 """The names, the image IDs and the prefixes of the container IDs."""
 
+_Template: TypeAlias = tuple[bytes, bytes, _Statuses, _Statuses, _Statuses, PackedTuple | None]
+"""A PodSpec message, the qosClass, the statuses and the Ownership of pods with the same template."""
 
-def pod_of(pod: Any) -> PackedPod:
+
+def pod_of(pod: Any, *, details: bool = True) -> PackedPod:
     """Convert a Pod message; raise DecodeError if it lacks what the JSON decoder requires."""
     metadata, spec, status = pod.metadata, pod.spec, pod.status
     uid, name = metadata.uid, metadata.name
@@ -46,18 +50,25 @@ def pod_of(pod: Any) -> PackedPod:
         entries_of(metadata.labels),
         entries_of(metadata.annotations),
         _time_of(metadata.deletion_timestamp) if metadata.HasField("deletion_timestamp") else None,
-        [
-            _shared_owner(owner) if len(owner) <= SHARED_BYTES else _owner_of(owner)
-            for owner in metadata.owner_references
-        ]
-        or None,
     )
-    node_name, host_network = spec.node_name, spec.host_network
-    start_time = _time_of(status.start_time)
+    pod_spec = PodSpec(spec.node_name.decode(UTF8, GO) or None, spec.host_network)
     pod_ips = [ip.ip.decode(UTF8, GO) for ip in status.pod_ips]
-    own: list[PackedTuple] = []
+    pod_status = PodStatus(
+        status.phase.decode(UTF8, GO) or None,
+        _time_of(status.start_time),
+        status.pod_ip.decode(UTF8, GO) or None,
+        [PodIP(ip) for ip in pod_ips] or None,
+    )
+    controller = _controller_of(metadata.owner_references)
+    workload = workload_of(pod_metadata, controller)
     container_ids: list[bytes | str] = []
-    own_ownership, shared_ownership = ownership_of(pod_metadata)
+    if not details:
+        _add_ids(status, container_ids)
+        return PackedPod(
+            pod_metadata, pod_spec, pod_status, workload=workload, container_ids=container_ids, details=None
+        )
+    own: list[PackedTuple] = []
+    own_ownership, shared_ownership = ownership_of(controller, workload)
     # What remains of the spec is the same for all pods with the same template.
     spec.ClearField("node_name")
     spec.DiscardUnknownFields()
@@ -72,36 +83,25 @@ def pod_of(pod: Any) -> PackedPod:
     own_part = (
         status.host_ip.decode(UTF8, GO) or None,
         pod_ips,
-        start_time,
+        pod_status.start_time,
         status.reason.decode(UTF8, GO) or None,
         pod_metadata.deletion_timestamp,
         own,
         own_ownership,
     )
-    is_small = len(template[0]) <= SHARED_PART_BYTES and status.ByteSize() <= SHARED_PART_BYTES
     return PackedPod(
         pod_metadata,
-        PodSpec(node_name.decode(UTF8, GO) or None, host_network),
-        PodStatus(
-            status.phase.decode(UTF8, GO) or None,
-            start_time,
-            status.pod_ip.decode(UTF8, GO) or None,
-            [PodIP(ip) for ip in pod_ips] or None,
-        ),
-        details=PackedDetails(encode(own_part), (_shared_template if is_small else _template_of)(*template)),
+        pod_spec,
+        pod_status,
+        workload=workload,
         container_ids=container_ids,
+        details=PackedDetails(encode(own_part), _templates[template]),
     )
 
 
-def _template_of(
-    spec: bytes,
-    qos_class: bytes,
-    init_statuses: _Statuses,
-    statuses: _Statuses,
-    ephemeral_statuses: _Statuses,
-    ownership: PackedTuple | None,
-) -> bytes:
-    """Return an encoded TemplatePart; ``spec`` is a PodSpec message."""
+def _template_of(key: _Template) -> bytes:
+    """Return an encoded TemplatePart."""
+    spec, qos_class, init_statuses, statuses, ephemeral_statuses, ownership = key
     template = POD_SPEC.FromString(spec)
     return encode(
         (
@@ -120,7 +120,15 @@ def _template_of(
     )
 
 
-_shared_template = lru_cache(512)(_template_of)
+_templates = Memo(_template_of, 512, lambda _, encoded: len(encoded) <= SHARED_PART_BYTES)
+
+
+def _controller_of(references: Iterable[bytes]) -> OwnerReference | None:
+    for raw in references:
+        owner = _owners[raw]
+        if owner.controller:
+            return owner
+    return None
 
 
 def _owner_of(raw: bytes) -> OwnerReference:
@@ -134,7 +142,7 @@ def _owner_of(raw: bytes) -> OwnerReference:
     )
 
 
-_shared_owner = lru_cache(256)(_owner_of)
+_owners = Memo(_owner_of, 512, is_small)
 
 
 def _containers_of(containers: Any) -> Sequence[PackedTuple]:
@@ -150,45 +158,62 @@ def _containers_of(containers: Any) -> Sequence[PackedTuple]:
 
 def _statuses_of(statuses: Any, own: list[PackedTuple], ids: list[bytes | str]) -> _Statuses:
     """Return what ``_template_of`` needs of the statuses; append those of the OwnPart, and the container IDs."""
-    if not statuses:
-        return ()
     template = []
     for status in statuses:
-        container_id = status.container_id.decode(UTF8, GO) or None
-        prefix, packed_id, value = pack_id(container_id)
+        container_id = status.container_id
+        prefix, packed_id = pack_id(container_id) or (None, None)
+        if packed_id is not None:
+            ids.append(packed_id)
+        elif container_id:
+            text = container_id.decode(UTF8, GO)
+            packed_id = text.encode()
+            ids.append(text)
         template.append((status.name, status.image_id, prefix))
-        state = _state_of(status.state, container_id)
-        if value is not None:
-            ids.append(value)
+        # Most containers run.
+        seconds = status.state.running.started_at.seconds
+        state = (0, seconds) if 0 < seconds <= LAST_SECOND else _state_of(status.state, container_id)
         last_state = status.last_state
         if not last_state:
             own.append((packed_id, status.restart_count, status.ready, state))
             continue
         last_message = CONTAINER_STATE.FromString(last_state)
         own.append((packed_id, status.restart_count, status.ready, state, _state_of(last_message, container_id)))
-        # Until its restart, a container still has the ID of its last run.
-        previous = last_message.terminated.container_id.decode(UTF8, GO)
-        if previous and previous != container_id:
-            ids.append(previous)
+        _add_previous_id(last_message, container_id, ids)
     return tuple(template)
 
 
-def _state_of(state: Any, container_id: str | None) -> PackedTuple | None:
+def _add_ids(status: Any, ids: list[bytes | str]) -> None:
+    """Append the container IDs in a PodStatus message."""
+    for part in (status.init_container_statuses, status.container_statuses, status.ephemeral_container_statuses):
+        for container in part:
+            container_id = container.container_id
+            if container_id:
+                ids.append(container_id.decode(UTF8, GO))
+            if last_state := container.last_state:
+                _add_previous_id(CONTAINER_STATE.FromString(last_state), container_id, ids)
+
+
+def _add_previous_id(last_state: Any, container_id: bytes, ids: list[bytes | str]) -> None:
+    # Until its restart, a container still has the ID of its last run.
+    previous = last_state.terminated.container_id
+    if previous and previous != container_id:
+        ids.append(previous.decode(UTF8, GO))
+
+
+def _state_of(state: Any, container_id: bytes) -> PackedTuple | None:
     """Return a state as the Struct with the same tag has it; None if it is empty."""
     if state.HasField("running"):
-        started_at = state.running.started_at
-        # Faster than _seconds_of(): most containers run.
-        if started_at.HasField("seconds") and FIRST_SECOND <= (seconds := started_at.seconds) <= LAST_SECOND:
-            return 0, seconds
-        return 0, _seconds_of(started_at)
+        return 0, _seconds_of(state.running.started_at)
     if state.HasField("waiting"):
         return 1, state.waiting.reason.decode(UTF8, GO) or None
     if not state.HasField("terminated"):
         return None
     last = state.terminated
-    return pack_terminated(
-        last.container_id.decode(UTF8, GO) or None,
-        container_id,
+    ended_id = last.container_id
+    is_same = ended_id and ended_id == container_id
+    return (
+        2,
+        SAME_ID if is_same else ended_id.decode(UTF8, GO) or None,
         last.exit_code,
         last.reason.decode(UTF8, GO) or None,
         _seconds_of(last.finished_at),

@@ -57,22 +57,22 @@ _POD_EVENTS: dict[bytes, type[Added | Modified | Deleted]] = {
 }
 
 
-def decode_list(body: bytes | bytearray | memoryview) -> PodList:
-    """Decode one page of a list of pods; raise one of DECODE_ERRORS."""
-    decoder = ListDecoder()
+def decode_list(body: bytes | bytearray | memoryview, *, details: bool = True) -> PodList:
+    """Decode one page of a list of pods, with or without their details; raise one of DECODE_ERRORS."""
+    decoder = ListDecoder(details=details)
     pods = decoder.feed(body)
     return PodList(decoder.finish(), pods)
 
 
-def decode_events(frames: bytes | memoryview) -> list[WatchEvent | Error]:
-    """Decode the frames of a watch, all in one call; raise one of DECODE_ERRORS."""
+def decode_events(frames: bytes | memoryview, *, details: bool = True) -> list[WatchEvent | Error]:
+    """Decode the frames of a watch, all in one call, with or without details of pods; raise one of DECODE_ERRORS."""
     events = []
     begin = 0
     while begin < len(frames):
         size = _frame_size(frames, begin)
         if size is None or begin + size > len(frames):
             raise DecodeError("an incomplete frame")
-        events.append(_decode_event(frames[begin + _FRAME_HEADER : begin + size]))
+        events.append(_decode_event(frames[begin + _FRAME_HEADER : begin + size], details))
         begin += size
     return events
 
@@ -125,11 +125,11 @@ def _frame_size(frames: bytes | bytearray | memoryview, begin: int) -> int | Non
     return _FRAME_HEADER + size
 
 
-def _decode_event(frame: bytes | memoryview) -> WatchEvent | Error:
+def _decode_event(frame: bytes | memoryview, details: bool) -> WatchEvent | Error:
     event = WATCH_EVENT.FromString(frame)
     body: bytes = event.object.raw
     if pod_event := _POD_EVENTS.get(event.type):
-        return pod_event(pod_of(_object(UNKNOWN_POD, body, b"Pod")))
+        return pod_event(pod_of(_object(UNKNOWN_POD, body, b"Pod"), details=details))
     match event.type:
         case b"BOOKMARK":
             metadata = _object(UNKNOWN_POD, body, b"Pod").metadata

@@ -62,7 +62,7 @@ class Reflector:
         self._on_failure = on_failure
         self._stats = stats
         self._scope = scope
-        self._api = ListWatch(client, scope, idle_seconds=settings.watch_idle_seconds, selectors=settings.selectors)
+        self._api = ListWatch.from_settings(client, scope, settings)
         self._strategy = Strategy(streaming_list=settings.streaming_list)
         self._streaming_list_seconds = settings.streaming_list_seconds
         self._history = History(self._api, settings.retry_max_seconds)

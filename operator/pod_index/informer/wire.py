@@ -21,11 +21,11 @@ class Wire(Protocol):
     def DECODE_ERRORS(self) -> tuple[type[Exception], ...]:  # noqa: N802 - a constant of the module
         """The exceptions of ``decode_list`` and ``decode_events``."""
 
-    def decode_list(self, body: bytes | bytearray | memoryview) -> PodList:
-        """Decode one page of a list of pods."""
+    def decode_list(self, body: bytes | bytearray | memoryview, *, details: bool = True) -> PodList:
+        """Decode one page of a list of pods, with or without their details."""
 
-    def decode_events(self, frames: bytes | memoryview) -> list[WatchEvent | Error]:
-        """Decode the frames of a watch."""
+    def decode_events(self, frames: bytes | memoryview, *, details: bool = True) -> list[WatchEvent | Error]:
+        """Decode the frames of a watch, with or without details of pods."""
 
     def decode_status(self, body: bytes) -> Status:
         """Decode the body of an error response."""

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from sys import getsizeof
 from typing import Literal
 
-from pod_index.pods import OwnerReference, PackedPod, Pod
+from pod_index.pods import OwnerReference, Pod
+from pod_index.store.packed_parts import PackedPod
 
 DeltaType = Literal["ADDED", "MODIFIED", "DELETED"]
 """The types of watch events that carry a pod."""
@@ -74,8 +75,8 @@ def memory_size(pod: Pod) -> int:
 
 
 def _size_of_packed(pod: PackedPod) -> int:
-    details = pod.details
-    return getsizeof(details.own) + getsizeof(details.template) + sum(map(getsizeof, pod.container_ids))
+    details = 0 if pod.details is None else getsizeof(pod.details.own) + getsizeof(pod.details.template)
+    return details + sum(map(getsizeof, pod.container_ids))
 
 
 def _size_of_map(entries: dict[str, str] | None) -> int:

@@ -7,7 +7,7 @@ The wires pack the details while they decode a pod, so that its containers are n
 Packing is the most frequent work on details: so specs and statuses are joined by name only in ``detailed_records``.
 """
 
-from binascii import unhexlify
+from binascii import hexlify, unhexlify
 from collections.abc import Sequence
 from functools import lru_cache
 from weakref import WeakValueDictionary
@@ -15,15 +15,16 @@ from weakref import WeakValueDictionary
 from msgspec import Struct
 
 from pod_index.containers import NO_STATE, Container, ContainerState, ContainerStatus
-from pod_index.pods import PackedDetails, PackedPod, Pod, PodMetadata, PodSpec, PodStatus
-from pod_index.store.packed_parts import SAME_ID, PackedTuple, Time, encode
-from pod_index.store.workloads import controller_of, workload_of
+from pod_index.pods import OwnerReference, Pod, PodSpec, PodStatus
+from pod_index.store.indexers import container_ids_of
+from pod_index.store.packed_parts import SAME_ID, PackedDetails, PackedPod, PackedTuple, encode
+from pod_index.store.workloads import Workload, controller_of, workload_of
 
 OVERHEAD_BYTES = 448
 """What the details of a pod take besides their encoded parts: the headers of all objects, and the place of the shared
 part in the dictionary."""
 
-ID_PREFIXES = frozenset({"containerd://", "cri-o://", "docker://"})
+ID_PREFIXES = {prefix.encode(): prefix for prefix in ("containerd://", "cri-o://", "docker://")}
 """What precedes 64 hexadecimal digits in most container IDs: these digits are kept as 32 bytes."""
 
 SHARED_PART_BYTES = 4096
@@ -60,9 +61,11 @@ class DetailsStore:
         """Return the number of shared parts."""
         return len(self._shared)
 
-    def details_of(self, pod: Pod) -> Details:
-        """Return the details of a pod."""
+    def details_of(self, pod: Pod) -> Details | None:
+        """Return the details of a pod; None if it was packed without."""
         packed = pod.details if isinstance(pod, PackedPod) else pack(pod).details
+        if packed is None:
+            return None
         template = packed.template
         shared = self._shared.get(template)
         if shared is None:
@@ -77,12 +80,33 @@ def is_same(details: Details | None, other: Details | None) -> bool:
     return details.shared is other.shared and details.own == other.own
 
 
-def pack(pod: Pod) -> PackedPod:
-    """Pack the details of a pod."""
+def pack(pod: Pod, *, details: bool = True) -> PackedPod:
+    """Pack a pod, with its details if they are kept."""
+    metadata, spec, status = pod.metadata, pod.spec, pod.status
+    controller = controller_of(metadata)
+    workload = workload_of(metadata, controller)
+    if details:
+        container_ids: list[bytes | str] = []
+        packed = _pack_details(pod, ownership_of(controller, workload), container_ids)
+    else:
+        container_ids, packed = container_ids_of(pod), None
+    return PackedPod(
+        metadata,
+        PodSpec(spec.node_name, spec.host_network),
+        PodStatus(status.phase, status.start_time, status.pod_ip, status.pod_ips),
+        workload=workload,
+        container_ids=container_ids,
+        details=packed,
+    )
+
+
+def _pack_details(
+    pod: Pod, ownership: tuple[PackedTuple | None, PackedTuple | None], container_ids: list[bytes | str]
+) -> PackedDetails:
+    """Pack the details of a pod; append the IDs of its containers."""
     metadata, spec, status = pod.metadata, pod.spec, pod.status
     own: list[PackedTuple] = []
-    container_ids: list[bytes | str] = []
-    own_ownership, shared_ownership = ownership_of(metadata)
+    own_ownership, shared_ownership = ownership
     template = (
         spec.host_network,
         spec.service_account_name,
@@ -95,7 +119,6 @@ def pack(pod: Pod) -> PackedPod:
         _statuses(status.ephemeral_container_statuses, own, container_ids),
         shared_ownership,
     )
-    encoded = encode(template)
     own_part = (
         status.host_ip,
         [pod_ip.ip for pod_ip in status.pod_ips] if status.pod_ips else (),
@@ -105,13 +128,8 @@ def pack(pod: Pod) -> PackedPod:
         own,
         own_ownership,
     )
-    return PackedPod(
-        metadata,
-        PodSpec(spec.node_name, spec.host_network),
-        PodStatus(status.phase, status.start_time, status.pod_ip, status.pod_ips),
-        details=PackedDetails(encode(own_part), encoded if len(encoded) > SHARED_PART_BYTES else _shared(encoded)),
-        container_ids=container_ids,
-    )
+    encoded = encode(template)
+    return PackedDetails(encode(own_part), encoded if len(encoded) > SHARED_PART_BYTES else _shared(encoded))
 
 
 @lru_cache(512)
@@ -120,10 +138,10 @@ def _shared(encoded: bytes) -> bytes:
     return encoded
 
 
-def ownership_of(metadata: PodMetadata) -> tuple[PackedTuple | None, PackedTuple | None]:
+def ownership_of(
+    controller: OwnerReference | None, workload: Workload
+) -> tuple[PackedTuple | None, PackedTuple | None]:
     """Return the Ownership of a pod: for its OwnPart, or for its TemplatePart."""
-    controller = controller_of(metadata)
-    workload = workload_of(metadata, controller)
     of_workload = (workload.api_version, workload.kind, workload.name, workload.source)
     if controller is None:
         return (None, of_workload), None
@@ -133,20 +151,18 @@ def ownership_of(metadata: PodMetadata) -> tuple[PackedTuple | None, PackedTuple
     return (None, ownership) if controller.api_version.startswith("apps/") else (ownership, None)
 
 
-def pack_id(container_id: str | None) -> tuple[str | None, bytes | None, bytes | str | None]:
-    """Return a container ID as a TemplateStatus, an OwnStatus and a PackedPod have it."""
-    if not container_id:
-        return None, None, None
-    prefix = container_id[:-64]
-    if prefix in ID_PREFIXES:
+def pack_id(container_id: bytes) -> tuple[str, bytes] | None:
+    """Return the prefix and the value of a container ID with 64 hexadecimal digits; None if it has another form."""
+    prefix = ID_PREFIXES.get(container_id[:-64])
+    if prefix is not None:
         digits = container_id[-64:]
         try:
             value = unhexlify(digits)
         except ValueError:
-            return None, container_id.encode(), container_id
-        if value.hex() == digits:  # in lower case
-            return prefix, value, value
-    return None, container_id.encode(), container_id
+            return None
+        if hexlify(value) == digits:  # in lower case
+            return prefix, value
+    return None
 
 
 def _containers(containers: list[Container] | None) -> Sequence[PackedTuple]:
@@ -163,11 +179,14 @@ def _statuses(
         return ()
     template = []
     for status in statuses:
-        container_id, state, last_state = status.container_id, status.state, status.last_state
-        prefix, packed_id, value = pack_id(container_id)
-        if value is not None:
-            container_ids.append(value)
+        prefix, packed_id, container_id = None, None, status.container_id
+        if container_id:
+            packed_id = container_id.encode()
+            if packed := pack_id(packed_id):
+                prefix, packed_id = packed
+            container_ids.append(container_id if prefix is None else packed_id)
         template.append((status.name, status.image_id, prefix))
+        state, last_state = status.state, status.last_state
         packed_state: PackedTuple | None = None
         if state is not None:
             # Most containers run.
@@ -191,12 +210,5 @@ def _pack(state: ContainerState, container_id: str | None) -> PackedTuple | None
     if state.terminated is None:
         return None
     last = state.terminated
-    return pack_terminated(last.container_id, container_id, last.exit_code, last.reason, last.finished_at)
-
-
-def pack_terminated(
-    ended_id: str | None, container_id: str | None, exit_code: int | None, reason: str | None, finished_at: Time | None
-) -> PackedTuple:
-    """Return a PackedTerminated of the container with the ID ``container_id``."""
-    same = ended_id is not None and ended_id == container_id
-    return 2, SAME_ID if same else ended_id, exit_code, reason, finished_at
+    ended_id = SAME_ID if last.container_id and last.container_id == container_id else last.container_id
+    return 2, ended_id, last.exit_code, last.reason, last.finished_at

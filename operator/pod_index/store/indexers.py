@@ -4,12 +4,13 @@ The terms are those of client-go: https://pkg.go.dev/k8s.io/client-go/tools/cach
 """
 
 from binascii import unhexlify
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from contextlib import suppress
 from typing import Literal, get_args
 
-from pod_index.pods import PackedPod, Pod
+from pod_index.pods import Pod
 from pod_index.store.identifiers import SHORT_ID_LENGTH, canonical_ip, is_short_id, parse_uid
+from pod_index.store.packed_parts import PackedPod
 from pod_index.store.workloads import Workload, controller_of, workload_of
 
 IndexName = Literal["containerID", "ip", "name", "node", "config.hash", "workload"]
@@ -132,14 +133,16 @@ def pack(pod: Pod, names: frozenset[IndexName]) -> tuple[bytes, list[bytes]]:
         if uid is not None:
             lines.append("h" + uid)
     if "workload" in names:
-        workload = _key_of(workload_of(metadata, controller_of(metadata)))
+        workload = _key_of(
+            pod.workload if isinstance(pod, PackedPod) else workload_of(metadata, controller_of(metadata))
+        )
         # The API server validates neither the kind nor the name in the reference to an owner.
         if workload.isprintable():
             part = hash(metadata.uid) % WORKLOAD_PARTS
             lines.append(f"w{part:x}{metadata.namespace}/{workload}")
     ids = []
     if "containerID" in names:
-        for container_id in _container_ids(pod):
+        for container_id in pod.container_ids if isinstance(pod, PackedPod) else container_ids_of(pod):
             if isinstance(container_id, bytes):
                 ids.append(b"c" + container_id)
                 continue
@@ -266,12 +269,10 @@ def _key_of(workload: Workload) -> str:
     return f"{workload.kind}.{workload.api_version.rpartition('/')[0]}/{workload.name}"
 
 
-def _container_ids(pod: Pod) -> Sequence[bytes | str]:
+def container_ids_of(pod: Pod) -> list[bytes | str]:
     """Return the IDs of all containers of a pod, and the IDs from before their last restart."""
-    if isinstance(pod, PackedPod):
-        return pod.container_ids
     status = pod.status
-    ids = []
+    ids: list[bytes | str] = []
     for statuses in (
         status.init_container_statuses,
         status.container_statuses,

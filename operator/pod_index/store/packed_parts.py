@@ -1,15 +1,38 @@
-"""The packed form of the details of a pod: its own part, and the part that it shares."""
+"""Packed pods, and the packed form of their details: the part that only one pod has, and the part that pods share."""
 
 from typing import TypeAlias
 
 import msgspec
 from msgspec import Struct
 
+from pod_index.pods import Pod
+from pod_index.store.workloads import Workload
+
 SAME_ID = True
 """Stands for a container ID in the state of a container: it is the current ID of the container."""
 
 Time: TypeAlias = str | int
 """A time in RFC 3339, as JSON has it, or in seconds since the epoch, as protobuf has it."""
+
+
+class PackedDetails(Struct, gc=False):
+    """The details of a pod, as the index keeps them."""
+
+    own: bytes
+    """What only this pod has: an encoded OwnPart."""
+    template: bytes
+    """What pods with the same template have in common: an encoded TemplatePart."""
+
+
+class PackedPod(Pod, kw_only=True, gc=False):
+    """A pod without its containers and their statuses: only with what the index uses of them."""
+
+    workload: Workload
+    container_ids: list[bytes | str]
+    """The IDs of all containers, and those from before their last restart. Bytes are the value of 64 hexadecimal
+    digits, without the prefix."""
+    details: PackedDetails | None
+    """None if no details are kept."""
 
 
 # The encoded parts are arrays: the names of the fields would take more memory than the values. The wires encode tuples,

@@ -25,7 +25,7 @@ from pod_index.informer.json_wire import (
     decode_status,
     read_frames,
 )
-from pod_index.pods import PackedPod
+from pod_index.store.packed_parts import PackedPod
 
 
 def pod_json() -> dict[str, Any]:

@@ -14,6 +14,8 @@ from pod_index.informer.errors import ApiError, BadRequest, Expired, Inconsisten
 from pod_index.informer.json_wire import Added, Bookmark
 from pod_index.informer.listwatch import ListWatch
 from pod_index.informer.wire import ACCEPT, Wire
+from pod_index.settings import Settings
+from pod_index.store.packed_parts import PackedPod
 from tests.apiserver import ApiServer, Fault, make_pod
 from tests.kubernetes import TcpProxy
 from tests.unit.conftest import logged_in
@@ -49,6 +51,21 @@ async def test_the_pages_of_a_listing_have_the_pods_of_the_scope(
     assert last.metadata.continue_token is None
     assert size > 100
     assert team.wire is wire
+
+
+@pytest.mark.parametrize("kept", [True, False])
+async def test_pods_have_details_only_if_they_are_kept(client: ApiClient, server: ApiServer, kept: bool) -> None:
+    server.pods.create(make_pod("web"))
+    pods = ListWatch.from_settings(client, "", Settings(details=kept))
+    page, _ = await pods.list_page(1)
+    listed = list(page.items or [])
+    async for part in pods.list_whole(1, from_cache=False):
+        listed += part.pods
+    async with contextlib.aclosing(pods.watch(None)) as reads:
+        events, _ = await anext(reads)
+    listed += [event.object for event in events if isinstance(event, Added)]
+    assert len(listed) == 3
+    assert [isinstance(pod, PackedPod) and pod.details is not None for pod in listed] == [kept] * 3
 
 
 async def whole(pods: ListWatch, minimum: int = 1, *, from_cache: bool = False) -> tuple[list[str], int | None]:

@@ -10,8 +10,10 @@ from hypothesis import strategies as st
 
 from pod_index.informer import json_wire, protobuf_wire
 from pod_index.informer.protobuf_messages import text_of, version_of
-from pod_index.pods import Pod
+from pod_index.pods import Pod, encode_record
 from pod_index.store.details import SHARED_PART_BYTES
+from pod_index.store.indexers import index_values
+from pod_index.store.packed_parts import PackedPod
 from tests.apiserver.protobuf import encode_event, encode_message
 from tests.support.samepod import content_of
 from tests.unit.informer.anypods import encoded_pods, go_text
@@ -41,6 +43,19 @@ def decoded(content: dict[str, Any]) -> Pod:
 def test_any_pod_is_the_same_in_protobuf_as_in_json(encodings: tuple[bytes, bytes]) -> None:
     in_protobuf, in_json = from_protobuf(encodings[0]), from_json(encodings[1])
     assert content_of(in_protobuf) == content_of(in_json)
+
+
+@given(encoded_pods)
+def test_a_pod_is_indexed_in_the_same_way_without_its_details(encodings: tuple[bytes, bytes]) -> None:
+    event = encode_event("ADDED", "Pod", encodings[0]), b'{"type":"ADDED","object":%s}' % encodings[1]
+    for wire, frame in zip((protobuf_wire, json_wire), event, strict=True):
+        (kept,), (plain,) = wire.decode_events(frame), wire.decode_events(frame, details=False)
+        assert isinstance(kept, json_wire.Added)
+        assert isinstance(plain, json_wire.Added)
+        assert isinstance(plain.object, PackedPod)
+        assert plain.object.details is None
+        assert encode_record(plain.object) == encode_record(kept.object)
+        assert index_values(plain.object) == index_values(kept.object)
 
 
 @given(st.binary())

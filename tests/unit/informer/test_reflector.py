@@ -208,7 +208,7 @@ async def test_an_internal_error_is_logged_and_ends_the_stream_but_not_the_opera
 ) -> None:
     watched = reflector(client)
     with monkeypatch.context() as patched, caplog.at_level(logging.WARNING):
-        patched.setattr("pod_index.informer.protobuf_wire.decode_events", lambda frames: 1 / 0)
+        patched.setattr("pod_index.informer.protobuf_wire.decode_events", lambda frames, **_: 1 / 0)
         assert await take(watched, 9) == [("begin", [], None)]
     assert "Traceback" in caplog.text
     assert "ZeroDivisionError" in caplog.text
@@ -302,7 +302,7 @@ async def test_a_listing_after_a_reopened_stream_or_an_internal_error_is_counted
     await take(watched, 2)
     await take(watched, 2)
     with monkeypatch.context() as patched:
-        patched.setattr("pod_index.informer.protobuf_wire.decode_events", lambda frames: 1 / 0)
+        patched.setattr("pod_index.informer.protobuf_wire.decode_events", lambda frames, **_: 1 / 0)
         await take(watched, 9)
     await take(watched, 2)
     assert counted(stats.listings) == {"start": 1, "reopened": 1, "fault": 1}

@@ -24,7 +24,9 @@ def pod_of(content: dict[str, Any]) -> Pod:
 
 
 def details_of(content: dict[str, Any]) -> Details:
-    return DetailsStore().details_of(pod_of(content))
+    details = DetailsStore().details_of(pod_of(content))
+    assert details is not None
+    return details
 
 
 def rendered(content: dict[str, Any]) -> dict[str, Any]:

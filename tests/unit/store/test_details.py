@@ -11,7 +11,7 @@ from pod_index.informer.json_wire import Added, decode_events
 from pod_index.pods import Pod
 from pod_index.store.deltas import Delta
 from pod_index.store.detailed_records import with_details
-from pod_index.store.details import DetailsStore
+from pod_index.store.details import Details, DetailsStore
 from pod_index.store.index import PodIndex
 from pod_index.store.indexers import container_id_value, index_values, split
 from tests.apiserver import realistic_pod
@@ -34,9 +34,15 @@ def pod(index: int, version: int = 1, metadata: dict[str, Any] | None = None, **
     return decoded(json.dumps(content).encode())
 
 
+def kept(pod: Pod, store: DetailsStore | None = None) -> Details:
+    details = (DetailsStore() if store is None else store).details_of(pod)
+    assert details is not None
+    return details
+
+
 def test_the_pods_of_a_workload_share_what_they_have_in_common() -> None:
     store = DetailsStore()
-    details = [store.details_of(pod(index)) for index in range(5 * WORKLOADS)]
+    details = [kept(pod(index), store) for index in range(5 * WORKLOADS)]
     assert len({id(pod_details.shared) for pod_details in details}) == WORKLOADS == len(store)
     assert len({pod_details.own for pod_details in details}) == len(details)
 
@@ -46,7 +52,7 @@ def test_the_pods_of_many_jobs_share_the_template_that_the_jobs_have_in_common()
     details = []
     for number in range(10):
         owner = {"apiVersion": "batch/v1", "kind": "Job", "name": f"job-{number}", "uid": "5678", "controller": True}
-        details.append(store.details_of(pod(0, metadata={"ownerReferences": [owner]})))
+        details.append(kept(pod(0, metadata={"ownerReferences": [owner]}), store))
     assert len(store) == 1
     records = [json.loads(with_details(b'{"uid":""}', pod_details)) for pod_details in details]
     assert [record["workload"]["name"] for record in records] == [f"job-{number}" for number in range(10)]
@@ -120,8 +126,7 @@ def test_the_details_are_not_kept_if_they_are_switched_off() -> None:
 def test_the_size_counts_all_parts() -> None:
     small = pod(0)
     large = pod(0, metadata={"ownerReferences": [], "name": "y" * 2000}, reason="x" * 1000)
-    store = DetailsStore()
-    assert store.details_of(large).size > store.details_of(small).size + 2500
+    assert kept(large).size > kept(small).size + 2500
 
 
 ID = "9d3f7c0a5e1b2d4f6a8c0e2b4d6f8a1c3e5b7d9f0a2c4e6b8d0f1a3c5e7b9d2f"
@@ -140,7 +145,7 @@ def test_a_container_id_of_any_form_is_kept_as_it_is(container_id: str) -> None:
     of_pod = pod(0, containerStatuses=[status])
     container = next(
         container
-        for container in json.loads(with_details(b'{"uid":""}', DetailsStore().details_of(of_pod)))["containers"]
+        for container in json.loads(with_details(b'{"uid":""}', kept(of_pod)))["containers"]
         if container["name"] == "main"
     )
     assert container["containerID"] == container_id
@@ -150,8 +155,7 @@ def test_a_container_id_of_any_form_is_kept_as_it_is(container_id: str) -> None:
 def test_a_container_id_takes_half_of_its_digits() -> None:
     status = {"name": "main", "imageID": "", "restartCount": 0, "ready": True}
     without, with_id = (
-        DetailsStore().details_of(pod(0, containerStatuses=[status | more]))
-        for more in ({}, {"containerID": f"containerd://{ID}"})
+        kept(pod(0, containerStatuses=[status | more])) for more in ({}, {"containerID": f"containerd://{ID}"})
     )
     assert len(with_id.own) - len(without.own) <= 34
 
@@ -160,7 +164,7 @@ def test_a_container_id_takes_half_of_its_digits() -> None:
 def test_any_pod_has_details_with_all_its_containers(encodings: tuple[bytes, bytes]) -> None:
     spec = json.loads(encodings[1]).get("spec", {})
     lists = (spec.get(field) for field in ("initContainers", "containers", "ephemeralContainers"))
-    record = json.loads(with_details(b'{"uid":""}', DetailsStore().details_of(decoded(encodings[1]))))
+    record = json.loads(with_details(b'{"uid":""}', kept(decoded(encodings[1]))))
     names = [container["name"] for container in record.get("containers", [])]
     assert names == [container.get("name", "") for containers in lists for container in containers or ()]
     assert "kind" in record["workload"]  # Empty if the owner has none, which a real API server rejects.
