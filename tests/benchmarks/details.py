@@ -1,9 +1,14 @@
-"""The memory and the CPU time of the details of pods with two containers."""
+"""The memory and the CPU time of the details of pods with two containers, and of a sync that keeps details."""
 
+import tempfile
+import time
+from functools import partial
 from pathlib import Path
 
+from pod_index.informer.wire import wire_for
+from tests.benchmarks.feeder import JSON, PROTOBUF
 from tests.benchmarks.figures import Figure, Plan, Runs, interleaved
-from tests.benchmarks.processes import SUBJECT_CORE, Helper
+from tests.benchmarks.processes import POLL_SECONDS, SUBJECT_CORE, FeederProcess, Helper, Subject, cpu_seconds
 
 SECTION = "details"
 WORKLOADS = 500
@@ -51,4 +56,41 @@ def measure(plan: Plan, main: Path) -> tuple[list[Figure], list[str]]:
                 baseline_values=runs.of(subject, "record"),
             )
         )
-    return figures, []
+    return [*figures, *_syncs(plan, main, PROTOBUF), *_syncs(plan, main, JSON)], []
+
+
+def _syncs(plan: Plan, main: Path, media_type: str) -> list[Figure]:
+    """Compare the first sync with details and without: from the request to an index that is complete."""
+    runs = Runs()
+    pods = max(plan.pods)
+
+    with FeederProcess(pods, media_type=media_type) as feeder:
+
+        def sync(details: str) -> None:
+            feeder.ask("status")
+            environ = {"DETAILS": details}
+            with (
+                tempfile.TemporaryDirectory() as folder,
+                Subject(Path(folder), feeder.kubeconfig, main=main, environ=environ) as operator,
+            ):
+                while not feeder.ask("status")["requests"]:
+                    time.sleep(POLL_SECONDS)
+                before, begin = cpu_seconds(operator.process.pid), time.monotonic()
+                ready, _ = operator.wait_for_ready()
+                runs.add(details, cpu=cpu_seconds(operator.process.pid) - before, time=ready - begin)
+
+        with_details, without = partial(sync, "true"), partial(sync, "false")
+        # What comes first may be slower.
+        interleaved((plan.runs + 1) // 2, with_details, without, without, with_details)
+    return [
+        Figure(
+            section=SECTION,
+            name=f"{name} of the first sync, {wire_for(media_type).NAME}",
+            pods=pods,
+            unit=unit,
+            values=runs.of("true", value),
+            baseline="without details",
+            baseline_values=runs.of("false", value),
+        )
+        for name, value, unit in (("CPU", "cpu", "CPU s"), ("time", "time", "s"))
+    ]

@@ -17,10 +17,8 @@ from typing import Any
 
 from tests.benchmarks.podbytes import LAST_CHUNK, PodBytes, bookmark, expired
 
-HEAD = (
-    b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nCache-Control: no-cache, private\r\n"
-    b"Transfer-Encoding: chunked\r\n\r\n"
-)
+HEAD = "HTTP/1.1 200 OK\r\nContent-Type: {}\r\nCache-Control: no-cache, private\r\nTransfer-Encoding: chunked\r\n\r\n"
+JSON, PROTOBUF = "application/json", "application/vnd.kubernetes.protobuf"
 NOT_FOUND = b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n"
 BOOKMARK_SECONDS = 10.0
 BATCH = 64
@@ -32,7 +30,8 @@ STRIDE = 7919
 class Watch:
     """A watch that has sent its initial state. Different threads send events and bookmarks."""
 
-    def __init__(self, sock: socket.socket, version: int) -> None:
+    def __init__(self, sock: socket.socket, version: int, *, protobuf: bool) -> None:
+        self._protobuf = protobuf
         self._sock = sock
         self._version = version
         self._lock = threading.Lock()
@@ -48,7 +47,7 @@ class Watch:
         """Send a bookmark with the version of the last event, unless the watch has ended."""
         with self._lock:
             if not self.over.is_set():
-                self._sock.sendall(bookmark(self._version))
+                self._sock.sendall(bookmark(self._version, protobuf=self._protobuf))
 
     def end(self, chunks: bytes = b"") -> None:
         """Send the last events, and end the watch."""
@@ -62,6 +61,7 @@ class Feeder:
 
     def __init__(self, pods: PodBytes) -> None:
         self._pods = pods
+        self._head = HEAD.format(PROTOBUF if pods.protobuf else JSON).encode()
         self._version = pods.version
         self._numbers = itertools.count(0, STRIDE)
         self._events: list[bytes] = []
@@ -173,20 +173,20 @@ class Feeder:
         else:
             start = int(query.get("continue", "0"))
             limit = int(query.get("limit", "0")) or len(self._pods)
-            sock.sendall(HEAD)
+            sock.sendall(self._head)
             for part in self._pods.page(start, min(start + limit, len(self._pods)), self._version):
                 sock.sendall(part)
 
     def _answer_watch(self, sock: socket.socket, query: dict[str, str]) -> None:
-        sock.sendall(HEAD)
+        sock.sendall(self._head)
         if query.get("sendInitialEvents") == "true":
             sock.sendall(self._pods.stream)
-            sock.sendall(bookmark(self._version, ends_initial_events=True))
+            sock.sendall(bookmark(self._version, ends_initial_events=True, protobuf=self._pods.protobuf))
         elif query.get("resourceVersion") != str(self._version):
             # There is no history.
             sock.sendall(expired() + LAST_CHUNK)
             return
-        watch = Watch(sock, self._version)
+        watch = Watch(sock, self._version, protobuf=self._pods.protobuf)
         with self._changed:
             self._watch = watch
             self._watches += 1
@@ -200,8 +200,8 @@ class Feeder:
 
 
 def main() -> None:
-    """Serve the number of pods in the first argument."""
-    pods = PodBytes(*map(int, sys.argv[1:]))
+    """Serve the number of pods in the first argument, of the workloads and in the encoding in the others."""
+    pods = PodBytes(*map(int, sys.argv[1:3]), protobuf=sys.argv[3] == PROTOBUF)
     feeder = Feeder(pods)
     description: dict[str, Any] = {
         "port": feeder.port,

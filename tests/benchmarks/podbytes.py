@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import msgspec
 
 from tests.apiserver import realistic_pod
+from tests.apiserver.protobuf import encode_event, encode_message
 from tests.apiserver.stored import StoredPod
 from tests.support.operator_process import expected_record
 
@@ -25,10 +26,12 @@ _DIGITS = 10
 class PodBytes:
     """The pods number 0 to ``count`` - 1: as a streaming list, as pages of a list, and changed one by one.
 
-    They belong to so many ``workloads``.
+    They belong to so many ``workloads``. In protobuf, there is only the streaming list, in the order of an API server:
+    that of the keys in etcd.
     """
 
-    def __init__(self, count: int, workloads: int = 200) -> None:
+    def __init__(self, count: int, workloads: int = 200, *, protobuf: bool = False) -> None:
+        self.protobuf = protobuf
         self.version = FIRST_VERSION + count
         """The resourceVersion of the newest pod."""
         self.uids: list[str] = []
@@ -40,7 +43,7 @@ class PodBytes:
         self._items = bytearray()
         self._item_ends = [0]
         self._workloads = workloads
-        for number in range(count):
+        for number in sorted(range(count), key=self._etcd_key) if protobuf else range(count):
             self._add(number)
 
     def __len__(self) -> int:
@@ -76,12 +79,19 @@ class PodBytes:
         added, deleted = (StoredPod(pod, version + later).typed() for later in (0, 1))
         return chunk(_ADDED + b',"object":' + added + b"}\n") + chunk(_DELETED + b',"object":' + deleted + b"}\n")
 
+    def _etcd_key(self, number: int) -> tuple[str, str]:
+        metadata = realistic_pod(number, self._workloads)["metadata"]
+        return metadata["namespace"], metadata["name"]
+
     def _add(self, number: int) -> None:
         pod = realistic_pod(number, self._workloads)
         pod["metadata"]["annotations"][_MARKER] = "0" * _DIGITS
         stored = StoredPod(pod, FIRST_VERSION + number + 1)
         self.uids.append(stored.uid)
         self.record_bytes += len(msgspec.json.encode(expected_record(pod)))
+        if self.protobuf:
+            self.stream += chunk(encode_event("ADDED", "Pod", stored.protobuf()))
+            return
         self.stream += chunk(_ADDED + b',"object":' + stored.typed() + b"}\n")
         self._stream_ends.append(len(self.stream))
         self._items += chunk(b"," + stored.encoded)
@@ -93,11 +103,13 @@ def chunk(data: bytes) -> bytes:
     return b"%x\r\n%b\r\n" % (len(data), data)
 
 
-def bookmark(version: int, *, ends_initial_events: bool = False) -> bytes:
+def bookmark(version: int, *, ends_initial_events: bool = False, protobuf: bool = False) -> bytes:
     """Return a bookmark, as a chunk."""
     metadata: dict[str, object] = {"resourceVersion": str(version), "creationTimestamp": None}
     if ends_initial_events:
         metadata["annotations"] = {"k8s.io/initial-events-end": "true"}
+    if protobuf:
+        return chunk(encode_event("BOOKMARK", "Pod", encode_message("Pod", {"metadata": metadata})))
     pod = {"kind": "Pod", "apiVersion": "v1", "metadata": metadata, "spec": {"containers": None}, "status": {}}
     return chunk(msgspec.json.encode({"type": "BOOKMARK", "object": pod}) + b"\n")
 

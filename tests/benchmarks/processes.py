@@ -108,10 +108,10 @@ class Helper:
 
 
 class FeederProcess(Helper):
-    """The API server of the benchmarks, with ``pods`` pods of so many ``workloads``."""
+    """The API server of the benchmarks, with ``pods`` pods of so many ``workloads`` in an encoding."""
 
-    def __init__(self, pods: int, workloads: int = 200) -> None:
-        super().__init__("feeder", str(pods), str(workloads), on=OUR_CORE)
+    def __init__(self, pods: int, workloads: int = 200, media_type: str = "application/json") -> None:
+        super().__init__("feeder", str(pods), str(workloads), media_type, on=OUR_CORE)
         described = self.read()
         self.pods = pods
         self.port: int = described["port"]

@@ -53,9 +53,10 @@ def pod_of(pod: Any, *, details: bool = True) -> PackedPod:
     )
     pod_spec = PodSpec(spec.node_name.decode(UTF8, GO) or None, spec.host_network)
     pod_ips = [ip.ip.decode(UTF8, GO) for ip in status.pod_ips]
+    start_time = _seconds_of(status.start_time)
     pod_status = PodStatus(
         status.phase.decode(UTF8, GO) or None,
-        _time_of(status.start_time),
+        None if start_time is None else rfc3339(start_time),
         status.pod_ip.decode(UTF8, GO) or None,
         [PodIP(ip) for ip in pod_ips] or None,
     )
@@ -83,7 +84,7 @@ def pod_of(pod: Any, *, details: bool = True) -> PackedPod:
     own_part = (
         status.host_ip.decode(UTF8, GO) or None,
         pod_ips,
-        pod_status.start_time,
+        start_time,
         status.reason.decode(UTF8, GO) or None,
         pod_metadata.deletion_timestamp,
         own,
@@ -160,19 +161,17 @@ def _statuses_of(statuses: Any, own: list[PackedTuple], ids: list[bytes | str]) 
     """Return what ``_template_of`` needs of the statuses; append those of the OwnPart, and the container IDs."""
     template = []
     for status in statuses:
-        container_id = status.container_id
-        prefix, packed_id = pack_id(container_id) or (None, None)
-        if packed_id is not None:
-            ids.append(packed_id)
-        elif container_id:
-            text = container_id.decode(UTF8, GO)
-            packed_id = text.encode()
-            ids.append(text)
+        prefix, packed_id, container_id = None, None, status.container_id
+        if container_id:
+            if packed := pack_id(container_id):
+                prefix, packed_id = packed
+                ids.append(packed_id)
+            else:
+                text = container_id.decode(UTF8, GO)
+                packed_id = text.encode()
+                ids.append(text)
         template.append((status.name, status.image_id, prefix))
-        # Most containers run.
-        seconds = status.state.running.started_at.seconds
-        state = (0, seconds) if 0 < seconds <= LAST_SECOND else _state_of(status.state, container_id)
-        last_state = status.last_state
+        state, last_state = _state_of(status.state, container_id), status.last_state
         if not last_state:
             own.append((packed_id, status.restart_count, status.ready, state))
             continue
@@ -202,22 +201,21 @@ def _add_previous_id(last_state: Any, container_id: bytes, ids: list[bytes | str
 
 def _state_of(state: Any, container_id: bytes) -> PackedTuple | None:
     """Return a state as the Struct with the same tag has it; None if it is empty."""
-    if state.HasField("running"):
+    if state.HasField("running"):  # Most containers run.
         return 0, _seconds_of(state.running.started_at)
+    if state.HasField("terminated"):
+        last = state.terminated
+        ended_id = last.container_id
+        return (
+            2,
+            SAME_ID if ended_id and ended_id == container_id else ended_id.decode(UTF8, GO) or None,
+            last.exit_code,
+            last.reason.decode(UTF8, GO) or None,
+            _seconds_of(last.finished_at),
+        )
     if state.HasField("waiting"):
         return 1, state.waiting.reason.decode(UTF8, GO) or None
-    if not state.HasField("terminated"):
-        return None
-    last = state.terminated
-    ended_id = last.container_id
-    is_same = ended_id and ended_id == container_id
-    return (
-        2,
-        SAME_ID if is_same else ended_id.decode(UTF8, GO) or None,
-        last.exit_code,
-        last.reason.decode(UTF8, GO) or None,
-        _seconds_of(last.finished_at),
-    )
+    return None
 
 
 def _time_of(timestamp: Any) -> str | None:
@@ -227,10 +225,10 @@ def _time_of(timestamp: Any) -> str | None:
 
 
 def _seconds_of(timestamp: Any) -> int | None:
-    # The API server always writes the seconds of a Time that is set, 0 included.
-    if not timestamp.HasField("seconds"):
-        return None
     seconds: int = timestamp.seconds
+    if not seconds:
+        # The API server always writes the seconds of a Time that is set, 0 included.
+        return 0 if timestamp.HasField("seconds") else None
     if not FIRST_SECOND <= seconds <= LAST_SECOND:
         raise DecodeError(f"invalid time {seconds}")
     return seconds

@@ -1,5 +1,7 @@
 """The response to a lookup with details: the record, and the details after its fields."""
 
+import itertools
+from binascii import unhexlify
 from collections.abc import Collection
 from typing import Literal, NamedTuple
 
@@ -7,16 +9,18 @@ import msgspec
 from msgspec import Struct, field
 
 from pod_index.containers import ContainerState, RunningState, TerminatedState, WaitingState
-from pod_index.store.details import Details
+from pod_index.store.details import SHARED_PART_BYTES, Details
 from pod_index.store.identifiers import is_short_id
+from pod_index.store.memo import Memo
 from pod_index.store.packed_parts import (
+    Ownership,
     OwnPart,
     OwnStatus,
     PackedRunning,
     PackedState,
+    PackedTerminated,
     PackedWaiting,
     TemplateContainer,
-    TemplatePart,
     TemplateStatus,
     Time,
     decode_own,
@@ -87,14 +91,35 @@ class Named(NamedTuple):
     names: Collection[str] = ()
 
 
+class _Container(Struct, gc=False):
+    """What a container of several pods has in common."""
+
+    name: str
+    type: ContainerType
+    image: str | None
+    status: int | None
+    """The place of its OwnStatus; None without a status."""
+    image_id: str | None
+    id_prefix: str | None
+
+
+class _Template(Struct, gc=False):
+    """What several pods have in common: a TemplatePart whose containers and statuses are joined by name."""
+
+    host_network: bool
+    service_account_name: str | None
+    qos_class: str | None
+    ownership: Ownership | None
+    containers: tuple[_Container, ...]
+
+
 def with_details(record: bytes, details: Details, container: Named | int | None = None) -> bytes:
     """Return an encoded record with the details, and with the matched container, after its other fields.
 
     ``container`` is what the lookup says about it, or the result of ``match_container``.
     """
-    own, template = decode_own(details.own), decode_template(details.shared.encoded)
-    containers = _containers(own, template)
-    match = _match(containers, container) if isinstance(container, Named) else container
+    own, template = decode_own(details.own), _templates[details.shared.encoded]
+    match = _match(template, own, container) if isinstance(container, Named) else container
     ownership = own.ownership or template.ownership
     encoded = _encoder.encode(
         DetailsRecord(
@@ -108,8 +133,8 @@ def with_details(record: bytes, details: Details, container: Named | int | None 
             own.deletion_timestamp,
             Owner(*ownership.owner) if ownership and ownership.owner else None,
             Workload(*ownership.workload) if ownership else None,
-            containers or None,
-            None if match is None else MatchedContainer(containers[match // 2].name, previous=match % 2 == 1),
+            [_record_of(container, own.statuses) for container in template.containers] or None,
+            None if match is None else MatchedContainer(template.containers[match // 2].name, previous=match % 2 == 1),
         )
     )
     return b"%b,%b" % (record[:-1], encoded[1:])
@@ -121,25 +146,44 @@ def match_container(details: Details, named: Named) -> int | None:
     A known ID comes before a name. None if no container is named, or several are. A batch lookup holds this for 1,000
     pods, and a small number takes no memory.
     """
-    return _match(_containers(decode_own(details.own), decode_template(details.shared.encoded)), named)
+    return _match(_templates[details.shared.encoded], decode_own(details.own), named)
 
 
-def _match(containers: list[ContainerRecord], named: Named) -> int | None:
+def _match(template: _Template, own: OwnPart, named: Named) -> int | None:
     found: list[int] = []
     for container_id in map(str.lower, named.container_ids):
-        for place, container in enumerate(containers):
-            if _is_id(container.container_id, container_id):
+        value = _value_of(container_id)
+        for place, container in enumerate(template.containers):
+            if container.status is None:
+                continue
+            status = own.statuses[container.status]
+            last = status.last_state
+            if (
+                status.container_id == value
+                if value is not None and container.id_prefix is not None
+                else _is_id(_text_of(status.container_id, container.id_prefix), container_id)
+            ):
                 found.append(2 * place)
             # Until its restart, a container still has the ID of its last run. Then it is found above.
-            elif (last := container.last_state and container.last_state.terminated) and _is_id(
-                last.container_id, container_id
+            elif (
+                isinstance(last, PackedTerminated)
+                and isinstance(last.container_id, str)
+                and _is_id(last.container_id, container_id)
             ):
                 found.append(2 * place + 1)
     if not found and named.names:
-        found = [2 * place for place, container in enumerate(containers) if container.name in named.names]
+        found = [2 * place for place, container in enumerate(template.containers) if container.name in named.names]
     if len(found) == 1:
         return found[0]
     return min(found) if len({match // 2 for match in found}) == 1 else None
+
+
+def _value_of(container_id: str) -> bytes | None:
+    """Return the value of a container ID of 64 hexadecimal digits; None if it has another form."""
+    try:
+        return unhexlify(container_id) if len(container_id) == 64 else None
+    except ValueError:
+        return None
 
 
 def _is_id(reported: str | None, container_id: str) -> bool:
@@ -150,39 +194,52 @@ def _is_id(reported: str | None, container_id: str) -> bool:
     return whole == container_id or (is_short_id(container_id) and whole.startswith(container_id))
 
 
-def _containers(own: OwnPart, template: TemplatePart) -> list[ContainerRecord]:
-    own_statuses = iter(own.statuses)
-    containers: list[ContainerRecord] = []
+def _template_of(encoded: bytes) -> _Template:
+    template = decode_template(encoded)
+    containers: list[_Container] = []
     lists: tuple[tuple[ContainerType, list[TemplateContainer], list[TemplateStatus]], ...] = (
         ("init", template.init_containers, template.init_statuses),
         ("container", template.containers, template.statuses),
         ("ephemeral", template.ephemeral_containers, template.ephemeral_statuses),
     )
+    places = itertools.count()
     for container_type, specs, statuses in lists:
-        if not specs and not statuses:
-            continue
         # The statuses can have another order than the containers.
-        by_name = {status.name: (status, next(own_statuses)) for status in statuses}
-        containers += [_container(container_type, spec, by_name.get(spec.name)) for spec in specs]
-    return containers
+        by_name = {status.name: (next(places), status.image_id or None, status.id_prefix) for status in statuses}
+        containers += [
+            _Container(
+                spec.name, _type_of(spec, container_type), spec.image, *by_name.get(spec.name, (None, None, None))
+            )
+            for spec in specs
+        ]
+    return _Template(
+        template.host_network,
+        template.service_account_name,
+        template.qos_class,
+        template.ownership,
+        tuple(containers),
+    )
 
 
-def _container(
-    container_type: ContainerType, spec: TemplateContainer, statuses: tuple[TemplateStatus, OwnStatus] | None
-) -> ContainerRecord:
+_templates = Memo(_template_of, 256, lambda encoded, _: len(encoded) <= SHARED_PART_BYTES)
+
+
+def _type_of(container: TemplateContainer, container_type: ContainerType) -> ContainerType:
     # https://kubernetes.io/docs/concepts/workloads/pods/sidecar-containers/
-    if container_type == "init" and spec.restart_policy == "Always":
-        container_type = "sidecar"
+    return "sidecar" if container_type == "init" and container.restart_policy == "Always" else container_type
+
+
+def _record_of(container: _Container, statuses: list[OwnStatus]) -> ContainerRecord:
     # The image of the status can be another tag, or a digest: https://github.com/kubernetes/kubernetes/issues/51017
-    if statuses is None:
-        return ContainerRecord(spec.name, container_type, spec.image)
-    status, own = statuses
-    container_id = _text_of(own.container_id, status.id_prefix)
+    if container.status is None:
+        return ContainerRecord(container.name, container.type, container.image)
+    own = statuses[container.status]
+    container_id = _text_of(own.container_id, container.id_prefix)
     return ContainerRecord(
-        spec.name,
-        container_type,
-        spec.image,
-        status.image_id or None,
+        container.name,
+        container.type,
+        container.image,
+        container.image_id,
         container_id,
         own.restart_count,
         own.ready,

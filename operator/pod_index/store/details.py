@@ -205,10 +205,10 @@ def _pack(state: ContainerState, container_id: str | None) -> PackedTuple | None
     """Return a state as the Struct with the same tag has it; None if it is empty."""
     if state.running is not None:
         return 0, state.running.started_at
+    if state.terminated is not None:
+        last = state.terminated
+        ended_id = SAME_ID if last.container_id and last.container_id == container_id else last.container_id
+        return 2, ended_id, last.exit_code, last.reason, last.finished_at
     if state.waiting is not None:
         return 1, state.waiting.reason
-    if state.terminated is None:
-        return None
-    last = state.terminated
-    ended_id = SAME_ID if last.container_id and last.container_id == container_id else last.container_id
-    return 2, ended_id, last.exit_code, last.reason, last.finished_at
+    return None
