@@ -272,8 +272,7 @@ class BatchLookupEndpoint(LimitedEndpoint):
             prefixes=prefixes,
             containers=containers,
         )
-        await body.measure()
-        return body
+        return await body.made()
 
     def _find(self, text: str, query: BatchQuery) -> tuple[bytes | None, str, Details | None, int | None]:
         """Return the record of one pod, the result, and with details these and the container.

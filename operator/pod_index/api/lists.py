@@ -82,8 +82,7 @@ class ListEndpoint(LimitedEndpoint):
             async with self._response_limiter.step():
                 records, details = [record for _, record, _ in page], [details for _, _, details in page]
                 body = DetailedBody(self._response_limiter, _START, records, details, end)
-            await body.measure()
-            return body
+            return await body.made()
         async with self._response_limiter.step():
             parts = [part for _, record, _ in page for part in (b",", record)][1:]
         return _START, *parts, end

@@ -220,6 +220,23 @@ async def test_details_are_made_as_the_client_reads_in_steps(
     assert len(json.loads(b"".join(chunks)).popitem()[1]) == 500
 
 
+async def test_a_short_response_with_details_is_made_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    steps = count_steps(monkeypatch)
+    chunks: list[bytes] = []
+
+    async def send(message: Message) -> None:
+        chunks.append(message.get("body", b""))
+        if len(chunks) == 1:
+            steps.clear()
+
+    scope = http_scope(PODS, b"namespace=default&details=true")
+    await create_app(large_pods(40), lambda: 0.0)(scope, receiving([{"type": "http.request"}]), send)
+    assert CHUNK_BYTES < len(b"".join(chunks)) < STEP_BYTES
+    assert max(map(len, chunks)) <= CHUNK_BYTES
+    assert not steps
+    assert [len(pod["containers"]) for pod in json.loads(b"".join(chunks))["pods"]] == [30] * 40
+
+
 async def test_a_response_with_details_is_that_of_the_moment_of_the_request() -> None:
     index = large_pods(100)
     parts: list[bytes] = []
