@@ -211,7 +211,7 @@ class Subject(OperatorProcess):
         with core(SUBJECT_CORE):
             return super().__enter__()
 
-    def wait_for_ready(self) -> tuple[float, float]:
+    def wait_for_ready(self, *, every: float = POLL_SECONDS) -> tuple[float, float]:
         """Wait for the first 200 of ``/ready``; return its time, and the time since the last other response."""
         before = time.monotonic()
         while True:
@@ -223,7 +223,7 @@ class Subject(OperatorProcess):
                     if status == 200:
                         return now, now - before
                     before = asked
-                    time.sleep(POLL_SECONDS)
+                    time.sleep(every)
             if self.process.poll() is not None:
                 raise RuntimeError(f"the operator has ended:\n{self.log}")
             before = time.monotonic()

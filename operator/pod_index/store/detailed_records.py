@@ -3,7 +3,7 @@
 import itertools
 from binascii import unhexlify
 from collections.abc import Collection
-from typing import Literal, NamedTuple
+from typing import Literal
 
 import msgspec
 from msgspec import Struct, field
@@ -83,7 +83,7 @@ class DetailsRecord(Struct, rename="camel", omit_defaults=True, gc=False):
 _encoder = msgspec.json.Encoder()
 
 
-class Named(NamedTuple):
+class Named(Struct, gc=False):
     """What a lookup says about the container that it means."""
 
     container_ids: Collection[str]
@@ -109,7 +109,9 @@ class _Template(Struct, gc=False):
     host_network: bool
     service_account_name: str | None
     qos_class: str | None
-    ownership: Ownership | None
+    owner: Owner | None
+    workload: Workload | None
+    """Both are None if the OwnPart has them."""
     containers: tuple[_Container, ...]
 
 
@@ -120,24 +122,22 @@ def with_details(record: bytes, details: Details, container: Named | int | None 
     """
     own, template = decode_own(details.own), _templates[details.shared.encoded]
     match = _match(template, own, container) if isinstance(container, Named) else container
-    ownership = own.ownership or template.ownership
-    encoded = _encoder.encode(
-        DetailsRecord(
-            own.host_ip,
-            own.pod_ips or None,
-            template.host_network,
-            template.service_account_name,
-            _time(own.start_time),
-            template.qos_class,
-            own.reason,
-            own.deletion_timestamp,
-            Owner(*ownership.owner) if ownership and ownership.owner else None,
-            Workload(*ownership.workload) if ownership else None,
-            [_record_of(container, own.statuses) for container in template.containers] or None,
-            None if match is None else MatchedContainer(template.containers[match // 2].name, previous=match % 2 == 1),
-        )
+    owner, workload = _owner_and_workload(own.ownership) if own.ownership else (template.owner, template.workload)
+    fields = DetailsRecord(
+        own.host_ip,
+        own.pod_ips or None,
+        template.host_network,
+        template.service_account_name,
+        _time(own.start_time),
+        template.qos_class,
+        own.reason,
+        own.deletion_timestamp,
+        owner,
+        workload,
+        [_record_of(container, own.statuses) for container in template.containers] or None,
+        None if match is None else MatchedContainer(template.containers[match // 2].name, previous=match % 2 == 1),
     )
-    return b"%b,%b" % (record[:-1], encoded[1:])
+    return b"%b,%b" % (record[:-1], _encoder.encode(fields)[1:])
 
 
 def match_container(details: Details, named: Named) -> int | None:
@@ -212,16 +212,22 @@ def _template_of(encoded: bytes) -> _Template:
             )
             for spec in specs
         ]
+    owner, workload = _owner_and_workload(template.ownership) if template.ownership else (None, None)
     return _Template(
         template.host_network,
         template.service_account_name,
         template.qos_class,
-        template.ownership,
+        owner,
+        workload,
         tuple(containers),
     )
 
 
 _templates = Memo(_template_of, 256, lambda encoded, _: len(encoded) <= SHARED_PART_BYTES)
+
+
+def _owner_and_workload(ownership: Ownership) -> tuple[Owner | None, Workload]:
+    return Owner(*ownership.owner) if ownership.owner else None, Workload(*ownership.workload)
 
 
 def _type_of(container: TemplateContainer, container_type: ContainerType) -> ContainerType:
