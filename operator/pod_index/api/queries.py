@@ -222,8 +222,9 @@ def _identifiers(selector: str, text: str, index_names: frozenset[IndexName]) ->
             return (Identifier("ip", address),), f"IP {text}"
     try:
         return parse(text), f"ID {text}"
-    except IdentifierError as problem:
-        raise RequestError(400, f"id {problem}", *warnings(hint_for("id", text, index_names))) from problem
+    except IdentifierError as error:
+        hint = hint_for("id", text, index_names)
+        raise RequestError(400, f"id {error.problem}: {hint}" if hint else f"id {error}", *warnings(hint)) from error
 
 
 def _disabled(kind: str) -> RequestError:

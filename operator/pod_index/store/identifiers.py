@@ -38,6 +38,11 @@ Kind = Literal["uid", "containerID", "ip", "name"]
 class IdentifierError(ValueError):
     """The text is not an identifier of a pod. The message is one line that lists the accepted identifiers."""
 
+    def __init__(self, problem: str, remedy: str) -> None:
+        super().__init__(f"{problem}: {remedy}")
+        self.problem = problem
+        """The message without the accepted identifiers."""
+
 
 class Identifier(NamedTuple):
     """A parsed identifier."""
@@ -223,6 +228,6 @@ def _error(text: str, problem: str, remedy: str = "") -> IdentifierError:
     if len(excerpt) > _EXCERPT_LENGTH:
         excerpt = f"{excerpt[:_EXCERPT_LENGTH]}..."
     return IdentifierError(
-        f"{excerpt} {problem}: give {remedy}"
-        "a UID, a cgroup or log path, a container ID, an IP address or namespace/name"
+        f"{excerpt} {problem}",
+        f"give {remedy}a UID, a cgroup or log path, a container ID, an IP address or namespace/name",
     )

@@ -82,6 +82,8 @@ async def test_a_near_miss_is_named_in_a_warning(parameter: str, text: str, hint
         answer = await client.get(quoted(parameter, text))
     assert answer.status_code in (400, 404)
     assert answer.headers["warning"] == f'299 - "{hint}"'
+    if answer.status_code == 400:
+        assert answer.json()["error"].endswith(f" is not an identifier of a pod: {hint}")
 
 
 @pytest.mark.parametrize(("parameter", "text"), NO_HINTS)

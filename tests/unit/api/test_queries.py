@@ -248,9 +248,10 @@ def test_an_invalid_flag_is_refused(text: str) -> None:
         ("ip=%20", "ip ' ' is not an IP address"),
         ("containerID=containerd://", "containerID 'containerd://' has no ID"),
         ("containerID=%20", "containerID ' ' has no ID"),
-        ("id=web", "id 'web' is not an identifier of a pod: give a UID, "),
+        ("id=we_b", "id 'we_b' is not an identifier of a pod: give a UID, "),
+        ("id=web", "id 'web' is not an identifier of a pod: a name needs its namespace, for example shop/web-1"),
         ("id=%20", "id '' is not an identifier of a pod: give a UID, "),
-        ("id=a/b/c", "id 'a/b/c' is not an identifier of a pod: give a UID, "),
+        ("id=a/b/c/d", "id 'a/b/c/d' is not an identifier of a pod: give a UID, "),
     ],
 )
 def test_an_invalid_identifier_is_refused(query: str, message: str) -> None:

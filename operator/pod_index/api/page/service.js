@@ -41,5 +41,5 @@ async function answerOf(response) {
   if (status === 401) dropToken(/\bBearer\b/i.test(headers.get("WWW-Authenticate")));
   const error = body.error ?? `${status} ${response.statusText}`;
   const hint = headers.get("Warning")?.match(/^299 - "(.+)"$/)?.[1];
-  return { ok, status, body, error, hint, matchedBy: headers.get("Matched-By") };
+  return { ok, status, body, error, hint: error.endsWith(hint) ? "" : hint, matchedBy: headers.get("Matched-By") };
 }
