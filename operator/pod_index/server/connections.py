@@ -51,16 +51,22 @@ class Connection(Gate):
             transport.set_read_buffer_limits(high=ENCRYPTED_BYTES)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Leave the pool."""
+        """Leave the pool, and drop all references to itself: garbage collections would block the event loop."""
         super().connection_lost(exc)
         self._held.clear()
         self._pool.discard(self)
+        self.app, self.app_state = self.config.loaded_app, {}
+        if self.cycle is not None:
+            self._free_header()
 
     def on_response_complete(self) -> None:
         """Free the header of the request: otherwise, an idle connection would hold up to 40 KB."""
+        self._free_header()
+        super().on_response_complete()
+
+    def _free_header(self) -> None:
         self.cycle.scope = self.scope = {}  # type: ignore[typeddict-item] # nothing reads it any more
         self.headers, self.url = [], b""
-        super().on_response_complete()
 
     def displace(self) -> None:
         """Close the connection at once: others need its place."""

@@ -233,14 +233,15 @@ class Gate(HttpToolsProtocol):
             size = BODY_FACTOR * self._settings.max_body_bytes
             self._reject(RejectedRequest("oversized", 413, f"request is longer than {size} bytes"))
 
-    def _application(self, scope: Any, receive: Any, send: Any) -> Any:
-        """Call the application with the gate between it and uvicorn, unless the request is rejected."""
-        if self._discarding:
-            return asyncio.sleep(0)
+    async def _application(self, scope: Any, receive: Any, send: Any) -> Any:
+        """Call the application with the gate between it and uvicorn, unless the client is gone or rejected."""
         cycle = self.cycle
+        await self._pool.turns.wait()
+        if self._discarding or cycle.disconnected:
+            return
         if self._last:
             send = functools.partial(self._send_last, cycle)
-        return self.config.loaded_app(scope, functools.partial(self._receive, cycle), send)
+        await self.config.loaded_app(scope, functools.partial(self._receive, cycle), send)
 
     async def _receive(self, cycle: RequestResponseCycle) -> Any:
         """Pass on the held body, and wait for more, or for the client to disconnect."""

@@ -2,6 +2,7 @@
 
 from typing import Protocol
 
+from pod_index.server.turns import Turns
 from pod_index.stats import Stats
 
 HELD_BYTES_MAX = 8 * 1024 * 1024
@@ -25,6 +26,7 @@ class ConnectionPool:
         self.waiting: dict[Displaceable, None] = {}
         """The connections that wait for their clients: no request is being answered. The one that has waited longest
         comes first."""
+        self.turns = Turns()
         self._held_bytes_max = held_bytes_max
         self._held: dict[Displaceable, int] = {}
         """Size of the input that each connection holds. The one that has held some longest comes first."""
