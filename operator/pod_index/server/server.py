@@ -28,9 +28,6 @@ GRACE_SECONDS = 5.0
 TLS_CLOSE_SECONDS = 0.5
 """Time for clients to close TLS connections from their side when the server stops."""
 
-ACCEPT_BATCH, ACCEPT_BATCH_TLS = 8, 1
-"""Maximum number of connections that are accepted before open ones are served again. A TLS handshake takes 1 ms."""
-
 CHECK_SECONDS = 1.0
 """Time between two checks of the timeouts of clients, or a tenth of the shortest timeout if that is less."""
 
@@ -141,28 +138,25 @@ class Server:
             asyncio.get_running_loop().add_reader(self._listener, self._accept)
 
     def _accept(self) -> None:
-        """Accept some of the waiting connections."""
-        loop = asyncio.get_running_loop()
-        for _ in range(ACCEPT_BATCH_TLS if self._tls else ACCEPT_BATCH):
-            if self._listener is None:
-                return
-            try:
-                sock, _ = self._listener.accept()
-            except BlockingIOError:
-                return
-            except ConnectionError:
-                continue  # The client has closed the connection: accept(2).
-            except OSError as error:
-                # Out of files or memory: pause, as the socket stays readable.
-                logger.error("cannot accept connections (%s); set MAX_CONNECTIONS to a lower value", error.strerror)
-                loop.remove_reader(self._listener)
-                loop.call_later(CHECK_SECONDS, self._start_accepting)
-                return
-            sock.settimeout(0)
-            if len(self._pool.connections) < self._settings.max_connections or self._pool.make_room():
-                self._add_connection(sock)
-            else:
-                self._reject(sock)
+        """Accept one of the waiting connections: open ones are served before the next."""
+        if self._listener is None:
+            return
+        try:
+            sock, _ = self._listener.accept()
+        except (BlockingIOError, ConnectionError):
+            return  # The client has closed the connection: accept(2).
+        except OSError as error:
+            # Out of files or memory: pause, as the socket stays readable.
+            logger.error("cannot accept connections (%s); set MAX_CONNECTIONS to a lower value", error.strerror)
+            loop = asyncio.get_running_loop()
+            loop.remove_reader(self._listener)
+            loop.call_later(CHECK_SECONDS, self._start_accepting)
+            return
+        sock.settimeout(0)
+        if len(self._pool.connections) < self._settings.max_connections or self._pool.make_room():
+            self._add_connection(sock)
+        else:
+            self._reject(sock)
 
     def _add_connection(self, sock: socket.socket) -> None:
         state = self._server.server_state
