@@ -5,7 +5,8 @@ globally.
 """
 
 import platform
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence, Sized
+import time
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence, Sized
 
 from prometheus_client import (
     CollectorRegistry,
@@ -34,6 +35,9 @@ from pod_index.store.index import PodIndex
 
 OPENMETRICS = "application/openmetrics-text"
 
+PROCESS_SECONDS = 5.0
+"""The maximum age of the metrics of the process. To count its open files takes 3 ms with 2,000 connections."""
+
 
 class Metrics(Collector):
     """The metrics of one application.
@@ -51,7 +55,7 @@ class Metrics(Collector):
         self._waiters = waiters
         self._watches = watches
         self._registry = CollectorRegistry()
-        for collector in (ProcessCollector(registry=None), PlatformCollector(registry=None), self):
+        for collector in (_ProcessMetrics(registry=None), PlatformCollector(registry=None), self):
             self._registry.register(collector)
         GCCollector(registry=self._registry)
 
@@ -216,6 +220,19 @@ class Metrics(Collector):
             durations.add_metric((route,), *_cumulative(histograms))
         yield requests
         yield durations
+
+
+class _ProcessMetrics(ProcessCollector):
+    """The metrics of the process, which are kept for PROCESS_SECONDS."""
+
+    _collected: Sequence[Metric] = ()
+    _collected_at = -PROCESS_SECONDS
+
+    def collect(self) -> Iterable[Metric]:
+        now = time.monotonic()
+        if now - self._collected_at >= PROCESS_SECONDS:
+            self._collected, self._collected_at = tuple(super().collect()), now
+        return self._collected
 
 
 def metrics_endpoint(metrics: Metrics, limiter: ResponseLimiter) -> Callable[[Request], Awaitable[Response]]:

@@ -36,22 +36,27 @@ class Connection(Gate):
         lookups: PlainLookups | None,
     ) -> None:
         super().__init__(config, server_state, settings, stats, pool, lookups)
-        self.app_state = {"abort": self.displace, "endless": self._exempt}
         self.handshake: asyncio.Task[None] | None = None
         """The task that establishes the connection, until that is done."""
         self._timeouts = Timeouts(settings)
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn has it
-        """Limit the buffers of the transport."""
+        """Put the gate before the application, and limit the buffers of the transport."""
         super().connection_made(transport)
         self.handshake = None
+        self.app, self.app_state = self._application, {"abort": self.displace, "endless": self._exempt}
         transport.set_write_buffer_limits(high=WRITE_BUFFER_BYTES)
         # Only transports with TLS have it. They would read 256 KiB after pause_reading().
         if hasattr(transport, "set_read_buffer_limits"):
             transport.set_read_buffer_limits(high=ENCRYPTED_BYTES)
 
+    def end_handshake(self) -> None:
+        """Drop the references to itself if the handshake has failed."""
+        if self.handshake is not None:
+            self.handshake = self.parser = None  # type: ignore[assignment] # as in uvicorn's connection_lost()
+
     def connection_lost(self, exc: Exception | None) -> None:
-        """Leave the pool, and drop all references to itself: garbage collections would block the event loop."""
+        """Leave the pool, and drop the references to itself: the garbage collector would block the event loop."""
         super().connection_lost(exc)
         self._held.clear()
         self._pool.discard(self)

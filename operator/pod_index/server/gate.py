@@ -3,7 +3,6 @@
 uvicorn parses all input at once, and has no limit on the size of a header: https://github.com/Kludex/uvicorn/issues/157
 """
 
-import asyncio
 import contextlib
 import functools
 from typing import Any
@@ -51,7 +50,6 @@ class Gate(HttpToolsProtocol):
         lookups: PlainLookups | None = None,
     ) -> None:
         super().__init__(config, server_state, app_state={})
-        self.app = self._application
         self._settings, self._stats = settings, stats
         self._pool, self._lookups = pool, lookups
         self._between = True

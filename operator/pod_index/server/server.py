@@ -181,6 +181,8 @@ class Server:
         except OSError:
             self._stats.connections_cut["handshake"] += 1
             self._pool.discard(connection)
+        finally:
+            connection.end_handshake()
 
     def _reject(self, sock: socket.socket) -> None:
         """Send an error, and give the client time to read it; with TLS, or with too many of these, just close."""

@@ -3,8 +3,8 @@
 import asyncio
 from collections import deque
 
-TURNS = 2
-"""Maximum number of requests that the application begins to answer in one iteration. Each takes up to 0.1 ms."""
+TURNS = 1
+"""Maximum number of requests that the application begins to answer in one iteration. Each takes up to 0.2 ms."""
 
 
 class Turns:

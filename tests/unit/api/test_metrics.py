@@ -4,6 +4,7 @@ import asyncio
 import configparser
 import math
 import platform
+import socket
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from prometheus_client.openmetrics import parser as openmetrics
 from prometheus_client.parser import text_string_to_metric_families
 
 import pod_index
+from pod_index.api import metrics
 from pod_index.api.authentication import Authenticator, Login
 from pod_index.informer import errors
 from pod_index.informer.json_wire import Added, Bookmark, Deleted, Modified
@@ -134,6 +136,16 @@ async def test_metrics_of_the_process_and_of_python_are_exported(client: httpx.A
     assert {name for name in names if not name.startswith("pod_index_")} == {
         sample.name for family in prometheus_client.REGISTRY.collect() for sample in family.samples
     }
+
+
+async def test_open_files_are_not_counted_for_each_scrape(
+    client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = (await scrape(client))["process_open_fds", frozenset()]
+    with socket.socket():
+        assert (await scrape(client))["process_open_fds", frozenset()] == before
+        monkeypatch.setattr(metrics, "PROCESS_SECONDS", 0.0)
+        assert (await scrape(client))["process_open_fds", frozenset()] == before + 1
 
 
 # ---- lookups

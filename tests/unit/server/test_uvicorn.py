@@ -9,7 +9,7 @@ from pod_index.server.gate import Gate
 from tests.support.connections import PATIENT, get, serving
 from tests.support.polling import eventually_true
 
-OWN = {"check", "displace", "handshake"}
+OWN = {"check", "displace", "end_handshake", "handshake"}
 """Public members of connections that are not uvicorn's."""
 
 
