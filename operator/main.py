@@ -37,7 +37,7 @@ from pod_index.store.deltas import Changes, ListPage, Progress
 from pod_index.store.index import PodIndex
 from pod_index.store.table import SLICE
 
-GARBAGE_THRESHOLD = 100_000
+GARBAGE_THRESHOLD = 150_000
 """How many more objects there are before the garbage collector runs. An event of Kopf leaves 25 in reference cycles."""
 
 logger = logging.getLogger("pod_index")

@@ -20,6 +20,8 @@ from tests.support.manifests import memory_limit
 
 SECTION = "hostile"
 BASELINE = "the same without hostile clients"
+CONTROL = "the same while these clients attack another pod-index, on their core"
+"""What the clients take of the core that they share with the normal client: the rest of the latency is the server's."""
 LIMIT = "the memory limit in manifests/deployment.yaml"
 LOOKUPS_A_SECOND = 100
 CONNECTIONS = 2_500
@@ -46,8 +48,8 @@ class Variant:
         self.name = f"with {' and '.join(features)}" if features else "without TLS and authentication"
 
     @contextmanager
-    def operator(self, feeder: FeederProcess, main: Path) -> Iterator[Subject]:
-        """Start an operator, with the defaults of all limits; it is ready."""
+    def operator(self, feeder: FeederProcess, main: Path, *, background: bool = False) -> Iterator[Subject]:
+        """Start an operator, with the defaults of all limits; it is ready. ``background`` is that of Subject."""
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
             environ = {"IDLE_TIMEOUT_SECONDS": ""}
@@ -59,7 +61,7 @@ class Variant:
                 tokens = folder / "tokens"
                 tokens.write_text(f"{TOKEN}\n")
                 environ["AUTH_TOKEN_FILE"] = str(tokens)
-            with Subject(folder, feeder.kubeconfig, main=main, environ=environ) as operator:
+            with Subject(folder, feeder.kubeconfig, main=main, environ=environ, background=background) as operator:
                 feeder.await_watch()
                 operator.wait_for_ready()
                 time.sleep(SETTLE_SECONDS)
@@ -74,7 +76,10 @@ VARIANTS = [Variant(tls=tls, authentication=secured) for secured in (False, True
 
 
 def measure(plan: Plan, main: Path) -> tuple[list[Figure], list[str]]:
-    """Probe operators without and with hostile clients: a new one for each run, since its memory is measured too."""
+    """Probe operators without and with hostile clients: a new one for each run, since its memory is measured too.
+
+    For the control, the clients are hostile to another operator.
+    """
     runs = Runs()
     notes: list[str] = []
     with FeederProcess(plan.hostile_pods) as feeder:
@@ -89,10 +94,11 @@ def measure(plan: Plan, main: Path) -> tuple[list[Figure], list[str]]:
 
 def _figures(runs: Runs, subject: str, title: str, plan: Plan) -> list[Figure]:
     peaks = runs.of(subject, "peak")
-    limits = [memory_limit() / MIB] * len(peaks)
-    values = {"peak RSS": ("MiB", peaks, LIMIT, limits)}
+    values = [("peak RSS", "MiB", peaks, LIMIT, [memory_limit() / MIB] * len(peaks))]
     for name, unit in (("p50", "ms"), ("p99", "ms"), ("max", "ms"), ("CPU", "% of a core")):
-        values[name] = unit, runs.of(subject, name), BASELINE, runs.of(f"{subject}, baseline", name)
+        values.append((name, unit, runs.of(subject, name), BASELINE, runs.of(f"{subject}, baseline", name)))
+        if name == "p99" and subject != TENANT:
+            values.append((name, unit, runs.of(subject, name), CONTROL, runs.of(f"{subject}, control", name)))
     return [
         Figure(
             section=SECTION,
@@ -103,7 +109,7 @@ def _figures(runs: Runs, subject: str, title: str, plan: Plan) -> list[Figure]:
             baseline=baseline,
             baseline_values=baseline_values,
         )
-        for name, (unit, measured, baseline, baseline_values) in values.items()
+        for name, unit, measured, baseline, baseline_values in values
     ]
 
 
@@ -115,20 +121,28 @@ def _run(runs: Runs, notes: list[str], variant: Variant, feeder: FeederProcess, 
             _probe(runs, subject, variant, operator, uids, lambda: time.sleep(plan.hostile_seconds))
 
         probe(f"{variant.name}, baseline")
-        hostile = HostileProcess(
-            operator.port,
-            *(["--tls"] if variant.tls else []),
-            connections=plan.hostile_connections,
-            seconds=RAMP_SECONDS + plan.hostile_seconds,
-            uid=uids[0],
-        )
-        # The process inherits the core of this program.
-        with hostile:
-            hostile.wait_until_complete()
+        with variant.operator(feeder, main, background=True) as other, _crowd(variant, other, uids[0], plan):
+            probe(f"{variant.name}, control")
+        with _crowd(variant, operator, uids[0], plan) as hostile:
             used, begin = cpu_seconds(hostile.pid), time.monotonic()
             probe(variant.name)
             used = (cpu_seconds(hostile.pid) - used) / (time.monotonic() - begin)
             notes += outcomes(variant.name, hostile.summary(), used)
+
+
+@contextmanager
+def _crowd(variant: Variant, operator: Subject, uid: str, plan: Plan) -> Iterator[HostileProcess]:
+    """Run hostile clients, on the core of this program; all of them have connected."""
+    hostile = HostileProcess(
+        operator.port,
+        *(["--tls"] if variant.tls else []),
+        connections=plan.hostile_connections,
+        seconds=RAMP_SECONDS + plan.hostile_seconds,
+        uid=uid,
+    )
+    with hostile:
+        hostile.wait_until_complete()
+        yield hostile
 
 
 def _run_tenant(runs: Runs, feeder: FeederProcess, main: Path, plan: Plan) -> None:

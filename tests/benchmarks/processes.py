@@ -190,7 +190,7 @@ def content_length(head: bytes) -> int:
 
 
 class Subject(OperatorProcess):
-    """The measured operator, on a core of its own."""
+    """The measured operator, on a core of its own. With ``background``, another one on ours, with a low priority."""
 
     def __init__(
         self,
@@ -200,15 +200,18 @@ class Subject(OperatorProcess):
         main: Path = MAIN,
         streaming: bool = True,
         environ: Mapping[str, str] | None = None,
+        background: bool = False,
     ) -> None:
         environ = {"STREAMING_LIST": str(streaming).lower(), **(environ or {})}
-        super().__init__(folder, kubeconfig, environ=environ, main=main)
+        wrapper = ("nice", "-n", "19") if background else ()
+        super().__init__(folder, kubeconfig, environ=environ, wrapper=wrapper, main=main)
+        self._core = OUR_CORE if background else SUBJECT_CORE
         self._tls = "TLS_CERT_FILE" in environ
         self.started = 0.0
 
     def __enter__(self) -> Self:
         self.started = time.monotonic()
-        with core(SUBJECT_CORE):
+        with core(self._core):
             return super().__enter__()
 
     def wait_for_ready(self, *, every: float = POLL_SECONDS) -> tuple[float, float]:
