@@ -48,7 +48,7 @@ def connections(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[weakref.ref[Co
 
 def skip_with_asyncio() -> None:
     if not isinstance(asyncio.get_running_loop(), uvloop.Loop):
-        pytest.skip("asyncio's own TLS transport leaves reference cycles")
+        pytest.skip("asyncio's own transports may leave reference cycles, with TLS and after errors")
 
 
 @pytest.mark.parametrize("content", REQUESTS.values(), ids=REQUESTS)
@@ -60,7 +60,7 @@ async def test_a_closed_connection_is_freed_without_the_garbage_collector(
     trusting: ssl.SSLContext,
     connections: list[weakref.ref[Connection]],
 ) -> None:
-    if encrypted and content == REQUESTS["a long response that is not read"]:
+    if encrypted or content == REQUESTS["a long response that is not read"]:
         skip_with_asyncio()
     options = {"ssl": trusting, "server_hostname": HOST} if encrypted else {}
     async with serving(PATIENT, tls if encrypted else None) as served:
@@ -73,7 +73,7 @@ async def test_a_closed_connection_is_freed_without_the_garbage_collector(
             else:
                 client.writer.transport.abort()
             await eventually_true(lambda: served.stats.connections == 0)
-            await eventually_true(lambda: not any(connection() for connection in connections), within=3.0)
+            await eventually_true(lambda: not any(connection() for connection in connections))
     assert len(connections) == 2
 
 
@@ -90,5 +90,5 @@ async def test_a_failed_handshake_is_freed_without_the_garbage_collector(
             await asyncio.sleep(0.02)
         client.writer.close()
         await eventually_true(lambda: served.stats.connections == 0)
-        await eventually_true(lambda: not any(connection() for connection in connections), within=3.0)
+        await eventually_true(lambda: not any(connection() for connection in connections))
     assert len(connections) == (2 if displaced else 1)
