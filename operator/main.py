@@ -40,6 +40,9 @@ from pod_index.store.table import SLICE
 GARBAGE_THRESHOLD = 150_000
 """How many more objects there are before the garbage collector runs. An event of Kopf leaves 25 in reference cycles."""
 
+COLLECTED_PAGES = 16
+"""After so many pages of listings the garbage collector runs too: their reference cycles hold pods."""
+
 logger = logging.getLogger("pod_index")
 
 
@@ -74,6 +77,8 @@ class Service:
     server: Server
     watched_files: Mapping[str, FileWatch]
     file_watches: list[asyncio.Task[None]] = dataclasses.field(default_factory=list)
+    pages: int = 0
+    """The pages of listings so far."""
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str]) -> Self:
@@ -161,6 +166,9 @@ class Service:
         if isinstance(item, ListPage):
             for _ in self.index.replace_page(item):
                 await asyncio.sleep(0)
+            self.pages += 1
+            if self.pages % COLLECTED_PAGES == 0:
+                gc.collect(0)
             if self.index.history_resets > history_resets and not item.history_reset:
                 logger.warning("The API server's history was reset: pods are older than known, or exist again")
         else:
