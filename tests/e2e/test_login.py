@@ -92,7 +92,7 @@ def test_a_client_certificate(cluster: KubernetesApiServer, start_operator: Star
     certificate, key = cluster.client_certificate("somebody", "readers")
     binding = {
         "metadata": {"name": "readers"},
-        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "pod-index"},
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "pod-index:default"},
         "subjects": [{"kind": "Group", "apiGroup": "rbac.authorization.k8s.io", "name": "readers"}],
     }
     cluster.create("/apis/rbac.authorization.k8s.io/v1/clusterrolebindings", binding)
