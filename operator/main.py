@@ -22,6 +22,7 @@ from pod_index.api.app import begin_shutdown, create_app, endpoint_context
 from pod_index.api.authentication import Authenticator
 from pod_index.api.endpoints import POD_PATH
 from pod_index.environ import SettingsError
+from pod_index.fleet.fleet import Fleet
 from pod_index.informer import kopf_settings
 from pod_index.informer.client import ApiClient
 from pod_index.informer.errors import CredentialsError
@@ -75,6 +76,7 @@ class Service:
     session: KopfSession
     app: Starlette
     server: Server
+    fleet: Fleet | None
     watched_files: Mapping[str, FileWatch]
     file_watches: list[asyncio.Task[None]] = dataclasses.field(default_factory=list)
     pages: int = 0
@@ -97,7 +99,8 @@ class Service:
         client = ApiClient(loader.load, user_agent="pod-index")
         session = KopfSession(client, settings, stats, give_up)
         authenticator = Authenticator.from_settings(settings)
-        app = create_app(index, session.age, settings, stats=stats, authenticator=authenticator)
+        fleet = Fleet.from_settings(settings, stats)
+        app = create_app(index, session.age, settings, stats=stats, authenticator=authenticator, clusters=fleet)
         context, authorized = endpoint_context(app), authenticator.accepts if authenticator else None
         lookups = PlainLookups(POD_PATH, context.find_plain, context.age, stats, authorized)
         certificate = Certificate(settings.tls_cert_file, settings.tls_key_file) if settings.tls_cert_file else None
@@ -106,6 +109,8 @@ class Service:
             watched_files["TLS_CERT_FILE"] = certificate.watch
         if authenticator is not None and authenticator.tokens is not None:
             watched_files["AUTH_TOKEN_FILE"] = authenticator.tokens.watch
+        if fleet is not None and fleet.has_peers_file:
+            watched_files["PEERS_FILE"] = fleet.watch
         server = Server(
             AccessLog(app) if settings.access_log else app,
             settings,
@@ -121,6 +126,7 @@ class Service:
             session=session,
             app=app,
             server=server,
+            fleet=fleet,
             watched_files=watched_files,
         )
 
@@ -130,6 +136,8 @@ class Service:
             task = asyncio.create_task(watch(), name=variable)
             task.add_done_callback(file_watch_ended)
             self.file_watches.append(task)
+        if self.fleet is not None:
+            self.fleet.start()
         await self.server.start()
         await self.client.login()
 
@@ -145,6 +153,7 @@ class Service:
             f" encoding: protobuf, else JSON; namespaces: {','.join(kopf_settings.namespaces()) or 'all'};"
             f" lookup keys: {','.join(('uid', *sorted(settings.lookup_keys)))};"
             f" authentication: {' or '.join(schemes) or 'none'}; TLS: {'on' if settings.tls_cert_file else 'off'}"
+            + (f"; clusters: {', '.join(self.fleet.select([]))}" if self.fleet is not None else "")
         )
 
     async def stop(self) -> None:
@@ -158,6 +167,8 @@ class Service:
         await self.server.stop()
         for task in self.file_watches:
             task.cancel()
+        if self.fleet is not None:
+            await self.fleet.close()
         await self.session.close()
 
     async def write(self, item: ListPage | Changes) -> None:

@@ -3,7 +3,10 @@
 from collections.abc import Callable
 from typing import Any
 
-from msgspec import convert, inspect
+from msgspec import Meta, convert, inspect
+
+FILE = Meta(extra={"values": "path of a file"})
+"""Marks a setting that is the path of a file."""
 
 
 class SettingsError(ValueError):

@@ -7,12 +7,9 @@ from typing import Annotated, Any
 
 from msgspec import Meta, structs
 
-from pod_index import listening, selection
-from pod_index.environ import SettingsError, parse
+from pod_index import listening, peering, selection
+from pod_index.environ import FILE, SettingsError, parse
 from pod_index.store.indexers import INDEX_NAMES, IndexName
-
-FILE = Meta(extra={"values": "path of a file"})
-"""Marks a setting that is the path of a file."""
 
 SECRET = Meta(extra={"values": "text"})
 """Marks a setting that no error, log or ``repr`` shows. Whitespace around its value is kept."""
@@ -23,7 +20,7 @@ REMOVED = ("MAX_PIPELINED_REQUESTS",)
 logger = logging.getLogger("pod_index")
 
 
-class Settings(listening.Listening, frozen=True, kw_only=True):
+class Settings(peering.Peering, frozen=True, kw_only=True):
     """The settings; the environment variable of each is its name in upper case.
 
     The types, ranges, defaults and descriptions are declared here only. The checks, the error messages and the table in
@@ -265,6 +262,7 @@ class Settings(listening.Listening, frozen=True, kw_only=True):
         settings = cls(**values)
         selection.check(settings)
         listening.check(settings)
+        peering.check(settings)
         _check_both(settings, "tls_cert_file", "tls_key_file")
         _check_login(settings)
         if settings.auth_metrics and not (settings.basic_auth_username or settings.auth_token_file):

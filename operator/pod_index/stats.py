@@ -52,6 +52,14 @@ WATCH_CUT_REASONS = ("unauthorized", "history", "slow")
 server was reset, or it was read so slowly that deletions were missed. A connection whose client reads nothing counts as
 ``unread`` in ``CLOSE_REASONS``."""
 
+PEER_RESULTS = (
+    *("answered", "timeout", "unreachable", "untrusted", "unauthorized", "unsynced", "failing", "malformed"),
+    *("oversized", "busy", "skipped"),
+)
+"""The results of requests to pod-indexes of other clusters. ``untrusted``: its certificate. ``unsynced``: before its
+first sync. ``failing``: any other 5xx. ``busy``: there was no room for the request here. ``skipped``: it was not sent,
+since the peer failed a moment ago."""
+
 OTHER_ROUTE = "other"
 """The route label of paths that have no route."""
 
@@ -59,6 +67,7 @@ CLIENT_GONE = 499
 """The status of a request whose client disconnected before the response, as in nginx."""
 
 REQUEST_SECONDS = (5e-05, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 1.0, 10.0)
+PEER_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
 LAG_SECONDS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 1.0, 10.0)
 LISTING_SECONDS = (0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0)
 """The upper bounds of the buckets, in seconds."""
@@ -120,6 +129,19 @@ class Stats:
         """Resume tokens that were refused, or whose version the index did not reach in time."""
         self.watches_cut = dict.fromkeys(WATCH_CUT_REASONS, 0)
         """Streams that ended with an error, by reason."""
+
+        self.peers_up: dict[str, bool] = {}
+        """Whether the last request to each peer that was sent was answered."""
+        self.peer_requests: defaultdict[tuple[str, str], int] = defaultdict(int)
+        """Requests to peers, by peer and result."""
+        self.peer_durations: defaultdict[str, Histogram] = defaultdict(lambda: Histogram(PEER_SECONDS))
+        """Durations of the requests that were sent, by peer."""
+
+    def add_peer(self, peer: str) -> None:
+        """Count requests to a peer from now on."""
+        self.peers_up[peer] = True
+        for result in PEER_RESULTS:
+            self.peer_requests[peer, result] += 0
 
     def add_request(self, route: str, status: int, seconds: float) -> None:
         """Count a request; its status is CLIENT_GONE if it had no response."""

@@ -11,8 +11,10 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from pod_index.api.authentication import Authentication, Authenticator
+from pod_index.api.cluster_batches import ClustersBatchEndpoint
+from pod_index.api.clusters import ClustersPodEndpoint
 from pod_index.api.context import EndpointContext
-from pod_index.api.endpoints import POD_PATH, BatchLookupEndpoint, PodEndpoint
+from pod_index.api.endpoints import POD_PATH
 from pod_index.api.lists import ListEndpoint
 from pod_index.api.metrics import Metrics, metrics_endpoint
 from pod_index.api.middleware import RequestMetricsMiddleware
@@ -23,6 +25,7 @@ from pod_index.api.response_limiter import ResponseLimiter
 from pod_index.api.responses import error, json_response
 from pod_index.api.waiting import LookupWaiters
 from pod_index.api.watches import Watches
+from pod_index.clusters import Clusters
 from pod_index.settings import Settings
 from pod_index.stats import OTHER_ROUTE, Stats
 from pod_index.store.index import PodIndex
@@ -35,12 +38,13 @@ def create_app(
     *,
     stats: Stats | None = None,
     authenticator: Authenticator | None = None,
+    clusters: Clusters | None = None,
 ) -> Starlette:
     """Create the ASGI application that answers from ``index``.
 
     ``age`` returns how many seconds ago the API server last confirmed the data, or None before the first confirmation.
     Requests are counted in ``stats``, which ``/metrics`` exports. Without an ``authenticator`` all requests are
-    allowed. The default ``settings`` are the defaults of Settings.
+    allowed. Without ``clusters``, lookups are for this one only. The default ``settings`` are the defaults of Settings.
     """
     settings = settings or Settings()
     stats = stats or Stats()
@@ -60,12 +64,13 @@ def create_app(
         lookup_waiters=LookupWaiters(index),
         response_limiter=response_limiter,
         watches=Watches(index, age_or_uptime, settings, stats, authenticator, response_limiter.step),
+        clusters=clusters,
     )
     metrics = Metrics(stats, index, age, context.lookup_waiters, context.watches)
     routes = [
-        Route(POD_PATH, PodEndpoint(context), methods=["GET"]),
+        Route(POD_PATH, ClustersPodEndpoint(context), methods=["GET"]),
         Route("/api/v1/pods", ListEndpoint(context), methods=["GET"]),
-        Route("/api/v1/pods/lookup", BatchLookupEndpoint(context), methods=["POST"]),
+        Route("/api/v1/pods/lookup", ClustersBatchEndpoint(context), methods=["POST"]),
         Route("/health", health, methods=["GET"]),
         Route("/ready", ready_endpoint(context), methods=["GET"]),
         Route("/metrics", metrics_endpoint(metrics, context.response_limiter), methods=["GET"]),

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pod_index.api.response_limiter import ResponseLimiter
 from pod_index.api.waiting import LookupWaiters
 from pod_index.api.watches import Watches
+from pod_index.clusters import Clusters
 from pod_index.settings import Settings
 from pod_index.stats import Stats
 from pod_index.store.index import PodIndex
@@ -23,6 +24,8 @@ class EndpointContext:
     lookup_waiters: LookupWaiters
     response_limiter: ResponseLimiter
     watches: Watches
+    clusters: Clusters | None = None
+    """This cluster and others; None if it has no name."""
     shutting_down: bool = False
 
     def find_plain(self, uid: str) -> bytes | None:

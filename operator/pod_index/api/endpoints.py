@@ -57,12 +57,12 @@ class Endpoint:
         try:
             parts, headers = await self._answer(scope, receive)
         except RequestError as refusal:
-            await respond(send, refusal.status, error(str(refusal)), self._age_header(), *refusal.headers)
+            await respond(send, refusal.status, error(str(refusal)), *self._with_age(*refusal.headers))
         except ClientGone:
             pass
         else:
             try:
-                await respond_in_chunks(send, parts, self._age_header(), *headers, progress=scope.get(PROGRESS))
+                await respond_in_chunks(send, parts, *self._with_age(*headers), progress=scope.get(PROGRESS))
             finally:
                 self._finish(scope)
 
@@ -88,8 +88,9 @@ class Endpoint:
         if not self._index.keeps_details:
             raise RequestError(400, "details are switched off by DETAILS")
 
-    def _age_header(self) -> Header:
-        return b"age", b"%d" % self._age()
+    def _with_age(self, *headers: Header) -> tuple[Header, ...]:
+        """Return the headers with the age of the data, unless they have that of another cluster."""
+        return headers if any(name == b"age" for name, _ in headers) else ((b"age", b"%d" % self._age()), *headers)
 
     def _not_found(self, message: str, *headers: Header) -> RequestError:
         """Return the error of a miss: 503 before the first sync, since a miss proves nothing until then."""
@@ -181,7 +182,7 @@ class BatchLookupEndpoint(LimitedEndpoint):
                 ids = self._parse(body)
             del body
             async with self._response_limiter.slot(scope):
-                return await self._look_up(ids, batch), ()
+                return await self._look_up(ids, batch, scope), ()
         except (RequestError, ClientGone):
             self._stats.lookups["many", "error"] += 1
             raise
@@ -229,7 +230,7 @@ class BatchLookupEndpoint(LimitedEndpoint):
             if not complete:
                 self._buffered_bytes -= len(body)
 
-    async def _look_up(self, ids: list[str], query: BatchQuery) -> Body:
+    async def _look_up(self, ids: list[str], query: BatchQuery, scope: Scope) -> Body:
         """Return the body of the response."""
         parts = [b'{"results":[']
         all_details: list[Details | None] = []

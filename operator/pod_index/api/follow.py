@@ -27,7 +27,7 @@ class WatchEndpoint(Endpoint):
         try:
             watch = await self._open(scope)
         except RequestError as refusal:
-            await respond(send, refusal.status, error(str(refusal)), self._age_header(), *refusal.headers)
+            await respond(send, refusal.status, error(str(refusal)), *self._with_age(*refusal.headers))
             return
         gone = asyncio.create_task(wait_for_disconnect(receive))
         gone.add_done_callback(lambda _: watch.wakeup.set())
@@ -53,7 +53,7 @@ class WatchEndpoint(Endpoint):
         scope[STREAM] = True
         if exempt := scope.get("state", {}).get("endless"):
             exempt()
-        headers = [(b"content-type", b"application/x-ndjson"), self._age_header()]
+        headers = [(b"content-type", b"application/x-ndjson"), *self._with_age()]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         while scope["method"] != "HEAD" and not watch.ended and not gone.done():
             await self._send_next(watch, send)

@@ -3,7 +3,7 @@
 import dataclasses
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from pod_index.api.hints import hint_for, warnings
 from pod_index.api.responses import RequestError
@@ -28,7 +28,7 @@ GROUPS = {
 }
 """The API groups of built-in kinds of workloads."""
 
-_SELECTORS = ("uid", "id", "containerID", "ip")
+SELECTORS = ("uid", "id", "containerID", "ip")
 _PERCENT_ENCODED = re.compile("%([0-9a-fA-F]{2})")
 _DURATION = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,9})?)(ms|s)?", re.ASCII)
 
@@ -81,6 +81,8 @@ class BatchQuery:
 
     include_deleted: bool
     details: bool
+    explain: bool = False
+    """Whether each result has the status, the key and the error of a single lookup."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -94,7 +96,7 @@ class WatchQuery:
 
 def parse_lookup(query: bytes, index_names: frozenset[IndexName]) -> LookupQuery:
     """Parse the query string of a lookup; raise RequestError if it is invalid."""
-    parameters = _parse(query)
+    parameters = parse_parameters(query)
     selectors = _selectors(parameters)
     if not selectors:
         raise RequestError(400, "uid parameter is required")
@@ -111,16 +113,21 @@ def parse_lookup(query: bytes, index_names: frozenset[IndexName]) -> LookupQuery
     else:
         text = parameters[selector]
         identifiers, subject = _identifiers(selector, text, index_names)
-    if all(kind != "uid" and kind not in index_names for kind, *_ in identifiers):
-        raise _disabled(identifiers[0].kind)
+    check_enabled(identifiers, index_names)
     deleted, details = _flag(parameters, "includeDeleted"), _flag(parameters, "details")
     return LookupQuery(selector, identifiers, subject, deleted, _duration(parameters, "wait"), details, text)
+
+
+def check_enabled(identifiers: Sequence[Identifier], index_names: frozenset[IndexName]) -> None:
+    """Raise RequestError if pods are found by none of these identifiers."""
+    if all(kind != "uid" and kind not in index_names for kind, *_ in identifiers):
+        raise _disabled(identifiers[0].kind)
 
 
 def selector_of(query: bytes) -> str:
     """Return the selector of a lookup's query string, even of an invalid one: one of ``stats.SELECTORS``."""
     try:
-        selectors = _selectors(_parse(query))
+        selectors = _selectors(parse_parameters(query))
     except RequestError:
         return "none"
     return selectors[0] if len(selectors) == 1 else "none"
@@ -129,14 +136,15 @@ def selector_of(query: bytes) -> str:
 def is_watch(query: bytes) -> bool:
     """Return whether the query string is that of a stream, even of an invalid one."""
     try:
-        return _flag(_parse(query), "watch")
+        return _flag(parse_parameters(query), "watch")
     except RequestError:
         return False
 
 
 def parse_watch(query: bytes, index_names: frozenset[IndexName]) -> WatchQuery:
     """Parse the query string of a stream; raise RequestError if it is invalid."""
-    parameters = _parse(query)
+    parameters = parse_parameters(query)
+    _check_no_clusters(parameters)
     for name in ("limit", "continue"):
         if parameters.get(name):
             raise RequestError(400, f"{name} is not possible with watch=true")
@@ -145,7 +153,8 @@ def parse_watch(query: bytes, index_names: frozenset[IndexName]) -> WatchQuery:
 
 def parse_list(query: bytes, index_names: frozenset[IndexName]) -> ListQuery:
     """Parse the query string of a list; raise RequestError if it is invalid."""
-    parameters = _parse(query)
+    parameters = parse_parameters(query)
+    _check_no_clusters(parameters)
     view = _view(parameters, index_names)
     if _flag(parameters, "watch") or parameters.get("resume"):
         raise RequestError(400, "resume is only possible with watch=true")
@@ -172,23 +181,31 @@ def _view(parameters: Mapping[str, str], index_names: frozenset[IndexName]) -> V
 
 def parse_batch(query: bytes) -> BatchQuery:
     """Parse the query string of a batch lookup; raise RequestError if it is invalid."""
-    parameters = _parse(query)
-    return BatchQuery(_flag(parameters, "includeDeleted"), _flag(parameters, "details"))
+    parameters = parse_parameters(query)
+    return BatchQuery(*(_flag(parameters, name) for name in ("includeDeleted", "details", "explain")))
 
 
-def _parse(query: bytes) -> Mapping[str, str]:
-    """Parse a query string. Of several values of a parameter the first counts, as in Go's net/url."""
+def _check_no_clusters(parameters: Mapping[str, str]) -> None:
+    if parameters.get("clusters") or parameters.get("cluster"):
+        raise RequestError(400, "lists are of one cluster: send the request to its pod-index, without clusters")
+
+
+def parse_parameters(query: bytes) -> Mapping[str, str]:
+    """Parse a query string; raise RequestError if it has too many parameters.
+
+    Of several values of a parameter the first counts, as in Go's net/url.
+    """
     pairs = query.decode("latin-1").split("&", PARAMETERS_MAX)
     if len(pairs) > PARAMETERS_MAX:
         raise RequestError(400, f"query string has more than {PARAMETERS_MAX} parameters")
     parameters: dict[str, str] = {}
     for pair in filter(None, pairs):
         name, _, value = pair.partition("=")
-        parameters.setdefault(_unquote(name), _unquote(value))
+        parameters.setdefault(unquote(name), unquote(value))
     return parameters
 
 
-def _unquote(text: str) -> str:
+def unquote(text: str) -> str:
     """Decode as ``urllib.parse.unquote_plus`` does, in a fifth of the time at the worst."""
     text = text.replace("+", " ")
     if "%" not in text:
@@ -201,7 +218,7 @@ def _unquote(text: str) -> str:
 def _selectors(parameters: Mapping[str, str]) -> list[str]:
     """Return the selectors that are given; "name" stands for ``namespace`` and ``name``."""
     named = parameters.get("namespace") or parameters.get("name")
-    return [name for name in _SELECTORS if parameters.get(name)] + ["name"] * bool(named)
+    return [name for name in SELECTORS if parameters.get(name)] + ["name"] * bool(named)
 
 
 def _identifiers(selector: str, text: str, index_names: frozenset[IndexName]) -> tuple[tuple[Identifier, ...], str]:

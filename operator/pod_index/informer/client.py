@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 
 import aiohttp
 
-from pod_index.informer.client_sockets import open_socket
+from pod_index.client_sockets import open_socket
 from pod_index.informer.credentials import Credentials
 from pod_index.informer.errors import (
     ApiError,

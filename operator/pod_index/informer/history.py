@@ -11,7 +11,7 @@ https://kubernetes.io/docs/reference/using-api/api-concepts/#semantics-for-get-a
 
 import asyncio
 
-from pod_index.informer.backoff import Backoff
+from pod_index.backoff import Backoff
 from pod_index.informer.errors import ApiError, InconsistentResponse, OlderVersion
 from pod_index.informer.listwatch import ListWatch
 

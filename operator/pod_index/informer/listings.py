@@ -7,7 +7,7 @@ import logging
 from collections.abc import AsyncGenerator
 from typing import Literal
 
-from pod_index.informer.backoff import Backoff
+from pod_index.backoff import Backoff
 from pod_index.informer.errors import (
     ApiError,
     Expired,

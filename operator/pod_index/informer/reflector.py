@@ -11,8 +11,8 @@ import contextlib
 import logging
 from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 
+from pod_index.backoff import Backoff
 from pod_index.informer import protobuf_wire
-from pod_index.informer.backoff import Backoff
 from pod_index.informer.client import ApiClient
 from pod_index.informer.errors import (
     ApiError,

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 
-from pod_index.informer.backoff import Backoff
+from pod_index.backoff import Backoff
 from pod_index.informer.errors import ApiError, IdleTimeout, OlderVersion, Throttled, Unauthorized
 
 logger = logging.getLogger("pod_index.informer")

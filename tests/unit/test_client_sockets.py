@@ -5,7 +5,7 @@ import socket
 
 import pytest
 
-from pod_index.informer.client_sockets import KEEPALIVE, OwnSocket, open_socket
+from pod_index.client_sockets import KEEPALIVE, OwnSocket, open_socket
 
 ADDRESS = (socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP, "", ("127.0.0.1", 80))
 

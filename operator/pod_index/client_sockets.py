@@ -8,8 +8,10 @@ https://github.com/MagicStack/uvloop/issues/738
 import contextlib
 import os
 import socket
+from typing import Any
 
-from aiohttp import AddrInfoType
+Address = tuple[int, int, int, str, tuple[Any, ...]]
+"""An item of ``socket.getaddrinfo``."""
 
 
 class OwnSocket(socket.socket):
@@ -44,7 +46,7 @@ KEEPALIVE = {"TCP_KEEPIDLE": 15, "TCP_KEEPINTVL": 5, "TCP_KEEPCNT": 3}
 timeout of a watch. Not every system has all three."""
 
 
-def open_socket(address: AddrInfoType) -> socket.socket:
+def open_socket(address: Address) -> socket.socket:
     """Make a socket for an address: the ``socket_factory`` of aiohttp's connector."""
     family, kind, protocol, *_ = address
     sock = OwnSocket(family, kind, protocol)

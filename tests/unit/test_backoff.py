@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pod_index.informer.backoff import FIRST_SECONDS, Backoff
+from pod_index.backoff import FIRST_SECONDS, Backoff
 
 
 @given(limit=st.floats(0.01, 3600), attempts=st.integers(1, 40))

@@ -1,0 +1,194 @@
+"""Batch lookups in several clusters, and with ``explain=true``, as other clusters ask for them."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from starlette.types import Receive, Scope
+
+from pod_index.api import queries
+from pod_index.api.clusters import RESULTS, SHARE, names_clusters, own_answer, parse_clusters, release, select
+from pod_index.api.context import EndpointContext
+from pod_index.api.detailed import DetailedBody, named_container
+from pod_index.api.endpoints import ID_BYTES, STEP_BYTES, BatchLookupEndpoint
+from pod_index.api.queries import BatchQuery
+from pod_index.api.responses import Body, Header, RequestError, encode
+from pod_index.clusters import Answer, Clusters, Question, Verdict
+from pod_index.store.detailed_records import match_container
+from pod_index.store.details import Details
+from pod_index.store.identifiers import Identifier, IdentifierError, parse
+from pod_index.store.matching import Ambiguity, Match
+
+WANTED = "pod_index.clusters"
+"""The key of the scope of a request for its clusters."""
+
+OLDEST = "pod_index.age"
+"""The key of the scope of a request for the age of the oldest answer."""
+
+
+class Wanted(NamedTuple):
+    """The clusters that a batch lookup is for."""
+
+    clusters: Clusters
+    names: tuple[str, ...]
+    query: bytes
+    """The query string for the other clusters."""
+
+
+class Own(NamedTuple):
+    """What this cluster knows of an identifier."""
+
+    question: Question
+    answer: Answer
+    details: Details | None = None
+    container: int | None = None
+
+
+class ClustersBatchEndpoint(BatchLookupEndpoint):
+    """``POST /api/v1/pods/lookup``: the records of many pods, also of other clusters."""
+
+    def __init__(self, context: EndpointContext) -> None:
+        super().__init__(context)
+        self._clusters = context.clusters
+
+    async def _answer(self, scope: Scope, receive: Receive) -> tuple[Body, tuple[Header, ...]]:
+        query: bytes = scope["query_string"]
+        if len(query) > self._settings.max_query_bytes or not names_clusters(query):
+            return await super()._answer(scope, receive)
+        try:
+            async with self._step(len(query)):
+                wanted = parse_clusters(query)
+                clusters, names = select(self._clusters, wanted)
+        except RequestError:
+            self._stats.lookups["many", "error"] += 1
+            raise
+        share = scope[SHARE] = clusters.memory.share()
+        rest = b"&".join(filter(None, (wanted.rest, b"explain=true")))
+        scope[WANTED] = Wanted(clusters, names, rest)
+        try:
+            body, _ = await super()._answer(scope, receive)
+        except BaseException:
+            share.release()
+            raise
+        return body, ((b"age", b"%d" % scope[OLDEST]),)
+
+    def _finish(self, scope: Scope) -> None:
+        super()._finish(scope)
+        release(scope)
+
+    async def _look_up(self, ids: list[str], query: BatchQuery, scope: Scope) -> Body:
+        wanted: Wanted | None = scope.get(WANTED)
+        if wanted is None and not query.explain:
+            return await super()._look_up(ids, query, scope)
+        own = await self._look_up_own(ids, query, wanted)
+        if wanted is None:
+            verdicts = [_verdict_of(found.answer) for found in own]
+            if any(verdict.status == 503 for verdict in verdicts):
+                raise self._not_found("")
+        else:
+            asks_own = wanted.clusters.own in wanted.names
+            answers = [found.answer if asks_own or found.answer.outcome == "invalid" else None for found in own]
+            questions = [found.question for found in own]
+            verdicts = await wanted.clusters.look_up_many(questions, wanted.query, wanted.names, answers, scope[SHARE])
+            ages = [verdict.age for verdict in verdicts if verdict.age is not None]
+            scope[OLDEST] = max(ages, default=int(self._age()))
+        return await self._body(own, verdicts, query, names=wanted is not None)
+
+    async def _look_up_own(self, ids: list[str], query: BatchQuery, wanted: Wanted | None) -> list[Own]:
+        """Look up in this cluster, in steps."""
+        cluster = wanted.clusters.own if wanted is not None else ""
+        own: list[Own] = []
+        rest = iter(ids)
+        more = True
+        while more:
+            async with self._response_limiter.step():
+                more, size = False, 0
+                for text in rest:
+                    own.append(self._find_own(text, query, cluster))
+                    size += ID_BYTES + len(text)
+                    # Hundreds of pods with one identifier take a millisecond.
+                    if size >= STEP_BYTES or own[-1].answer.outcome == "ambiguous":
+                        more = True
+                        break
+        return own
+
+    def _find_own(self, text: str, query: BatchQuery, cluster: str) -> Own:
+        age, subject = int(self._age()), f"ID {text}"
+        record = self._index.lookup(text)
+        if record is not None:
+            identifiers: tuple[Identifier, ...] = (Identifier("uid", text),)
+            match: Match | Ambiguity | None = Match(record, "uid", self._index.details(text))
+        else:
+            try:
+                identifiers = parse(text)
+                queries.check_enabled(identifiers, self._index.index_names)
+            except (IdentifierError, RequestError) as error:
+                return Own(Question(b"", (), subject), Answer(cluster, "invalid", age=age, message=f"id {error}"))
+            match = self._index.find_first(identifiers, deleted=query.include_deleted)
+        question = Question(text.encode("utf-8", "replace"), identifiers, subject)
+        ambiguous = f"{subject} is that of {match.pods} pods" if isinstance(match, Ambiguity) else ""
+        synced = self._index.synced
+        answer = own_answer(match, identifiers, cluster, age, synced=synced, ambiguous=ambiguous)
+        if not isinstance(match, Match) or not query.details or match.details is None:
+            return Own(question, answer)
+        named = named_container(match, identifiers)
+        return Own(question, answer, match.details, match_container(match.details, named) if named else None)
+
+    async def _body(self, own: Sequence[Own], verdicts: Sequence[Verdict], query: BatchQuery, *, names: bool) -> Body:
+        """Return the body of the response; ``names`` says whether results name their clusters."""
+        prefixes: list[bytes] = []
+        records: list[bytes] = []
+        details: list[Details | None] = []
+        containers: list[int | None] = []
+        rest = iter(zip(own, verdicts, strict=True))
+        more = True
+        while more:
+            async with self._response_limiter.step():
+                more, size = False, 0
+                for found, verdict in rest:
+                    answer = verdict.answer if verdict.status == 200 else None
+                    result = answer.outcome if answer is not None else RESULTS.get(verdict.status, "error")
+                    self._stats.lookups["many", result] += 1
+                    comma = b"," if records else b""
+                    prefixes.append(_start(comma, found.question, verdict, explain=query.explain, names=names))
+                    records.append(bytes(answer.record) if answer is not None else b"null")
+                    is_own = answer is not None and answer.record is found.answer.record
+                    details.append(found.details if is_own else None)
+                    containers.append(found.container if is_own else None)
+                    size += ID_BYTES + len(records[-1])
+                    if size >= STEP_BYTES:
+                        more = True
+                        break
+        body = DetailedBody(
+            self._response_limiter,
+            b'{"results":[',
+            records,
+            details,
+            b"]}",
+            b"}",
+            prefixes=prefixes,
+            containers=containers,
+        )
+        return await body.made()
+
+
+def _start(comma: bytes, question: Question, verdict: Verdict, *, explain: bool, names: bool) -> bytes:
+    """Return a result up to its pod."""
+    fields: dict[str, str | int] = {"id": question.subject.removeprefix("ID ")}
+    answer = verdict.answer
+    if names and answer is not None:
+        fields["cluster"] = answer.cluster
+        if answer.age is not None:
+            fields["age"] = answer.age
+    if explain:
+        fields["status"] = verdict.status
+        if verdict.status == 200 and answer is not None:
+            fields["matchedBy"] = answer.matched_by
+    if verdict.message:
+        fields["error"] = verdict.message
+    return b'%b%b,"pod":' % (comma, encode(fields)[:-1])
+
+
+def _verdict_of(answer: Answer) -> Verdict:
+    """Return the verdict if only this cluster is asked."""
+    status = {"hit": 200, "deleted": 200, "ambiguous": 409, "miss": 404, "invalid": 400, "silent": 503}
+    return Verdict(status[answer.outcome], answer, answer.message, answer.age)

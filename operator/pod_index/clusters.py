@@ -1,0 +1,190 @@
+"""What clusters answer when one question goes to several of them: plain values without I/O.
+
+``api`` asks, and ``fleet`` knows the other clusters. Neither imports the other, so what they share is here.
+"""
+
+import re
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any, Literal, NamedTuple, Protocol
+
+import msgspec
+
+from pod_index.store.identifiers import Identifier
+
+Outcome = Literal["hit", "deleted", "ambiguous", "miss", "invalid", "silent"]
+"""What a cluster knows. ``deleted``: a deleted pod. ``ambiguous``: several pods have the identifier. ``invalid``: the
+cluster rejects the question. ``silent``: it has not answered, or cannot know yet."""
+
+_WHOLE_CONTAINER_ID = re.compile("[0-9a-f]{64}")
+
+
+class Answer(NamedTuple):
+    """What one cluster answers."""
+
+    cluster: str
+    outcome: Outcome
+    record: bytes | msgspec.Raw = b""
+    """The encoded record of a found pod, as the cluster sent it."""
+    uid: str = ""
+    """The UID of this pod."""
+    matched_by: str = ""
+    """The key that found it."""
+    rank: int = 0
+    """The position of the identifier that found it: the first one is the most specific."""
+    unique: bool = False
+    """Whether no other pod of any cluster has this identifier."""
+    age: int | None = None
+    """How many seconds ago the cluster's API server confirmed the data."""
+    message: str = ""
+    """Why the cluster is ``ambiguous`` or ``invalid``."""
+
+    @property
+    def is_certain(self) -> bool:
+        """Whether no answer of another cluster can change the result."""
+        return self.outcome == "hit" and self.unique and self.rank == 0
+
+
+class Verdict(NamedTuple):
+    """What follows from the answers of all clusters."""
+
+    status: int
+    """The status of the response: 200, 400, 404, 409 or 503."""
+    answer: Answer | None = None
+    """The one that counts, if it is that of a single cluster."""
+    message: str = ""
+    """The error, except for 404."""
+    age: int | None = None
+    """The age of the oldest data that the result depends on."""
+    found: bool = False
+    """Whether a cluster has a pod with the identifier, though this may not be the result."""
+
+
+class Question(NamedTuple):
+    """A lookup in several clusters."""
+
+    query: bytes
+    """The query string for other clusters, and in a batch the ID. It names no clusters, so no question travels in a
+    circle."""
+    identifiers: tuple[Identifier, ...]
+    subject: str
+    """The identifier as error messages name it."""
+    wait_seconds: float = 0.0
+
+
+class UnknownCluster(ValueError):
+    """There is no cluster with this name."""
+
+
+class AnswerMemory:
+    """Bounds the memory of answers of other clusters. They are held until the client has read the response."""
+
+    def __init__(self, limit: int) -> None:
+        self.free = limit
+
+    def share(self) -> "MemoryShare":
+        """Return a share for one request."""
+        return MemoryShare(self)
+
+
+class MemoryShare:
+    """What one request holds."""
+
+    def __init__(self, memory: AnswerMemory) -> None:
+        self._memory = memory
+        self._held = 0
+        self._released = False
+
+    def take(self, size: int) -> bool:
+        """Hold so many bytes more; return False if there is no room for them."""
+        if size > self._memory.free:
+            return False
+        self._memory.free -= size
+        self._held += size
+        return True
+
+    def adopt(self, other: "MemoryShare") -> None:
+        """Hold what another share holds; if this one is released already, nobody does."""
+        if self._released:
+            other.release()
+        else:
+            self._held += other._held
+            other._held = 0
+
+    def release(self) -> None:
+        """Hold nothing any more."""
+        self._memory.free += self._held
+        self._held = 0
+        self._released = True
+
+
+AskOwn = Callable[[float], Coroutine[Any, Any, Answer]]
+"""Looks up in the own cluster, and waits for the pod for so many seconds."""
+
+
+class Clusters(Protocol):
+    """This cluster and the others."""
+
+    own: str
+    """The name of this cluster."""
+    memory: AnswerMemory
+
+    def select(self, names: Sequence[str]) -> tuple[str, ...]:
+        """Return the named clusters, or all without a name; raise UnknownCluster."""
+
+    async def look_up(
+        self, question: Question, clusters: Sequence[str], ask_own: AskOwn, share: MemoryShare
+    ) -> Verdict:
+        """Look up a pod in these clusters."""
+
+    async def look_up_many(
+        self,
+        questions: Sequence[Question],
+        query: bytes,
+        clusters: Sequence[str],
+        own: Sequence[Answer | None],
+        share: MemoryShare,
+    ) -> list[Verdict]:
+        """Look up many pods, with one request to each other cluster, which has this query string.
+
+        ``own`` are the answers of the own cluster; None if that is not among the clusters.
+        """
+
+
+class _Head(msgspec.Struct, rename="camel"):
+    """The fields of a record that are used here."""
+
+    uid: str
+    deleted_at: str | None = None
+
+
+_head_decoder = msgspec.json.Decoder(_Head)
+
+
+def found(
+    cluster: str,
+    identifiers: Sequence[Identifier],
+    record: bytes | msgspec.Raw,
+    matched_by: str,
+    age: int | None,
+) -> Answer:
+    """Return the answer of a cluster that found a pod; raise msgspec.MsgspecError if this is not a record."""
+    head = _head_decoder.decode(record)
+    outcome: Outcome = "hit" if head.deleted_at is None else "deleted"
+    rank, unique = _rank(identifiers, matched_by, head.uid)
+    return Answer(cluster, outcome, record, head.uid, matched_by, rank, unique, age)
+
+
+def _rank(identifiers: Sequence[Identifier], matched_by: str, uid: str) -> tuple[int, bool]:
+    """Return the position of the identifier that found a pod, and whether no other cluster can have another such pod.
+
+    UIDs are unique in time and space: https://kubernetes.io/docs/concepts/overview/working-with-objects/names/#uids.
+    Whole container IDs are random numbers of 256 bits. Others, such as those of virtual kubelets, may be names.
+    """
+    distinct = list(dict.fromkeys((identifier.kind, identifier.value) for identifier in identifiers))
+    if matched_by == "uid" and ("uid", uid) in distinct:
+        return distinct.index(("uid", uid)), True
+    kind = "uid" if matched_by == "config.hash" else matched_by
+    values = [value for name, value in distinct if name == kind]
+    rank = next((number for number, (name, _) in enumerate(distinct) if name == kind), len(distinct))
+    whole = matched_by == "containerID" and len(values) == 1 and _WHOLE_CONTAINER_ID.fullmatch(values[0]) is not None
+    return rank, whole

@@ -1,0 +1,1 @@
+"""Lookups in other clusters: each has a pod-index of its own, which is asked over HTTP."""

@@ -1,0 +1,84 @@
+"""Responses of other clusters, as answers."""
+
+from collections.abc import Sequence
+
+import msgspec
+
+from pod_index.clusters import Answer, Question, found
+from pod_index.fleet.client import PeerError, PeerResponse
+
+MESSAGE_LENGTH = 500
+"""The longest error of another cluster that is passed on, in characters."""
+
+
+class _Error(msgspec.Struct):
+    error: str
+
+
+class _Result(msgspec.Struct, rename="camel"):
+    """One result of a batch lookup with ``explain=true``."""
+
+    pod: msgspec.Raw
+    matched_by: str = ""
+    status: int = 0
+    error: str = ""
+
+
+class _Results(msgspec.Struct):
+    results: list[_Result]
+
+
+_error_decoder = msgspec.json.Decoder(_Error)
+_results_decoder = msgspec.json.Decoder(_Results)
+
+
+def answer_of(cluster: str, response: PeerResponse, question: Question) -> Answer:
+    """Return the answer in a response to one lookup; raise PeerError if it is none."""
+    try:
+        if response.status == 200:
+            return found(cluster, question.identifiers, response.body, response.matched_by, response.age)
+        message = _error_decoder.decode(response.body).error[:MESSAGE_LENGTH]
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        raise malformed() from None
+    match response.status:
+        case 400:
+            return Answer(cluster, "invalid", age=response.age, message=message)
+        case 409:
+            return Answer(cluster, "ambiguous", age=response.age, message=message)
+    if message == "not found":
+        raise malformed()  # The path is unknown: this is another service, or the URL has a wrong path.
+    return Answer(cluster, "miss", age=response.age)
+
+
+def answers_of(cluster: str, response: PeerResponse, questions: Sequence[Question]) -> list[Answer]:
+    """Return the answers in a response to a batch lookup; raise PeerError if it is none."""
+    try:
+        if response.status == 400:
+            message = _error_decoder.decode(response.body).error[:MESSAGE_LENGTH]
+            return [Answer(cluster, "invalid", age=response.age, message=message)] * len(questions)
+        if response.status != 200:
+            raise malformed()
+        results = _results_decoder.decode(response.body).results
+        if len(results) != len(questions):
+            raise malformed()
+        pairs = zip(results, questions, strict=True)
+        return [_answer(cluster, result, question, response.age) for result, question in pairs]
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        raise malformed() from None
+
+
+def _answer(cluster: str, result: _Result, question: Question, age: int | None) -> Answer:
+    if bytes(result.pod) != b"null":
+        return found(cluster, question.identifiers, result.pod, result.matched_by, age)
+    message = result.error[:MESSAGE_LENGTH]
+    match result.status:
+        case 400:
+            return Answer(cluster, "invalid", age=age, message=message)
+        case 409:
+            return Answer(cluster, "ambiguous", age=age, message=message)
+    return Answer(cluster, "miss", age=age)
+
+
+def malformed() -> PeerError:
+    """Return the error for a response that is not that of a pod-index."""
+    return PeerError("malformed", "its response is not that of a pod-index")

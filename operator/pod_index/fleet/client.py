@@ -1,0 +1,251 @@
+"""Requests to the pod-index of one other cluster. Each failure is a ``PeerError`` with one line for the log."""
+
+import asyncio
+import logging
+import ssl
+import time
+from collections.abc import Callable
+from typing import NamedTuple, TypeVar
+
+import aiohttp
+import yarl
+
+from pod_index.backoff import Backoff
+from pod_index.client_sockets import open_socket
+from pod_index.clusters import MemoryShare
+from pod_index.fleet.peers import Peer
+from pod_index.settings import Settings
+from pod_index.stats import Stats
+
+BACKOFF_MAX_SECONDS = 30.0
+"""The longest pause after failures of a peer. Meanwhile, it is not asked."""
+
+BACKOFF_RESET_SECONDS = 60.0
+"""A peer that has answered for so long counts as healthy: the next pause is short again."""
+
+KEEPALIVE_SECONDS = 60.0
+"""How long idle connections stay open. The peer closes them after its IDLE_TIMEOUT_SECONDS, 75 by default."""
+
+BUSY = frozenset({"busy", "skipped"})
+"""The results that say nothing about the health of the peer."""
+
+logger = logging.getLogger("pod_index.fleet")
+
+T = TypeVar("T")
+
+
+class PeerError(Exception):
+    """A peer has not answered: the result in the metrics, and the reason."""
+
+    def __init__(self, result: str, message: str) -> None:
+        super().__init__(message)
+        self.result = result
+
+
+class TooLarge(PeerError):
+    """The peer rejects the request as too large, or its response is."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__("oversized", message)
+
+
+class PeerResponse(NamedTuple):
+    """A response with one of the statuses of a lookup: 200, 400, 404 or 409."""
+
+    status: int
+    age: int | None
+    matched_by: str
+    body: bytes
+
+
+class PeerRequest(NamedTuple):
+    """A GET request, or with a body a POST request."""
+
+    path: str
+    query: bytes
+    share: MemoryShare
+    """Holds the body of the response."""
+    seconds: float
+    """The time for the whole request."""
+    max_bytes: int
+    """The longest accepted response."""
+    body: bytes | None = None
+    waits: bool = False
+    """Whether the peer waits for the pod. Such a request says nothing about the health of the peer."""
+
+
+def new_session() -> aiohttp.ClientSession:
+    """Make the HTTP client for all peers. It has no cookies, and no proxies or passwords of the environment."""
+    return aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(limit=0, socket_factory=open_socket, keepalive_timeout=KEEPALIVE_SECONDS),
+        cookie_jar=aiohttp.DummyCookieJar(),
+        trust_env=False,
+        auto_decompress=False,
+        timeout=aiohttp.ClientTimeout(total=None, connect=None, sock_connect=None),
+        headers={"Accept-Encoding": "identity", "User-Agent": "pod-index"},
+    )
+
+
+class PeerClient:
+    """Sends requests to a peer, at most ``PEER_REQUESTS_MAX`` at a time.
+
+    After a failure, it refuses requests at once for a while, and then lets one through to see whether the peer is back.
+    """
+
+    def __init__(self, peer: Peer, session: aiohttp.ClientSession, settings: Settings, stats: Stats) -> None:
+        self.peer = peer
+        self._session = session
+        self._ssl: ssl.SSLContext | bool = peer.ssl_context()
+        self._headers = {"Authorization": peer.authorization} if peer.authorization else {}
+        self._slots = asyncio.Semaphore(settings.peer_requests_max)
+        self._stats = stats
+        self._backoff = Backoff(BACKOFF_MAX_SECONDS)
+        self._failure = ""
+        """Why the peer is not asked; "" if it is."""
+        self._retry_at = 0.0
+        self._probing = False
+        self._healthy_since = time.monotonic()
+
+    async def request(self, request: PeerRequest, parse: Callable[[PeerResponse], T]) -> T:
+        """Send a request, and return its parsed response; raise PeerError if there is none in time."""
+        try:
+            probing = self._admit(request)
+            try:
+                answer = await self._within(request, parse)
+            except PeerError as error:
+                if not (request.waits or error.result in BUSY or (request.body and isinstance(error, TooLarge))):
+                    self._note_failure(error, probing=probing)
+                raise
+            else:
+                self._note_success(probing=probing)
+            finally:
+                if probing:
+                    self._probing = False
+        except PeerError as error:
+            self._stats.peer_requests[self._name, error.result] += 1
+            raise
+        self._stats.peer_requests[self._name, "answered"] += 1
+        return answer
+
+    def _admit(self, request: PeerRequest) -> bool:
+        """Return whether the request probes a peer that failed; raise PeerError if it is not the time for that."""
+        if not self._failure:
+            return False
+        if request.waits or self._probing or time.monotonic() < self._retry_at:
+            raise PeerError("skipped", self._failure)
+        self._probing = True
+        return True
+
+    def _note_failure(self, error: PeerError, *, probing: bool) -> None:
+        if self._failure and not probing:
+            return  # Of several requests at a time, one failure counts.
+        now = time.monotonic()
+        if not self._failure:
+            if now - self._healthy_since >= BACKOFF_RESET_SECONDS:
+                self._backoff.reset()
+            logger.warning("No answer from cluster %s: %s; it is asked less often until it answers", self._name, error)
+        self._failure = str(error)
+        self._retry_at = now + self._backoff.next_pause()
+        self._stats.peers_up[self._name] = False
+
+    def _note_success(self, *, probing: bool) -> None:
+        if self._failure and probing:
+            self._failure = ""
+            self._healthy_since = time.monotonic()
+            self._stats.peers_up[self._name] = True
+            logger.info("Cluster %s answers again", self._name)
+
+    @property
+    def _name(self) -> str:
+        return self.peer.name
+
+    async def _within(self, request: PeerRequest, parse: Callable[[PeerResponse], T]) -> T:
+        sent: float | None = None
+        try:
+            async with asyncio.timeout(request.seconds), self._slots:
+                sent = time.perf_counter()
+                try:
+                    return parse(await self._send(request))
+                except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError) as error:
+                    # A kept connection may be closed at the moment of its use. Lookups can be repeated.
+                    if isinstance(error, aiohttp.ClientConnectorError):
+                        raise
+                    return parse(await self._send(request))
+        except TimeoutError:
+            if sent is None:
+                raise PeerError("busy", "too many requests to it are under way") from None
+            raise PeerError("timeout", f"{self.peer.url} has not answered within {request.seconds:.3g} s") from None
+        except (aiohttp.ClientConnectorCertificateError, aiohttp.ClientConnectorSSLError) as error:
+            raise PeerError("untrusted", f"no secure connection to {self.peer.url} ({_reason(error)})") from None
+        except aiohttp.ClientConnectorError as error:
+            raise PeerError("unreachable", f"cannot connect to {self.peer.url} ({_reason(error)})") from None
+        except aiohttp.ClientResponseError:
+            raise PeerError("malformed", f"{self.peer.url} does not speak HTTP") from None
+        except (aiohttp.ClientError, OSError, ValueError) as error:
+            raise PeerError("unreachable", f"the connection to {self.peer.url} was lost ({_reason(error)})") from None
+        finally:
+            if sent is not None:
+                self._stats.peer_durations[self._name].observe(time.perf_counter() - sent)
+
+    async def _send(self, request: PeerRequest) -> PeerResponse:
+        query = f"?{request.query.decode('latin-1')}" if request.query else ""
+        is_post = request.body is not None
+        async with self._session.request(
+            "POST" if is_post else "GET",
+            yarl.URL(f"{self.peer.url}{request.path}{query}", encoded=True),
+            data=request.body,
+            headers={**self._headers, "Content-Type": "application/json"} if is_post else self._headers,
+            ssl=self._ssl,
+            allow_redirects=False,
+        ) as response:
+            try:
+                content = await self._read(response, request.max_bytes, request.share)
+            except BaseException:
+                response.close()  # Else it would be read to its end.
+                raise
+            return self._check(response, content)
+
+    async def _read(self, response: aiohttp.ClientResponse, max_bytes: int, share: MemoryShare) -> bytes:
+        content = bytearray()
+        if (response.content_length or 0) > max_bytes:
+            raise TooLarge(f"the response of {self.peer.url} is longer than {max_bytes} bytes")
+        async for chunk in response.content.iter_any():
+            if not share.take(len(chunk)):
+                raise PeerError("busy", "there is no room for its answer")
+            content += chunk
+            if len(content) > max_bytes:
+                raise TooLarge(f"the response of {self.peer.url} is longer than {max_bytes} bytes")
+        return bytes(content)
+
+    def _check(self, response: aiohttp.ClientResponse, content: bytes) -> PeerResponse:
+        """Return a usable response; raise PeerError for any other."""
+        status, url = response.status, self.peer.url
+        if status in (401, 403):
+            raise PeerError("unauthorized", f"{url} refuses the credentials ({status}); check them in PEERS_FILE")
+        if status == 413:
+            raise TooLarge(f"{url} refuses the request as too large")
+        if status == 503 and b'"cache not synced"' in content[:100]:
+            raise PeerError("unsynced", f"{url} has not synced yet")
+        if status >= 500 or status in (408, 429):
+            raise PeerError("failing", f"{url} fails ({status})")
+        is_json = response.headers.get("Content-Type", "").partition(";")[0].strip() == "application/json"
+        if status not in (200, 400, 404, 409) or not is_json or "Content-Encoding" in response.headers:
+            raise PeerError("malformed", f"the response of {url} ({status}) is not that of a pod-index")
+        age, matched_by = response.headers.get("Age", ""), response.headers.get("Matched-By", "")
+        return PeerResponse(
+            status,
+            int(age) if age.isascii() and age.isdigit() and len(age) < 10 else None,
+            matched_by if matched_by.isascii() and matched_by.replace(".", "").isalpha() else "",
+            content,
+        )
+
+
+def _reason(error: Exception) -> str:
+    """Return the cause of an error in the words of the operating system or OpenSSL, as one line."""
+    cause: BaseException = error
+    if isinstance(error, aiohttp.ClientConnectorCertificateError):
+        cause = error.certificate_error
+    elif isinstance(error, aiohttp.ClientConnectorError):
+        cause = error.os_error
+    text = getattr(cause, "verify_message", "") or getattr(cause, "strerror", "") or str(cause)
+    return " ".join(text.split())[:200] or type(cause).__name__

@@ -1,0 +1,284 @@
+"""Lookups in this cluster and in others."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Coroutine, Sequence
+from typing import Any, TypeVar
+
+import aiohttp
+import msgspec
+
+from pod_index.clusters import Answer, AnswerMemory, AskOwn, MemoryShare, Question, UnknownCluster, Verdict
+from pod_index.environ import SettingsError
+from pod_index.fleet.answers import answer_of, answers_of
+from pod_index.fleet.client import PeerClient, PeerError, PeerRequest, TooLarge, new_session
+from pod_index.fleet.merging import merge
+from pod_index.fleet.peers import Peer, PeersFile
+from pod_index.settings import Settings
+from pod_index.stats import Stats
+
+POD_PATH, BATCH_PATH = "/api/v1/pod", "/api/v1/pods/lookup"
+
+CHECK_SECONDS = 2.0
+"""Time between two reads of the files. They are small, and cached by the kernel."""
+
+ANSWERS_MAX_BYTES = 16 * 1024 * 1024
+"""The memory of all answers of other clusters. They are held until the client has read the response."""
+
+POD_MAX_BYTES = 10 * 1024 * 1024
+"""The longest answer to one lookup. An object in etcd has up to 1.5 MB, and with the escapes of JSON six times that."""
+
+BATCH_MAX_BYTES = 8 * 1024 * 1024
+"""The longest answer to a batch lookup; a longer one is requested again in two parts. 1,000 pods with details have 5
+MB."""
+
+BATCH_BODY_BYTES = 200 * 1024
+"""Batches with longer bodies are sent in parts: MAX_BODY_BYTES of another cluster is 256 KiB by default."""
+
+MERGE_STEP = 50
+"""How many results of a batch are merged without a pause."""
+
+logger = logging.getLogger("pod_index.fleet")
+
+T = TypeVar("T")
+
+
+class Fleet:
+    """The pod-indexes of all clusters.
+
+    The constructor reads the peers; it raises SettingsError if their file is unusable, or if it has credentials without
+    an authentication here: whoever may ask here reads the pods of all peers.
+    """
+
+    def __init__(self, settings: Settings, stats: Stats) -> None:
+        self.own = settings.cluster_name
+        self.memory = AnswerMemory(ANSWERS_MAX_BYTES)
+        self._settings = settings
+        self._stats = stats
+        self._file = PeersFile(settings.peers_file, self.own) if settings.peers_file else None
+        self._peers = self._load()
+        self._problem = ""
+        """Why the file is unusable now."""
+        self._session: aiohttp.ClientSession | None = None
+        self._clients: dict[str, PeerClient] = {}
+        self._requests: set[asyncio.Task[Any]] = set()
+
+    @classmethod
+    def from_settings(cls, settings: Settings, stats: Stats) -> "Fleet | None":
+        """Return the fleet, or None if no cluster has a name; raise SettingsError."""
+        return cls(settings, stats) if settings.cluster_name else None
+
+    @property
+    def has_peers_file(self) -> bool:
+        """Whether there can be other clusters."""
+        return self._file is not None
+
+    def start(self) -> None:
+        """Make the HTTP client; needs the event loop."""
+        self._session = new_session()
+        self._use(self._peers)
+
+    async def close(self) -> None:
+        """Cancel all requests, and close all connections."""
+        for task in self._requests:
+            task.cancel()
+        if self._session is not None:
+            await self._session.close()
+
+    async def watch(self) -> None:
+        """Read the files again and again; if they become unusable, keep the peers."""
+        while True:
+            await asyncio.sleep(CHECK_SECONDS)
+            self.check()
+
+    def check(self) -> None:
+        """Read the files again. Requests that are under way go on with the peer that they were sent to."""
+        try:
+            if self._file is None or not (self._file.changed() or self._problem):
+                return
+            peers = self._load()
+        except SettingsError as error:
+            if str(error) != self._problem:
+                self._problem = str(error)
+                logger.warning("%s; the previous peers stay in use", error)
+            return
+        self._problem = ""
+        self._use(peers)
+        logger.info("PEERS_FILE reloaded; clusters: %s", ", ".join(self.select([])))
+
+    def _load(self) -> tuple[Peer, ...]:
+        if self._file is None:
+            return ()
+        peers = self._file.load()
+        with_credentials = [peer.name for peer in peers if peer.authorization]
+        if with_credentials and not (self._settings.basic_auth_username or self._settings.auth_token_file):
+            raise SettingsError(
+                f"PEERS_FILE has credentials for cluster {with_credentials[0]}, so requests need authentication here,"
+                " too: set AUTH_TOKEN_FILE, or BASIC_AUTH_USERNAME and BASIC_AUTH_PASSWORD"
+            )
+        return peers
+
+    def _use(self, peers: Sequence[Peer]) -> None:
+        """Ask these peers from now on. The clients of unchanged ones stay."""
+        if self._session is None:
+            raise RuntimeError("needs start()")
+        previous, self._clients = self._clients, {}
+        for peer in peers:
+            client = previous.get(peer.name)
+            if client is None or client.peer != peer:
+                client = PeerClient(peer, self._session, self._settings, self._stats)
+                self._stats.add_peer(peer.name)
+            self._clients[peer.name] = client
+        for name in previous.keys() - self._clients.keys():
+            self._stats.peers_up.pop(name, None)
+
+    def select(self, names: Sequence[str]) -> tuple[str, ...]:
+        """Return the named clusters, or all without a name; raise UnknownCluster."""
+        known = (self.own, *self._clients)
+        for name in names:
+            if name not in known:
+                raise UnknownCluster(f"cluster {name!r:.80} is unknown: give one of {', '.join(known)}")
+        return tuple(dict.fromkeys(names)) or known
+
+    async def look_up(
+        self, question: Question, clusters: Sequence[str], ask_own: AskOwn, share: MemoryShare
+    ) -> Verdict:
+        """Look up a pod, in this cluster first. The verdict comes as soon as no further answer can change it.
+
+        With a wait, the pod may appear in any cluster. When one of them reports it, all are asked again.
+        """
+        started = time.monotonic()
+        verdict = await self._ask_all(question, clusters, ask_own, share)
+        rest = started + question.wait_seconds - time.monotonic()
+        if question.wait_seconds and verdict.status in (404, 409, 503) and not verdict.found and rest > 0:
+            news = await self._wait(question, clusters, ask_own, share, rest)
+            if news is not None and news.is_certain:
+                return merge([news], question.subject)
+            if news is not None:
+                return await self._ask_all(question, clusters, ask_own, share)
+        return verdict
+
+    async def _ask_all(
+        self, question: Question, clusters: Sequence[str], ask_own: AskOwn, share: MemoryShare
+    ) -> Verdict:
+        answers = [await ask_own(0.0)] if self.own in clusters else []
+        if not any(answer.is_certain for answer in answers):
+            others = [name for name in clusters if name != self.own]
+            pending = {self._start(self._ask(name, question, share)) for name in others}
+            # The requests that are not waited for go on: to cancel them would close their connections.
+            while pending and not any(answer.is_certain for answer in answers):
+                done, pending = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
+                answers += [task.result() for task in done]
+        return merge(answers, question.subject)
+
+    async def _wait(
+        self, question: Question, clusters: Sequence[str], ask_own: AskOwn, share: MemoryShare, seconds: float
+    ) -> Answer | None:
+        """Return the first answer about a pod, or None if there is none within the time."""
+        tasks = [self._start(self._ask(name, question, share, seconds)) for name in clusters if name != self.own]
+        if self.own in clusters:
+            tasks.append(self._start(ask_own(seconds)))
+        try:
+            for task in asyncio.as_completed(tasks):
+                answer = await task
+                if answer.outcome not in ("miss", "silent"):
+                    return answer
+        finally:
+            for task in tasks:
+                task.cancel()
+        return None
+
+    async def _ask(self, name: str, question: Question, share: MemoryShare, wait_seconds: float = 0.0) -> Answer:
+        """Ask one other cluster."""
+        wait = b"&wait=%dms" % (wait_seconds * 1000) if wait_seconds else b""
+        part = self.memory.share()
+        request = PeerRequest(
+            POD_PATH,
+            question.query + wait,
+            part,
+            self._settings.peer_timeout_seconds + wait_seconds,
+            POD_MAX_BYTES,
+            waits=bool(wait),
+        )
+        try:
+            return await self._client(name).request(request, lambda response: answer_of(name, response, question))
+        except PeerError:
+            return Answer(name, "silent")
+        finally:
+            share.adopt(part)
+
+    async def look_up_many(
+        self,
+        questions: Sequence[Question],
+        query: bytes,
+        clusters: Sequence[str],
+        own: Sequence[Answer | None],
+        share: MemoryShare,
+    ) -> list[Verdict]:
+        """Look up many pods: those that are not certain here, with one request to each other cluster."""
+        answers = [[answer] if answer is not None else [] for answer in own]
+        asked = [
+            number
+            for number, answer in enumerate(own)
+            if answer is None or not (answer.is_certain or answer.outcome == "invalid")
+        ]
+        others = [name for name in clusters if name != self.own]
+        if asked and others:
+            batch = [questions[number] for number in asked]
+            tasks = [self._start(self._ask_many(name, batch, query, share)) for name in others]
+            for task in asyncio.as_completed(tasks):
+                for number, answer in zip(asked, await task, strict=True):
+                    answers[number].append(answer)
+        verdicts = []
+        for number, question in enumerate(questions):
+            verdicts.append(merge(answers[number], question.subject))
+            if number % MERGE_STEP == 0:
+                await asyncio.sleep(0)
+        return verdicts
+
+    async def _ask_many(
+        self, name: str, questions: Sequence[Question], query: bytes, share: MemoryShare
+    ) -> list[Answer]:
+        """Ask one other cluster, in parts if need be."""
+        deadline = time.monotonic() + self._settings.peer_timeout_seconds
+        answers: list[Answer] = []
+        parts = [questions]
+        while parts:
+            part = parts.pop()
+            try:
+                if len(part) > 1 and sum(len(question.query) for question in part) > BATCH_BODY_BYTES:
+                    raise TooLarge("the request is too long")
+                answers += await self._ask_part(name, part, query, share, deadline - time.monotonic())
+            except TooLarge:
+                if len(part) > 1:
+                    parts += [part[len(part) // 2 :], part[: len(part) // 2]]
+                else:
+                    answers.append(Answer(name, "silent"))
+            except PeerError:
+                answers += [Answer(name, "silent")] * len(part)
+        return answers
+
+    async def _ask_part(
+        self, name: str, questions: Sequence[Question], query: bytes, share: MemoryShare, seconds: float
+    ) -> list[Answer]:
+        held = self.memory.share()
+        body = msgspec.json.encode({"ids": [question.query.decode() for question in questions]})
+        request = PeerRequest(BATCH_PATH, query, held, seconds, BATCH_MAX_BYTES, body)
+        try:
+            return await self._client(name).request(request, lambda response: answers_of(name, response, questions))
+        finally:
+            share.adopt(held)
+
+    def _client(self, name: str) -> PeerClient:
+        """Return the client of a peer; raise PeerError if a reload has just removed it."""
+        if name not in self._clients:
+            raise PeerError("skipped", "it is no peer any more")
+        return self._clients[name]
+
+    def _start(self, request: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
+        """Start a request, which goes on if nobody waits for it any more."""
+        task = asyncio.get_running_loop().create_task(request)
+        self._requests.add(task)
+        task.add_done_callback(self._requests.discard)
+        return task
