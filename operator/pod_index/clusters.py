@@ -79,7 +79,7 @@ class AnswerMemory:
     """Bounds the memory of answers of other clusters. They are held until the client has read the response."""
 
     def __init__(self, limit: int) -> None:
-        self.free = limit
+        self.limit = self.free = limit
 
     def share(self) -> "MemoryShare":
         """Return a share for one request."""

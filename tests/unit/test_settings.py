@@ -29,6 +29,10 @@ def test_an_empty_variable_counts_as_absent() -> None:
 
 def test_every_variable_is_read() -> None:
     environ = {
+        "CLUSTER_NAME": "a",
+        "PEERS_FILE": "/peers",
+        "PEER_TIMEOUT_SECONDS": "0.5",
+        "PEER_REQUESTS_MAX": "10",
         "WATCH_LABEL_SELECTOR": "app=web",
         "WATCH_FIELD_SELECTOR": "status.phase=Running",
         "WATCH_NODE": "node-1",
@@ -69,6 +73,10 @@ def test_every_variable_is_read() -> None:
     }
     assert environ.keys() == {field.name.upper() for field in msgspec.structs.fields(Settings)}
     assert Settings.from_environ(environ) == Settings(
+        cluster_name="a",
+        peers_file="/peers",
+        peer_timeout_seconds=0.5,
+        peer_requests_max=10,
         watch_label_selector="app=web",
         watch_field_selector="status.phase=Running",
         watch_node="node-1",
@@ -135,6 +143,18 @@ def test_the_login_is_not_in_the_repr() -> None:
     settings = Settings.from_environ({"BASIC_AUTH_USERNAME": "olga", "BASIC_AUTH_PASSWORD": "s3cret"})
     assert "olga" not in repr(settings)
     assert "s3cret" not in repr(settings)
+
+
+@pytest.mark.parametrize("name", ["", "A", "all", "a b", "-a", "a-", "a" * 64, "\u00e9"])
+def test_a_cluster_has_a_name_that_fits_into_a_query(name: str) -> None:
+    with pytest.raises(SettingsError, match=r"^CLUSTER_NAME must be "):
+        Settings.from_environ({"CLUSTER_NAME": name, "PEERS_FILE": "/peers"})
+
+
+def test_peers_need_the_name_of_this_cluster() -> None:
+    with pytest.raises(SettingsError, match=r"^CLUSTER_NAME must be set too, as PEERS_FILE is$"):
+        Settings.from_environ({"PEERS_FILE": "/peers"})
+    assert Settings.from_environ({"CLUSTER_NAME": "eu-1.prod_a"}).cluster_name == "eu-1.prod_a"
 
 
 def test_a_flag_may_be_yes() -> None:

@@ -75,6 +75,7 @@ class Metrics(Collector):
         yield from self._requests()
         yield from self._clients()
         yield from self._streams()
+        yield from self._peers()
 
     def _state(self) -> Iterator[Metric]:
         yield InfoMetricFamily(
@@ -186,6 +187,23 @@ class Metrics(Collector):
             " restored) or slow (deletions were missed, or a large object gave way to another one).",
             "reason",
             stats.watches_cut,
+        )
+
+    def _peers(self) -> Iterator[Metric]:
+        up = GaugeMetricFamily("pod_index_peer_up", "1 if the other cluster answered last time, else 0.", labels=["peer"])
+        for peer, is_up in self._stats.peers_up.items():
+            up.add_metric([peer], is_up)
+        yield up
+        results = "Requests to other clusters, by result; skipped: not sent, since the peer failed a moment ago."
+        requests = CounterMetricFamily("pod_index_peer_requests", results, labels=["peer", "result"])
+        for key, count in self._stats.peer_requests.items():
+            requests.add_metric(key, count)
+        yield requests
+        yield _histogram(
+            "pod_index_peer_request_duration_seconds",
+            "Time from sending a request to another cluster until its response was read, or the failure.",
+            "peer",
+            self._stats.peer_durations,
         )
 
     def _requests(self) -> Iterator[Metric]:

@@ -167,8 +167,8 @@ class PeerClient:
                 try:
                     return parse(await self._send(request))
                 except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError) as error:
-                    # A kept connection may be closed at the moment of its use. Lookups can be repeated.
-                    if isinstance(error, aiohttp.ClientConnectorError):
+                    # A kept connection may be closed at the moment of its use. aiohttp repeats only GET requests.
+                    if request.body is None or isinstance(error, aiohttp.ClientConnectorError):
                         raise
                     return parse(await self._send(request))
         except TimeoutError:

@@ -10,8 +10,8 @@ def merge(answers: Sequence[Answer], subject: str) -> Verdict:
 
     - A living pod with a unique identifier is the result, whatever other clusters answer.
     - If a cluster rejects the question, it cannot be excluded that it has the pod.
-    - Living pods come before deleted ones, and then the most specific identifier counts. So in nested clusters, the
-      innermost pod is the result. Two different pods are ambiguous.
+    - The most specific identifier counts: in nested clusters, the result is the innermost pod. Living pods come before
+      deleted ones with the same identifier. Two different pods are ambiguous.
     - A cluster that does not answer may have a pod, too: only a unique identifier makes this impossible.
     """
     for answer in answers:
@@ -20,8 +20,7 @@ def merge(answers: Sequence[Answer], subject: str) -> Verdict:
     for answer in answers:
         if answer.outcome == "invalid":
             return Verdict(400, answer, answer.message, answer.age)
-    claims = [answer for answer in answers if answer.outcome in ("hit", "ambiguous")]
-    claims = claims or [answer for answer in answers if answer.outcome == "deleted"]
+    claims = [answer for answer in answers if answer.outcome in ("hit", "deleted", "ambiguous")]
     silent = [answer.cluster for answer in answers if answer.outcome == "silent"]
     age = max((answer.age for answer in answers if answer.age is not None), default=None)
     if not claims:
@@ -30,6 +29,7 @@ def merge(answers: Sequence[Answer], subject: str) -> Verdict:
         return Verdict(503, None, _no_answer(silent, "not found in the others" * (len(silent) < len(answers))), age)
     first = min(claim.rank for claim in claims)
     claims = [claim for claim in claims if claim.rank == first]
+    claims = [claim for claim in claims if claim.outcome != "deleted"] or claims
     claim = claims[0]
     if any(claim.outcome == "ambiguous" for claim in claims) or len({claim.uid for claim in claims}) > 1:
         if len(claims) == 1:

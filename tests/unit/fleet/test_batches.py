@@ -1,0 +1,210 @@
+"""Batch lookups in several clusters."""
+
+import asyncio
+import json
+from pathlib import Path
+from typing import Any
+
+from pod_index.store.index import PodIndex
+from tests.support.peers import Here, Received, cluster, pod_index, response, scripted
+from tests.support.polling import eventually_true
+from tests.support.served import (
+    UID,
+    change,
+    example_pod,
+    listing,
+    namesakes,
+    replace_page,
+    served,
+    simple_pod,
+    synced_index,
+)
+
+OTHER = "5678abcd-1234-90ef-aaaa-bbbbccccdddd"
+EMPTY = synced_index()
+
+
+async def look_up(here: Here, ids: list[str], query: str = "clusters=all") -> list[dict[str, Any]]:
+    """The results, with the UID of a pod in place of the pod."""
+    answer = await here.client.post(f"/api/v1/pods/lookup?{query}", json={"ids": ids})
+    assert answer.status_code == 200, answer.content
+    results: list[dict[str, Any]] = answer.json()["results"]
+    for result in results:
+        if result["pod"] is not None:
+            result["pod"] = result["pod"]["uid"]
+    return results
+
+
+async def test_each_result_names_its_cluster_and_the_age_of_its_data(tmp_path: Path) -> None:
+    async with (
+        pod_index(synced_index(example_pod())) as b,
+        pod_index(EMPTY) as c,
+        cluster(tmp_path, synced_index(simple_pod(OTHER)), {"b": b, "c": c}) as here,
+    ):
+        assert await look_up(here, [UID, "10.244.1.5", OTHER, "default/web", "10.9.9.9", UID]) == [
+            {"id": UID, "cluster": "b", "age": 3, "pod": UID},
+            {"id": "10.244.1.5", "cluster": "b", "age": 3, "pod": UID},
+            {"id": OTHER, "cluster": "a", "age": 7, "pod": OTHER},
+            {"id": "default/web", "cluster": "a", "age": 7, "pod": OTHER},
+            {"id": "10.9.9.9", "pod": None},
+            {"id": UID, "cluster": "b", "age": 3, "pod": UID},
+        ]
+        # What is unknown here is one request to each.
+        assert here.results("b") == here.results("c") == {"answered": 1}
+        assert await look_up(here, [OTHER, UID], "cluster=b") == [
+            {"id": OTHER, "pod": None},
+            {"id": UID, "cluster": "b", "age": 3, "pod": UID},
+        ]
+
+
+async def test_a_batch_of_pods_of_this_cluster_asks_no_other(tmp_path: Path) -> None:
+    async with cluster(tmp_path, synced_index(example_pod()), {"b": "http://127.0.0.1:1"}) as here:
+        assert (await look_up(here, [UID]))[0]["cluster"] == "a"
+        assert await look_up(here, []) == []
+        assert here.results("b") == {}
+
+
+async def test_a_thousand_pods_of_which_each_cluster_has_a_third(tmp_path: Path) -> None:
+    pods = namesakes(1_000, simple_pod("00000000-1234-90ef-aaaa-bbbbccccdddd"))
+    indexes = [synced_index(*pods[number::3]) for number in range(3)]
+    async with (
+        pod_index(indexes[1]) as b,
+        pod_index(indexes[2]) as c,
+        cluster(tmp_path, indexes[0], {"b": b, "c": c}) as here,
+    ):
+        ids = [pod.metadata.uid for pod in pods]
+        results = await look_up(here, ids)
+        assert [(result["id"], result["pod"]) for result in results] == [(uid, uid) for uid in ids]
+        assert [result["cluster"] for result in results] == ["abc"[number % 3] for number in range(1_000)]
+        names = [f"default/pod-{number}" for number in range(1_000)]
+        assert [result["cluster"] for result in await look_up(here, names)] == [
+            "abc"[number % 3] for number in range(1_000)
+        ]
+        assert here.results("b") == here.results("c") == {"answered": 2}
+
+
+async def test_details_and_deleted_pods_are_those_of_their_cluster(tmp_path: Path) -> None:
+    index = synced_index(example_pod())
+    old = synced_index(simple_pod(OTHER))
+    old.delete(change(simple_pod(OTHER, 2_000)))
+    async with pod_index(index) as b, served(index) as direct, cluster(tmp_path, old, {"b": b}) as here:
+        ids = json.dumps({"ids": [UID, OTHER]})
+        query = "details=true&includeDeleted=true"
+        found = (await here.client.post(f"/api/v1/pods/lookup?{query}&clusters=all", content=ids)).json()["results"]
+        expected = (await direct.post(f"/api/v1/pods/lookup?{query}", content=ids)).json()["results"]
+        assert found[0]["pod"] == expected[0]["pod"]
+        assert "containers" in found[0]["pod"]
+        assert (found[1]["cluster"], found[1]["pod"]["uid"]) == ("a", OTHER)
+        assert "deletedAt" in found[1]["pod"]
+
+
+async def test_own_details_come_with_the_matched_container(tmp_path: Path) -> None:
+    index = synced_index(example_pod())
+    ids = json.dumps({"ids": [UID, "9d3f7c0a5e1b2d4f6a8c0e2b4d6f8a1c3e5b7d9f0a2c4e6b8d0f1a3c5e7b9d2f"]})
+    async with served(index) as direct, cluster(tmp_path, index, {}) as here:
+        found = (await here.client.post("/api/v1/pods/lookup?details=true&clusters=all", content=ids)).json()
+        expected = (await direct.post("/api/v1/pods/lookup?details=true", content=ids)).json()
+        assert [result["pod"] for result in found["results"]] == [result["pod"] for result in expected["results"]]
+
+
+async def test_a_partial_failure_is_an_error_of_each_id_that_it_concerns(tmp_path: Path) -> None:
+    async with (
+        pod_index(synced_index(example_pod())) as b,
+        pod_index(PodIndex()) as c,
+        cluster(tmp_path, synced_index(simple_pod(OTHER)), {"b": b, "c": c}) as here,
+    ):
+        assert await look_up(here, [UID, OTHER, "default/web", "10.9.9.9", "nonsense"]) == [
+            {"id": UID, "cluster": "b", "age": 3, "pod": UID},
+            {"id": OTHER, "cluster": "a", "age": 7, "pod": OTHER},
+            {"id": "default/web", "error": "no answer from cluster c; found in cluster a", "pod": None},
+            {"id": "10.9.9.9", "error": "no answer from cluster c; not found in the others", "pod": None},
+            {
+                "id": "nonsense",
+                "cluster": "a",
+                "age": 7,
+                "error": "id 'nonsense' is not an identifier of a pod: give"
+                " a UID, a cgroup or log path, a container ID, an IP address or namespace/name",
+                "pod": None,
+            },
+        ]
+
+
+async def test_one_ip_in_two_clusters_is_an_error_and_so_is_one_of_two_pods(tmp_path: Path) -> None:
+    twins = synced_index(*namesakes(2, example_pod()))
+    async with pod_index(twins) as b, cluster(tmp_path, synced_index(example_pod()), {"b": b}) as here:
+        here_too, there, both = "default/example-pod", "default/pod-1", "10.244.1.5"
+        results = await look_up(here, [here_too, there, both])
+        assert [result.get("cluster") for result in results] == ["a", "b", None]
+        assert (
+            results[2]["error"] == "ID 10.244.1.5 is that of pods in clusters a, b: ask one of them with cluster=NAME"
+        )
+        (result,) = await look_up(here, [both], "cluster=b")
+        assert (result["cluster"], result["error"]) == ("b", "ID 10.244.1.5 is that of 2 pods")
+
+
+async def test_a_peer_with_lower_limits_gets_smaller_batches(tmp_path: Path) -> None:
+    pods = namesakes(400, simple_pod("00000000-1234-90ef-aaaa-bbbbccccdddd"))
+    async with pod_index(synced_index(*pods), max_body_bytes=2_000) as b, cluster(tmp_path, EMPTY, {"b": b}) as here:
+        ids = [pod.metadata.uid for pod in pods]
+        assert [result["pod"] for result in await look_up(here, ids)] == ids
+        assert here.results("b")["oversized"] >= 1
+        assert here.stats.peers_up == {"b": True}
+
+
+async def test_long_ids_are_sent_in_several_batches(tmp_path: Path) -> None:
+    async with pod_index(EMPTY) as b, cluster(tmp_path, EMPTY, {"b": b}, max_body_bytes=2**20) as here:
+        ids = [f"/kubepods/pod{number:08}{UID[8:]}/{'x' * 2_000}" for number in range(200)]
+        assert all(result.get("error") is None for result in await look_up(here, ids))
+        assert here.results("b")["answered"] >= 2
+
+
+async def test_garbage_in_a_batch_is_no_answer(tmp_path: Path) -> None:
+    bodies = iter(
+        [b"[]", b'{"results":[]}', b'{"results":[{"pod":{}}]}', b'{"results":[{"pod":5}]}', b'{"results":[{}]}']
+    )
+
+    async def script(_: Received) -> bytes | None:
+        return response(200, next(bodies))
+
+    async with scripted(script) as b, cluster(tmp_path, EMPTY, {"b": b.url}) as here:
+        for number in range(1, 6):
+            (result,) = await look_up(here, [UID])
+            assert result["error"] == "no answer from cluster b; not found in the others"
+            assert here.results("b") == {"malformed": number}
+            here.fleet._clients["b"]._retry_at = 0.0
+        assert here.fleet.memory.free == here.fleet.memory.limit
+
+
+async def test_a_reload_while_requests_are_under_way_changes_nothing_for_them(tmp_path: Path) -> None:
+    proceed = asyncio.Event()
+
+    async def late(_: Received) -> bytes | None:
+        await proceed.wait()
+        return response(200, b'{"results":[{"pod":null}]}')
+
+    async with scripted(late) as b, cluster(tmp_path, EMPTY, {"b": b.url}) as here:
+        asked = asyncio.create_task(look_up(here, [UID]))
+        await eventually_true(lambda: b.requests)
+        here.path.write_text('{"peers": []}')
+        here.fleet.check()
+        assert here.fleet.select([]) == ("a",)
+        assert here.stats.peers_up == {}
+        proceed.set()
+        assert await asked == [{"id": UID, "pod": None}]
+
+
+async def test_explain_tells_what_single_lookups_would(tmp_path: Path) -> None:
+    index = PodIndex(index_names=frozenset({"ip", "name"}))
+    async with served(index) as client:
+        answer = await client.post("/api/v1/pods/lookup?explain=true", json={"ids": [UID]})
+        assert (answer.status_code, answer.json()) == (503, {"error": "cache not synced"})
+        replace_page(index, listing(*namesakes(2, example_pod()), simple_pod(OTHER)))
+        ids = [OTHER, "default/web", "10.9.9.9", "10.244.1.5", "nonsense", "ab" * 32]
+        answer = await client.post("/api/v1/pods/lookup?explain=true", json={"ids": ids})
+        results = answer.json()["results"]
+        assert [(result["status"], result.get("matchedBy")) for result in results] == [
+            *((200, "uid"), (200, "name"), (404, None), (409, None), (400, None), (400, None)),
+        ]
+        assert results[3]["error"] == "ID 10.244.1.5 is that of 2 pods"
+        assert results[5]["error"] == "id lookups by containerID are switched off by LOOKUP_KEYS"
+        assert all("cluster" not in result for result in results)
