@@ -37,7 +37,16 @@ Script = Callable[[Received], Awaitable[bytes | None]]
 
 def response(status: int, body: bytes, *headers: str, media_type: str = "application/json") -> bytes:
     """A response of HTTP/1.1."""
-    lines = [f"HTTP/1.1 {status} X", f"Content-Type: {media_type}", f"Content-Length: {len(body)}", *headers, "", ""]
+    age = [] if any(header.startswith("Age:") for header in headers) else ["Age: 0"]
+    lines = [
+        f"HTTP/1.1 {status} X",
+        *age,
+        f"Content-Type: {media_type}",
+        f"Content-Length: {len(body)}",
+        *headers,
+        "",
+        "",
+    ]
     return "\r\n".join(lines).encode() + body
 
 
@@ -134,7 +143,7 @@ class Here(NamedTuple):
 
 @contextlib.asynccontextmanager
 async def cluster(
-    folder: Path, index: PodIndex, peers: Mapping[str, str | dict[str, str]], **options: Any
+    folder: Path, index: PodIndex, peers: Mapping[str, str | dict[str, str]], age: float = 7.0, **options: Any
 ) -> AsyncIterator[Here]:
     """Cluster ``a`` with an index, and peers by their names: URLs, or entries without their name."""
     path = folder / "peers"
@@ -144,7 +153,7 @@ async def cluster(
     fleet = Fleet(settings, stats)
     fleet.start()
     try:
-        async with served(index, 7.0, settings, stats=stats, clusters=fleet) as client:
+        async with served(index, age, settings, stats=stats, clusters=fleet) as client:
             yield Here(client, fleet, stats, path)
     finally:
         await fleet.close()

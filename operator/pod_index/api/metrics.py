@@ -190,7 +190,9 @@ class Metrics(Collector):
         )
 
     def _peers(self) -> Iterator[Metric]:
-        up = GaugeMetricFamily("pod_index_peer_up", "1 if the other cluster answered last time, else 0.", labels=["peer"])
+        up = GaugeMetricFamily(
+            "pod_index_peer_up", "1 if the other cluster answered last time, else 0.", labels=["peer"]
+        )
         for peer, is_up in self._stats.peers_up.items():
             up.add_metric([peer], is_up)
         yield up

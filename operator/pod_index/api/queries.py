@@ -182,7 +182,7 @@ def _view(parameters: Mapping[str, str], index_names: frozenset[IndexName]) -> V
 def parse_batch(query: bytes) -> BatchQuery:
     """Parse the query string of a batch lookup; raise RequestError if it is invalid."""
     parameters = parse_parameters(query)
-    return BatchQuery(*(_flag(parameters, name) for name in ("includeDeleted", "details", "explain")))
+    return BatchQuery(_flag(parameters, "includeDeleted"), _flag(parameters, "details"), _flag(parameters, "explain"))
 
 
 def _check_no_clusters(parameters: Mapping[str, str]) -> None:

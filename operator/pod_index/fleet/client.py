@@ -53,7 +53,7 @@ class PeerResponse(NamedTuple):
     """A response with one of the statuses of a lookup: 200, 400, 404 or 409."""
 
     status: int
-    age: int | None
+    age: int
     matched_by: str
     body: bytes
 
@@ -232,9 +232,11 @@ class PeerClient:
         if status not in (200, 400, 404, 409) or not is_json or "Content-Encoding" in response.headers:
             raise PeerError("malformed", f"the response of {url} ({status}) is not that of a pod-index")
         age, matched_by = response.headers.get("Age", ""), response.headers.get("Matched-By", "")
+        if not (age.isascii() and age.isdigit() and len(age) < 10):
+            raise PeerError("malformed", f"the response of {url} does not tell the age of its data")
         return PeerResponse(
             status,
-            int(age) if age.isascii() and age.isdigit() and len(age) < 10 else None,
+            int(age),
             matched_by if matched_by.isascii() and matched_by.replace(".", "").isalpha() else "",
             content,
         )

@@ -16,7 +16,7 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 from starlette.routing import Route
 
 from pod_index import __version__
-from pod_index.api import queries
+from pod_index.api import clusters, queries
 from pod_index.api.app import create_app
 from pod_index.api.authentication import METRICS, PROTECTED, Authenticator, Login
 from pod_index.api.endpoints import IDS_MAX
@@ -123,9 +123,9 @@ def test_everything_is_described() -> None:
 @pytest.mark.parametrize(
     ("path", "base", "read"),
     [
-        ("/api/v1/pod", "uid=U", queries.parse_lookup),
+        ("/api/v1/pod", "uid=U", lambda *query: (queries.parse_lookup(*query), _clusters(query[0]))),
         ("/api/v1/pods", "namespace=default", lambda *query: (queries.parse_list(*query), queries.is_watch(query[0]))),
-        ("/api/v1/pods/lookup", "", lambda query, _: queries.parse_batch(query)),
+        ("/api/v1/pods/lookup", "", lambda query, _: (queries.parse_batch(query), _clusters(query))),
     ],
 )
 def test_its_parameters_are_those_of_the_code(path: str, base: str, read: Callable[..., object]) -> None:
@@ -141,10 +141,14 @@ def test_its_parameters_are_those_of_the_code(path: str, base: str, read: Callab
     assert set(parameters(operation)) == matters
 
 
+def _clusters(query: bytes) -> object:
+    return clusters.parse_clusters(query).names if clusters.names_clusters(query) else None
+
+
 def _names_in_the_code() -> set[str]:
-    """The names that the module ``queries`` looks up in ``parameters``."""
-    found = set(queries._SELECTORS)
-    for node in ast.walk(ast.parse(inspect.getsource(queries))):
+    """The names that the modules look up in ``parameters``."""
+    found = set(queries.SELECTORS)
+    for node in ast.walk(ast.parse(inspect.getsource(queries) + inspect.getsource(clusters))):
         if isinstance(node, ast.Call):
             within = [node.func.value] if isinstance(node.func, ast.Attribute) else node.args
             if any(isinstance(name, ast.Name) and name.id == "parameters" for name in within):

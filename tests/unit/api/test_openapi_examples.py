@@ -2,13 +2,15 @@
 
 import json
 from collections.abc import Iterator
+from contextlib import AsyncExitStack
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import httpx
 import pytest
 from starlette.applications import Starlette
 
-from pod_index.api.app import begin_shutdown, create_app
+from pod_index.api.app import begin_shutdown, create_app, endpoint_context
 from pod_index.api.authentication import Authenticator, Login
 from pod_index.api.endpoints import IDS_MAX
 from pod_index.api.openapi import PATH
@@ -26,6 +28,7 @@ from tests.support.openapi import (
     resolved,
     validator,
 )
+from tests.support.peers import cluster, pod_index
 from tests.support.served import (
     CONFIG_HASH,
     CONTAINER_ID,
@@ -55,6 +58,8 @@ class Example(NamedTuple):
     method: str = "GET"
     body: bytes = b""
     accept: str = "*/*"
+    peer: PodIndex | None = None
+    """The index of cluster ``b``; this one is ``a``."""
 
 
 def app(index: PodIndex, **options: Any) -> Starlette:
@@ -70,6 +75,13 @@ def gone() -> PodIndex:
     index = known()
     index.delete(change(example_pod(2_000)))
     return index
+
+
+def namesake() -> PodIndex:
+    """An index with another pod that has the IP of the example."""
+    pod = example_pod()
+    pod.metadata.uid = "0" * 8 + UID[8:]
+    return synced_index(pod)
 
 
 def ambiguous() -> PodIndex:
@@ -124,6 +136,17 @@ def requests() -> Iterator[Example]:
         "shortContainerID": f"containerID={CONTAINER_ID[:12]}",
     }.items():
         yield Example("PodAmbiguous", name, app(ambiguous()), f"{pod}?{query}")
+    yield Example("PodAmbiguous", "clusters", app(known()), f"{pod}?ip=10.244.1.5&clusters=all", peer=namesake())
+    for name, query in {
+        "badClusters": "clusters=some",
+        "clustersAndCluster": "clusters=all&cluster=b",
+        "unknownCluster": "cluster=x",
+    }.items():
+        yield Example("PodBadRequest", name, here, f"{pod}?uid=U&{query}", peer=synced_index())
+    yield Example("PodBadRequest", "noClusters", here, f"{pod}?uid=U&clusters=all")
+    nothing, somebody = "uid=00000000-0000-0000-0000-000000000000", "ip=10.244.1.5"
+    yield Example("PodUnavailable", "noAnswer", app(known()), f"{pod}?{nothing}&clusters=all", peer=PodIndex())
+    yield Example("PodUnavailable", "foundElsewhere", app(known()), f"{pod}?{somebody}&clusters=all", peer=PodIndex())
     yield Example("PodUnavailable", "notSynced", unsynced, f"{pod}?uid=U")
     yield Example("PodUnavailable", "shuttingDown", stopping, f"{pod}?uid=U&wait=1")
     yield Example("ApiMethodNotAllowed", "method", here, pod, "POST")
@@ -141,6 +164,7 @@ def requests() -> Iterator[Example]:
     yield Example("PodsListed", "stream", short, f"{pods}?watch=true&node=node-1")
     yield Example("PodsExpired", "invalid", here, f"{pods}?watch=true&node=node-1&resume=nonsense")
     yield Example("PodsUnavailable", "shuttingDown", stopping, f"{pods}?watch=true&node=node-1")
+    yield Example("PodsBadRequest", "clusters", here, f"{pods}?node=node-1&clusters=all")
     yield Example("PodsBadRequest", "limitOfStream", here, f"{pods}?watch=true&node=node-1&limit=1")
     yield Example("PodsBadRequest", "allAndNode", here, f"{pods}?node=node-1&all=true")
     yield Example("PodsBadRequest", "resumeOfList", here, f"{pods}?node=node-1&resume=x")
@@ -162,6 +186,10 @@ def requests() -> Iterator[Example]:
     too_many = json.dumps({"ids": [""] * (IDS_MAX + 1)}).encode()
     yield Example("PodsLookedUp", "found", here, many, "POST", two)
     yield Example("PodsLookedUp", "nearMiss", here, many, "POST", b'{"ids": ["example-pod"]}')
+    mixed = json.dumps({"ids": [UID, "10.244.9.9"]}).encode()
+    yield Example("PodsLookedUp", "clusters", app(known()), f"{many}?clusters=all", "POST", mixed, peer=PodIndex())
+    yield Example("PodsLookedUp", "explained", here, f"{many}?explain=true", "POST", two)
+    yield Example("LookupBadRequest", "noClusters", here, f"{many}?clusters=all", "POST", two)
     yield Example("PodsLookedUp", "details", here, f"{many}?details=true", "POST", one)
     yield Example("PodsLookedUp", "deleted", app(gone()), f"{many}?includeDeleted=true", "POST", one)
     yield Example("LookupBadRequest", "notJson", here, many, "POST", b"ids")
@@ -187,9 +215,15 @@ def requests() -> Iterator[Example]:
 
 
 @pytest.mark.parametrize("example", list(requests()), ids=lambda example: f"{example.response}-{example.name}")
-async def test_every_example_is_what_the_service_answers(example: Example) -> None:
+async def test_every_example_is_what_the_service_answers(example: Example, tmp_path: Path) -> None:
     transport = httpx.ASGITransport(example.app, raise_app_exceptions=False)
-    async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+    async with AsyncExitStack() as stack:
+        client = await stack.enter_async_context(httpx.AsyncClient(transport=transport, base_url="http://test"))
+        if example.peer is not None:
+            url = await stack.enter_async_context(pod_index(example.peer))
+            context = endpoint_context(example.app)
+            here = await stack.enter_async_context(cluster(tmp_path, context.index, {"b": url}, age=2.0))
+            client = here.client
         answer = await client.request(
             example.method, example.path, content=example.body, headers={"Accept": example.accept}
         )
