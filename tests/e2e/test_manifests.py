@@ -25,6 +25,7 @@ from tests.support.polling import eventually
 
 BASE = ("ServiceAccount", "ClusterRole", "ClusterRoleBinding", "Deployment", "Service")
 ADDED = {
+    "fleet": (),
     "high-availability": ("PodDisruptionBudget",),
     "horizontal-pod-autoscaler": ("HorizontalPodAutoscaler",),
     "ingress": ("Ingress",),

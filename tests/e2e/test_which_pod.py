@@ -56,7 +56,7 @@ def test_it_says_what_is_missing_and_finds_a_pod(
     with pytest.raises(RuntimeError, match="has no pod that is ready: see kubectl get pods -n default"):
         cluster.kubectl("which-pod", "default/web")
     created = cluster.pods.create(make_pod("web", node="node-1"))
-    operator = start_operator(cluster)
+    operator = start_operator(cluster, CLUSTER_NAME="eu-1")
     operator.wait_until_ready()
     cluster.pods.create(make_pod("pod-index-1", node="node-1", ip=own_address(), phase="Running"))
     endpoints = SLICE.format(port=operator.port, address=own_address())
@@ -65,6 +65,9 @@ def test_it_says_what_is_missing_and_finds_a_pod(
     eventually(lambda: f"uid:         {uid}\n" in card(cluster))
     with pytest.raises(RuntimeError, match="Warning: a name needs its namespace, for example shop/web-1"):
         cluster.kubectl("which-pod", "web")
+    assert card(cluster, option="--all-clusters").startswith(f"cluster:     eu-1\nuid:         {uid}\n")
+    with pytest.raises(RuntimeError, match="no cluster knows the pod"):
+        cluster.kubectl("which-pod", "--all-clusters", "default/none")
 
     kubeconfig = tmp_path / "user.kubeconfig"
     kubeconfig.write_text(cluster.kubeconfig(cluster.access.issue_token("asker", [])))
@@ -75,13 +78,14 @@ def test_it_says_what_is_missing_and_finds_a_pod(
     cluster.kubectl(*bind.replace("--group=on-call", "--serviceaccount=default:asker").split())
     try:
         eventually(lambda: uid in card(cluster, kubeconfig))
+        eventually(lambda: uid in card(cluster, kubeconfig, "--all-clusters"))
     finally:
         cluster.kubectl("delete", "role,rolebinding", "which-pod")
 
 
-def card(cluster: KubernetesApiServer, kubeconfig: Path | None = None) -> str:
+def card(cluster: KubernetesApiServer, kubeconfig: Path | None = None, option: str = "--details") -> str:
     """Return the output of the plugin; empty while it fails: the API server watches endpoints and roles."""
     try:
-        return cluster.kubectl("which-pod", "default/web", kubeconfig=kubeconfig or "")
+        return cluster.kubectl("which-pod", option, "default/web", kubeconfig=kubeconfig or "")
     except RuntimeError:
         return ""

@@ -1,5 +1,6 @@
 """Three clusters, each with a pod-index, over TLS and with tokens, as users deploy them."""
 
+import functools
 import json
 import os
 import ssl
@@ -56,7 +57,7 @@ class Fleet:
         for name in names:
             self._launch(name)
         for name in names:
-            eventually(lambda name=name: self._is_ready(name))
+            eventually(functools.partial(self._is_ready, name))
 
     def _launch(self, name: str) -> None:
         folder = self.folder / f"{name}-{len(list(self.folder.iterdir()))}"

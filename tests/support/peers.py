@@ -95,7 +95,8 @@ class ScriptedPeer:
         first, *lines = head.strip().split("\r\n")
         headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
         body = await reader.readexactly(int(headers.get("content-length", "0")))
-        received = Received(*first.split(" ")[:2], headers, body)
+        method, target, _ = first.split(" ")
+        received = Received(method, target, headers, body)
         self.requests.append(received)
         return received
 

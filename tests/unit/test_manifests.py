@@ -3,6 +3,7 @@
 import json
 import re
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import kopf.cli
@@ -260,3 +261,29 @@ def test_an_autoscaled_deployment_keeps_at_least_the_pods_of_high_availability()
     (patch,) = read("components/high-availability/replicas.yaml")
     autoscaler = the("HorizontalPodAutoscaler")["spec"]
     assert patch["spec"]["replicas"] == autoscaler["minReplicas"] < autoscaler["maxReplicas"]
+
+
+def test_fleet_mounts_the_secret_where_its_settings_are() -> None:
+    (patch,) = read("components/fleet/deployment.yaml")
+    spec = patch["spec"]["template"]["spec"]
+    (container,), (volume,) = spec["containers"], spec["volumes"]
+    (mount,) = container["volumeMounts"]
+    environ = {variable["name"]: variable for variable in container["env"]}
+    assert set(environ) == {"CLUSTER_NAME", "PEERS_FILE"} <= {field.upper() for field in Settings.__struct_fields__}
+    name = volume["secret"]["secretName"]
+    assert environ["PEERS_FILE"]["value"] == f"{mount['mountPath']}/peers"
+    assert environ["CLUSTER_NAME"]["valueFrom"]["secretKeyRef"] == {"name": name, "key": "cluster-name"}
+    assert (mount["name"], "subPath" in mount) == (volume["name"], False)
+    command = f"kubectl create secret generic {name} --from-literal=cluster-name=eu-1 --from-file=peers "
+    assert command in read_document(MANIFESTS)
+
+
+def test_fleet_adds_an_egress_rule_to_the_network_policy() -> None:
+    changes: Any
+    (changes,) = read("components/fleet/networkpolicy.yaml")
+    (change,) = changes
+    policy = the("NetworkPolicy")
+    assert (change["op"], change["path"]) == ("add", "/spec/egress/-")
+    policy["spec"]["egress"].append(change["value"])
+    assert complaints([policy]) == []
+    assert {port["port"] for port in change["value"]["ports"]} == {443, 80, Settings().port}

@@ -54,6 +54,8 @@ async def series() -> Series:
     ):
         for code in (200, 503):
             counted.add_request(route, code, 0.001)
+    counted.add_peer("b")
+    counted.peer_durations["b"].observe(0.001)
     found: Series = {}
     async with served(synced_index(), stats=counted) as client:
         for family in text_string_to_metric_families((await client.get("/metrics")).text):
@@ -108,6 +110,7 @@ def test_what_an_alert_says_is_filled_in_from_labels_that_it_has() -> None:
     for name, alert in ALERTS.items():
         used = set(re.findall(r"\$labels\.(\w+)", " ".join(alert["annotations"].values())))
         kept = set() if name == "PodIndexAbsent" else {"namespace"} if name in per_job else {"namespace", "pod"}
+        kept = {"namespace", "peer"} if name == "PodIndexPeerDown" else kept
         assert used == kept, name
         assert alert["labels"]["severity"] in {"warning", "critical"}
 

@@ -6,6 +6,7 @@ import re
 import shlex
 import urllib.parse
 from collections.abc import Iterator
+from pathlib import Path
 from typing import NamedTuple
 
 import httpx
@@ -29,6 +30,7 @@ from pod_index.settings import Settings
 from pod_index.store.index import PodIndex
 from pod_index.store.matching import Ambiguity
 from tests.support.documents import INTRODUCTION, OPERATOR, section, table
+from tests.support.peers import cluster, pod_index
 from tests.support.served import UID, change, example_pod, served, simple_pod, synced_index
 
 API = section(OPERATOR, "## API")
@@ -165,6 +167,7 @@ def requests_that_fail() -> Iterator[tuple[ASGIApp, str, str, bytes]]:
         "pods",
         "pod?uid=U",
         "pod?uid=U&id=U",
+        "pod?uid=U&clusters=all",
         "pods?node=" + "x" * Settings().max_query_bytes,
         "pods?watch=true&node=n&limit=1",
         "pods?all=true&node=n",
@@ -194,7 +197,24 @@ def requests_that_fail() -> Iterator[tuple[ASGIApp, str, str, bytes]]:
     yield app(broken), "GET", "/ready", b""
 
 
-async def test_every_error_is_answered_as_documented() -> None:
+async def errors_of_clusters(folder: Path) -> set[tuple[int, str]]:
+    """The documented errors of lookups in several clusters."""
+    other = example_pod()
+    other.metadata.uid = f"0{UID[1:]}"
+    found: set[tuple[int, str]] = set()
+    for peer, queries in (
+        (synced_index(other), ("ip=10.244.1.5&clusters=all",)),
+        (PodIndex(), (f"uid=0{UID[1:]}&clusters=all", "ip=10.244.1.5&clusters=all")),
+        (PodIndex(), ("uid=U&clusters=some", "uid=U&clusters=all&cluster=b", "uid=U&cluster=x")),
+    ):
+        async with pod_index(peer) as b, cluster(folder, synced_index(example_pod()), {"b": b}) as here:
+            answers = [await here.client.get(f"/api/v1/pod?{query}") for query in queries]
+            answers.append(await here.client.get("/api/v1/pods?all=true&clusters=all"))
+            found |= {(answer.status_code, answer.text) for answer in answers}
+    return found
+
+
+async def test_every_error_is_answered_as_documented(tmp_path: Path) -> None:
     answered = {
         # tests/unit/test_waiting.py, test_long_answers.py, test_endpoints.py and test_connections.py ask for these.
         (503, error("too many bodies are being read").decode()),
@@ -215,6 +235,7 @@ async def test_every_error_is_answered_as_documented() -> None:
         async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
             answer = await client.request(method, path, content=body)
             answered.add((answer.status_code, answer.text))
+    answered |= await errors_of_clusters(tmp_path)
     documented = {
         (int(row[0][:3]), text)
         for row in table(OPERATOR, "error")

@@ -13,7 +13,6 @@ import pytest
 import trustme
 
 from pod_index.clusters import Answer, AskOwn, MemoryShare, Question
-from pod_index.fleet import client as fleet_client
 from pod_index.store.identifiers import Identifier
 from tests.support.peers import NOT_FOUND, Here, Received, Script, cluster, pod_index, response, scripted
 from tests.support.polling import eventually_true
@@ -236,7 +235,7 @@ async def test_a_peer_that_fails_is_asked_less_and_less(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = 1_000.0
-    monkeypatch.setattr(fleet_client.time, "monotonic", lambda: now)
+    monkeypatch.setattr("pod_index.fleet.client.time.monotonic", lambda: now)
     answers: list[bytes] = []
     caplog.set_level("INFO")
 

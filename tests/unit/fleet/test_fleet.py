@@ -4,6 +4,7 @@ import asyncio
 import json
 from contextlib import AsyncExitStack
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -29,9 +30,9 @@ OTHER = "5678abcd-1234-90ef-aaaa-bbbbccccdddd"
 EMPTY = synced_index()
 
 
-def a_pod(uid: str = OTHER, **fields: str) -> PodIndex:
+def a_pod(uid: str = OTHER) -> PodIndex:
     """An index with one simple pod."""
-    return synced_index(simple_pod(uid, **fields))
+    return synced_index(simple_pod(uid))
 
 
 @pytest.mark.parametrize(
@@ -216,7 +217,8 @@ async def test_what_a_peer_rejects_is_the_clients_error(tmp_path: Path) -> None:
 async def test_peers_get_their_credentials(login: dict[str, str], tmp_path: Path) -> None:
     (tmp_path / "token").write_text("s3cret\n")
     (tmp_path / "login").write_text("ann:s3cret\n")
-    auth = {"auth_token_file": str(tmp_path / "token"), "basic_auth_username": "ann", "basic_auth_password": "s3cret"}
+    login_of_both = {"basic_auth_username": "ann", "basic_auth_password": "s3cret"}
+    auth: dict[str, Any] = {"auth_token_file": str(tmp_path / "token"), **login_of_both}
     async with pod_index(synced_index(example_pod()), **auth) as b:
         async with cluster(tmp_path, EMPTY, {"b": {"url": b, **login}}, **auth) as here:
             assert (await here.get(f"uid={UID}&clusters=all"))[0] == 200

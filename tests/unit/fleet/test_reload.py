@@ -1,6 +1,7 @@
 """The peers while the process runs."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -52,7 +53,7 @@ async def test_a_broken_file_keeps_the_peers_and_is_logged_once(
 async def test_an_unchanged_peer_keeps_its_connection_and_a_changed_one_is_asked_at_once(tmp_path: Path) -> None:
     (tmp_path / "token").write_text("wrong")
     (tmp_path / "accepted").write_text("right")
-    auth = {"auth_token_file": str(tmp_path / "accepted")}
+    auth: dict[str, Any] = {"auth_token_file": str(tmp_path / "accepted")}
     entry = {"tokenFile": "token"}
     async with (
         pod_index(EMPTY, **auth) as b,
@@ -72,7 +73,7 @@ async def test_an_unchanged_peer_keeps_its_connection_and_a_changed_one_is_asked
 def test_peers_with_credentials_need_authentication_here(tmp_path: Path) -> None:
     (tmp_path / "token").write_text("s3cret")
     write_peers(tmp_path / "peers", {"b": {"url": "https://b", "tokenFile": "token"}})
-    settings = {"cluster_name": "a", "peers_file": str(tmp_path / "peers")}
+    settings: dict[str, Any] = {"cluster_name": "a", "peers_file": str(tmp_path / "peers")}
     with pytest.raises(
         SettingsError, match=r"^PEERS_FILE has credentials for cluster b, so requests need authentication"
     ):

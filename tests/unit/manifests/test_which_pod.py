@@ -57,6 +57,11 @@ def run(sandbox: Sandbox) -> Run:
     return run
 
 
+def of_clusters(*fields: str, pod: str) -> str:
+    """The response to a batch lookup of one pod."""
+    return f'{{"results":[{{"id":"U",{"".join(f"{field}," for field in fields)}"pod":{pod}}}]}}\n'
+
+
 def requested(sandbox: Sandbox) -> str:
     """Return the path that the only call of kubectl requests."""
     ((_, get, raw, path),) = sandbox.calls("kubectl")
@@ -136,6 +141,74 @@ def test_options_stand_before_or_after_the_identifier(
     assert run(*options, "U").returncode == 0
     assert run("U", *options).returncode == 0
     assert sandbox.calls("kubectl") == [["kubectl", "get", "--raw", path]] * 2
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_all_clusters_are_asked_and_the_card_names_the_one_with_the_pod(shell: str, run: Run, sandbox: Sandbox) -> None:
+    (sandbox.folder / "answer").write_text(of_clusters('"cluster":"eu-1"', '"age":3', pod=pod()))
+    done = run(UID, "--all-clusters", "--deleted", "--details", shell=shell)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith(f"cluster:     eu-1\nuid:         {UID}\nname:        example-pod\n")
+    path = f"{PROXY}/api/v1/pods/lookup?clusters=all&includeDeleted=true&details=true"
+    assert sandbox.calls("kubectl") == [["kubectl", "create", "--raw", path, "-f", "-"]]
+    as_json = run(UID, "--all-clusters", "-o", "json", shell=shell)
+    assert json.loads(as_json.stdout) == {"cluster": "eu-1", **json.loads(pod())}
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+@pytest.mark.parametrize(
+    "identifier",
+    ['","pod":{"cluster":"x"}', "C:\\var\\log", "9:pids:/pod1\n8:cpu:/pod2", "├─pod", "\t\x01\x7f$(touch x)"],
+)
+def test_any_identifier_arrives_at_all_clusters_as_it_is(
+    identifier: str, shell: str, run: Run, sandbox: Sandbox
+) -> None:
+    sandbox.install("kubectl", "cat > sent; cat answer")
+    result = json.dumps({"results": [{"id": identifier, "cluster": "b", "age": 0, "pod": {"uid": UID}}]})
+    (sandbox.folder / "answer").write_text(result.replace(", ", ",").replace(": ", ":"))
+    done = run("--all-clusters", "-o", "json", "--", identifier, shell=shell)
+    assert (done.returncode, json.loads(done.stdout)) == (0, {"cluster": "b", "uid": UID})
+    assert json.loads((sandbox.folder / "sent").read_text()) == {"ids": [identifier]}
+    assert not (sandbox.folder / "x").exists()
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ((), "no cluster knows the pod; add --deleted if it may have been deleted some minutes ago"),
+        (
+            ('"error":"no answer from cluster b; not found in the others"',),
+            "no answer from cluster b; not found in the others",
+        ),
+    ],
+)
+def test_without_a_pod_the_error_names_the_clusters(
+    fields: tuple[str, ...], message: str, shell: str, run: Run, sandbox: Sandbox
+) -> None:
+    (sandbox.folder / "answer").write_text(of_clusters(*fields, pod="null"))
+    done = run("U", "--all-clusters", shell=shell)
+    assert (done.returncode, done.stdout, done.stderr) == (1, "", f"kubectl which-pod: {message}\n")
+
+
+@pytest.mark.parametrize(
+    ("failure", "message"),
+    [
+        (
+            "Error: the server rejected our request for an unknown reason",
+            "pod-index knows no other clusters: its settings CLUSTER_NAME and PEERS_FILE say which",
+        ),
+        (
+            'services "http:pod-index:http" is forbidden: User "x" cannot create resource "services/proxy"',
+            "you may not create services/proxy in the namespace default: ask for this right, or "
+            + FORWARD.replace("id=U", "id=U&clusters=all"),
+        ),
+    ],
+)
+def test_what_is_missing_for_all_clusters_is_said(failure: str, message: str, run: Run, sandbox: Sandbox) -> None:
+    (sandbox.folder / "failure").write_text(f"{failure}\n")
+    done = run("U", "--all-clusters", HEALTH="0")
+    assert (done.returncode, done.stdout, done.stderr) == (1, "", f"kubectl which-pod: {message}\n")
 
 
 def test_the_context_is_that_of_kubectl(run: Run, sandbox: Sandbox) -> None:
@@ -224,7 +297,15 @@ def test_a_wrong_command_line_is_one_clear_line(
 def test_help_names_every_option(option: str, run: Run, sandbox: Sandbox) -> None:
     done = run("U", option)
     assert (done.returncode, done.stderr, sandbox.calls()) == (0, "", [])
-    for named in ("-n, --namespace", "--context", "--details", "--deleted", "-o, --output", "-h, --help"):
+    for named in (
+        "-n, --namespace",
+        "--context",
+        "--details",
+        "--deleted",
+        "--all-clusters",
+        "-o, --output",
+        "-h, --help",
+    ):
         assert named in done.stdout
 
 
