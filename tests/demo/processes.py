@@ -1,11 +1,15 @@
-"""The process of pod-index, and the end of the demo."""
+"""The processes of pod-index, and the end of the demo."""
 
+import contextlib
+import http.client
 import os
 import shutil
 import signal
 import subprocess
 import sys
 import threading
+import time
+import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -54,3 +58,15 @@ def pod_index(kubeconfig: Path, log: Path, environ: Mapping[str, str]) -> Iterat
     finally:
         process.kill()
         process.wait()
+
+
+def wait_until_found(url: str, operator: "subprocess.Popen[bytes]") -> bool:
+    """Return whether pod-index finds a pod, whose UID no other process that listens on the port knows.
+
+    pod-index may end first, because the port is in use.
+    """
+    while operator.poll() is None:
+        with contextlib.suppress(OSError, http.client.HTTPException), urllib.request.urlopen(url, timeout=1):
+            return True
+        time.sleep(0.05)
+    return False

@@ -6,20 +6,19 @@ PORT is the port of pod-index, as in production. The demo writes to a temporary 
 
 import argparse
 import contextlib
-import http.client
 import os
 import subprocess
 import sys
 import tempfile
 import time
-import urllib.request
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from tests.apiserver import ApiServer
+from tests.demo import clusters
 from tests.demo.examples import Examples
-from tests.demo.processes import pod_index, stop_with_stdin
+from tests.demo.processes import pod_index, stop_with_stdin, wait_until_found
 from tests.demo.workloads import Workloads
 from tests.kubernetes import KubernetesApiServer, Unavailable, provide
 
@@ -62,10 +61,20 @@ def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
     """Run the demo until the end of stdin; return the exit code."""
     parser = argparse.ArgumentParser(prog="demo", description="See pod-index work without a cluster.")
     parser.add_argument("--real", action="store_true", help="use a real kube-apiserver; it is built with Go if needed")
-    real = parser.parse_args(arguments).real
+    parser.add_argument(
+        "--clusters",
+        type=int,
+        choices=range(2, clusters.CLUSTERS_MAX + 1),
+        help="run so many small clusters, and ask one for a pod of another",
+    )
+    options = parser.parse_args(arguments)
+    if options.real and options.clusters:
+        parser.error("--clusters is not possible with --real")
     try:
         stop_with_stdin()
-        return _run(environ, real=real)
+        if options.clusters:
+            return clusters.run(options.clusters, environ)
+        return _run(environ, real=options.real)
     except Unavailable as error:
         print(f"No kube-apiserver is available for the demo: {error}", file=sys.stderr)
         return 1
@@ -82,7 +91,7 @@ def _run(environ: Mapping[str, str], *, real: bool) -> int:
         kubeconfig.write_text(server.kubeconfig())
         with pod_index(kubeconfig, log, environ) as operator:
             url = f"http://localhost:{environ.get('PORT') or 8080}"
-            if _wait_until_found(f"{url}/api/v1/pod?uid={random_pod['metadata']['uid']}", operator):
+            if wait_until_found(f"{url}/api/v1/pod?uid={random_pod['metadata']['uid']}", operator):
                 examples.delete_one()
                 print(_banner(url, pod, kubeconfig, REAL_EXAMPLES if real else EXAMPLES), flush=True)
                 _show_events(workloads, operator, url)
@@ -94,18 +103,6 @@ def _run(environ: Mapping[str, str], *, real: bool) -> int:
 def _real_server() -> KubernetesApiServer:
     print("Starting a real kube-apiserver. If Go must build it first, this takes up to five minutes.", flush=True)
     return KubernetesApiServer(provide())
-
-
-def _wait_until_found(url: str, operator: "subprocess.Popen[bytes]") -> bool:
-    """Return whether pod-index finds a pod, whose UID no other process that listens on the port knows.
-
-    pod-index may end first, because the port is in use.
-    """
-    while operator.poll() is None:
-        with contextlib.suppress(OSError, http.client.HTTPException), urllib.request.urlopen(url, timeout=1):
-            return True
-        time.sleep(0.05)
-    return False
 
 
 def _banner(url: str, pod: Mapping[str, Any], kubeconfig: Path, examples: str) -> str:

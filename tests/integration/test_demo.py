@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 import threading
+import urllib.error
 import urllib.request
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -26,11 +27,11 @@ ROOT = Path(__file__).parents[2]
 
 
 @contextmanager
-def demo(port: str, folder: Path, wrapper: Sequence[str] = ()) -> Iterator["subprocess.Popen[str]"]:
+def demo(port: str, folder: Path, *arguments: str, wrapper: Sequence[str] = ()) -> Iterator["subprocess.Popen[str]"]:
     """Run the demo in a process group of its own, with its temporary files in ``folder``."""
     environ = {**os.environ, "PORT": port, "TMPDIR": str(folder)}
     with subprocess.Popen(
-        [*wrapper, sys.executable, "-m", "tests.demo"],
+        [*wrapper, sys.executable, "-m", "tests.demo", *arguments],
         cwd=ROOT,
         env=environ,
         stdout=subprocess.PIPE,
@@ -50,6 +51,16 @@ def left_behind(port: int, folder: Path) -> list[str]:
     with socket.socket() as connection:
         listens = connection.connect_ex(("127.0.0.1", port)) == 0
     return [path.name for path in folder.iterdir()] + [str(port)] * listens
+
+
+def consecutive_ports(number: int) -> range:
+    """Return ports that are free now, one after the other."""
+    while True:
+        ports = range(first := free_port(), first + number)
+        with contextlib.suppress(OSError), contextlib.ExitStack() as stack:
+            for port in ports:
+                stack.enter_context(socket.socket()).bind(("127.0.0.1", port))
+            return ports
 
 
 def read_until(pattern: str, process: "subprocess.Popen[str]") -> str:
@@ -108,6 +119,32 @@ def test_its_cluster_is_one_for_kubectl(tmp_path: Path) -> None:
         assert re.search(r"^default +example-pod +1/1 +Running ", shell.stdout, re.MULTILINE)
         assert "pod/my-pod created\n" in shell.stdout
         assert 'pod "my-pod" deleted' in shell.stdout
+
+
+def test_three_clusters_are_asked_by_one_command(tmp_path: Path) -> None:
+    ports = consecutive_ports(3)
+    with demo(str(ports[0]), tmp_path, "--clusters", "3") as process:
+        output = read_until(r"Press Ctrl-C", process)
+        assert all(f"{name}  http://localhost:{port}\n" in output for name, port in zip("abc", ports, strict=True))
+        own, every, twin, of_one = re.findall(r"curl -i '(http\S+)'", output)
+        for url, status in ((own, 404), (twin, 409)):
+            with pytest.raises(urllib.error.HTTPError) as caught:
+                curl(url)
+            caught.value.close()
+            assert caught.value.code == status
+        assert json.dumps(curl(every), separators=(",", ":")) in output
+        assert curl(of_one)["name"] == "example-pod"
+        os.killpg(process.pid, signal.SIGINT)
+        process.communicate(timeout=30)
+    eventually(lambda: [left_behind(port, tmp_path) for port in ports] == [[], [], []])
+
+
+@pytest.mark.parametrize("arguments", [("--clusters", "1"), ("--clusters", "ten"), ("--clusters", "3", "--real")])
+def test_a_wrong_number_of_clusters_is_a_clear_error(arguments: tuple[str, ...], tmp_path: Path) -> None:
+    with demo(str(free_port()), tmp_path, *arguments) as process:
+        output, _ = process.communicate(timeout=30)
+        assert process.returncode == 2
+    assert "error: " in output
 
 
 @pytest.mark.parametrize("signum", [signal.SIGTERM, pytest.param(signal.SIGKILL, marks=pytest.mark.slow)])
