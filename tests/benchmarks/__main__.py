@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from tests.benchmarks import (
+    clusters,
     cost,
     details,
     follow,
@@ -45,6 +46,7 @@ SECTIONS: dict[str, Section] = {
     "pauses": pauses.measure,
     "hostile": hostile.measure,
     "follow": follow.measure,
+    "clusters": clusters.measure,
 }
 REAL = "real"
 
