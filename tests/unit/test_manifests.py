@@ -280,7 +280,7 @@ def test_fleet_mounts_the_secret_where_its_settings_are() -> None:
 
 def test_fleet_adds_an_egress_rule_to_the_network_policy() -> None:
     changes: Any
-    (changes,) = read("components/fleet/networkpolicy.yaml")
+    (changes,) = read("components/fleet/egress.yaml")
     (change,) = changes
     policy = the("NetworkPolicy")
     assert (change["op"], change["path"]) == ("add", "/spec/egress/-")

@@ -10,6 +10,7 @@ from pod_index.api.clusters import RESULTS, SHARE, names_clusters, own_answer, p
 from pod_index.api.context import EndpointContext
 from pod_index.api.detailed import DetailedBody, named_container
 from pod_index.api.endpoints import ID_BYTES, STEP_BYTES, BatchLookupEndpoint
+from pod_index.api.hints import hint_for
 from pod_index.api.queries import BatchQuery
 from pod_index.api.responses import Body, Header, RequestError, encode
 from pod_index.clusters import Answer, Clusters, Question, Verdict
@@ -150,7 +151,7 @@ class ClustersBatchEndpoint(BatchLookupEndpoint):
                     self._stats.lookups["many", result] += 1
                     comma = b"," if records else b""
                     prefixes.append(_start(comma, found.question, verdict, explain=query.explain, names=names))
-                    records.append(bytes(answer.record) if answer is not None else b"null")
+                    records.append(bytes(answer.record) if answer is not None else self._no_pod(found, verdict))
                     is_own = answer is not None and answer.record is found.answer.record
                     details.append(found.details if is_own else None)
                     containers.append(found.container if is_own else None)
@@ -169,6 +170,12 @@ class ClustersBatchEndpoint(BatchLookupEndpoint):
             containers=containers,
         )
         return await body.made()
+
+    def _no_pod(self, found: Own, verdict: Verdict) -> bytes:
+        """Return the end of a result without a pod."""
+        is_unknown = verdict.status in (400, 404)
+        hint = hint_for("id", found.question.subject.removeprefix("ID "), self._index.index_names) if is_unknown else ""
+        return b'null,"hint":%b' % encode(hint) if hint else b"null"
 
 
 def _start(comma: bytes, question: Question, verdict: Verdict, *, explain: bool, names: bool) -> bytes:

@@ -12,6 +12,7 @@ from pod_index.api import queries
 from pod_index.api.context import EndpointContext
 from pod_index.api.detailed import detailed_record
 from pod_index.api.endpoints import PodEndpoint
+from pod_index.api.hints import hint_for, warnings
 from pod_index.api.queries import LookupQuery, parse_parameters, unquote
 from pod_index.api.responses import RETRY_AFTER, Body, Header, RequestError
 from pod_index.api.waiting import ClientGone, wait_for_disconnect
@@ -122,7 +123,8 @@ class ClustersPodEndpoint(PodEndpoint):
             answer = verdict.answer
             if verdict.status != 200 or answer is None:
                 result = RESULTS.get(verdict.status, "error")
-                _raise_error(verdict, lookup.not_found)
+                hint = hint_for(lookup.selector, lookup.text, self._index.index_names) if result == "miss" else ""
+                _raise_error(verdict, lookup.not_found, *warnings(hint))
             result = answer.outcome
             return (bytes(answer.record),), (*_headers(verdict), (b"matched-by", answer.matched_by.encode()))
         except BaseException:
@@ -157,9 +159,9 @@ def _headers(verdict: Verdict) -> tuple[Header, ...]:
     return cluster if verdict.age is None else ((b"age", b"%d" % verdict.age), *cluster)
 
 
-def _raise_error(verdict: Verdict, not_found: str) -> NoReturn:
+def _raise_error(verdict: Verdict, not_found: str, *headers: Header) -> NoReturn:
     retry = (RETRY_AFTER,) if verdict.status == 503 else ()
-    raise RequestError(verdict.status, verdict.message or not_found, *_headers(verdict), *retry)
+    raise RequestError(verdict.status, verdict.message or not_found, *_headers(verdict), *retry, *headers)
 
 
 async def unless_gone(work: Coroutine[Any, Any, T], receive: Receive) -> T:

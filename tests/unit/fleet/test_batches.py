@@ -113,16 +113,16 @@ async def test_a_partial_failure_is_an_error_of_each_id_that_it_concerns(tmp_pat
         pod_index(PodIndex()) as c,
         cluster(tmp_path, synced_index(simple_pod(OTHER)), {"b": b, "c": c}) as here,
     ):
-        assert await look_up(here, [UID, OTHER, "default/web", "10.9.9.9", "nonsense"]) == [
+        assert await look_up(here, [UID, OTHER, "default/web", "10.9.9.9", "no sense"]) == [
             {"id": UID, "cluster": "b", "age": 3, "pod": UID},
             {"id": OTHER, "cluster": "a", "age": 7, "pod": OTHER},
             {"id": "default/web", "error": "no answer from cluster c; found in cluster a", "pod": None},
             {"id": "10.9.9.9", "error": "no answer from cluster c; not found in the others", "pod": None},
             {
-                "id": "nonsense",
+                "id": "no sense",
                 "cluster": "a",
                 "age": 7,
-                "error": "id 'nonsense' is not an identifier of a pod: give"
+                "error": "id 'no sense' is not an identifier of a pod: give"
                 " a UID, a cgroup or log path, a container ID, an IP address or namespace/name",
                 "pod": None,
             },

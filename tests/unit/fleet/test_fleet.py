@@ -195,6 +195,25 @@ async def test_an_invalid_request_is_answered_without_asking(query: str, error: 
         assert here.results("b") == {}
 
 
+async def test_a_near_miss_has_its_hint(tmp_path: Path) -> None:
+    async with cluster(tmp_path, EMPTY, {}) as here:
+        answer = await here.client.get("/api/v1/pod?uid=web-1&clusters=all")
+        assert (answer.status_code, "a name needs its namespace" in answer.headers["warning"]) == (404, True)
+        ids = {"ids": ["web-1", "1234abcd-5678"]}
+        results = (await here.client.post("/api/v1/pods/lookup?clusters=all", json=ids)).json()["results"]
+        assert [result["hint"].partition(" ")[0] for result in results] == ["a", "an"]
+
+
+@pytest.mark.parametrize("short", [CONTAINER_ID[:12], f"containerd://{CONTAINER_ID[:13]}"])
+async def test_a_short_container_id_can_be_that_of_a_pod_in_any_cluster(short: str, tmp_path: Path) -> None:
+    other = example_pod(container_id=f"{CONTAINER_ID[:20]}{'0' * 44}")
+    other.metadata.uid = OTHER
+    async with pod_index(synced_index(other)) as b, cluster(tmp_path, synced_index(example_pod()), {"b": b}) as here:
+        assert (await here.get(f"containerID={short}&clusters=all"))[0] == 409
+        assert (await here.get(f"containerID={CONTAINER_ID}&clusters=all"))[1]["cluster"] == "a"
+        assert here.results("b") == {"answered": 1}
+
+
 async def test_lists_are_of_one_cluster(tmp_path: Path) -> None:
     async with cluster(tmp_path, EMPTY, {}) as here:
         for query in ("all=true", "all=true&watch=true"):
