@@ -54,11 +54,11 @@ server was reset, or it was read so slowly that deletions were missed. A connect
 
 PEER_RESULTS = (
     *("answered", "timeout", "unreachable", "untrusted", "unauthorized", "unsynced", "failing", "malformed"),
-    *("oversized", "busy", "skipped"),
+    *("oversized", "rejected", "busy", "skipped"),
 )
 """The results of requests to pod-indexes of other clusters. ``untrusted``: its certificate. ``unsynced``: before its
-first sync. ``failing``: any other 5xx. ``busy``: there was no room for the request here. ``skipped``: it was not sent,
-since the peer failed a moment ago."""
+first sync. ``failing``: any other 5xx. ``oversized``: the response. ``rejected``: it accepts only smaller requests.
+``busy``: there was no room for the request here. ``skipped``: not sent, since the peer failed a moment ago."""
 
 OTHER_ROUTE = "other"
 """The route label of paths that have no route."""

@@ -12,6 +12,7 @@ from tests.apiserver import ApiServer, make_pod, realistic_pod
 from tests.conftest import StartOperator
 from tests.support.operator_process import OperatorProcess
 from tests.support.polling import eventually
+from tests.support.schemathesis_hooks import CLUSTER
 from tests.support.served import CONTAINER_ID, UID
 
 pytestmark = pytest.mark.slow
@@ -42,7 +43,7 @@ def fill(server: ApiServer) -> None:
 
 def start(server: ApiServer, start_operator: StartOperator, **environ: str) -> OperatorProcess:
     fill(server)
-    operator = start_operator(server, WATCH_MAX_SECONDS="0.1", **environ)
+    operator = start_operator(server, WATCH_MAX_SECONDS="0.1", CLUSTER_NAME=CLUSTER, **environ)
     operator.wait_until_ready()
     server.pods.delete("default", "gone")
     eventually(lambda: operator.pod_count() == 21)

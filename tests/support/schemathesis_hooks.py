@@ -12,6 +12,9 @@ from pod_index.api import queries
 from pod_index.api.responses import RequestError
 from tests.support.spellings import SPELLINGS
 
+CLUSTER = "a"
+"""The name of the only cluster."""
+
 WAIT = "20ms"
 """The maximum of ``wait``: there are hundreds of requests."""
 
@@ -46,6 +49,10 @@ def _constrained(case: Case[Any]) -> Case[Any]:
             _keep_one_selector(query)
         elif case.path == "/api/v1/pods":
             _make_consistent(query)
+        if case.path in ("/api/v1/pod", "/api/v1/pods/lookup") and "cluster" in query:
+            del query["cluster"]
+            if not query.get("clusters"):
+                query["cluster"] = [CLUSTER]
     wait = query.get("wait")
     if isinstance(wait, str) and _waits_long(wait):
         query["wait"] = WAIT

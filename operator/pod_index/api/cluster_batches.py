@@ -123,7 +123,7 @@ class ClustersBatchEndpoint(BatchLookupEndpoint):
                 identifiers = parse(text)
                 queries.check_enabled(identifiers, self._index.index_names)
             except (IdentifierError, RequestError) as error:
-                return Own(Question(b"", (), subject), Answer(cluster, "invalid", age=age, message=f"id {error}"))
+                return Own(Question(b"", (), subject), Answer("", "invalid", message=f"id {error}"))
             match = self._index.find_first(identifiers, deleted=query.include_deleted)
         question = Question(text.encode("utf-8", "replace"), identifiers, subject)
         ambiguous = f"{subject} is that of {match.pods} pods" if isinstance(match, Ambiguity) else ""
@@ -182,7 +182,7 @@ def _start(comma: bytes, question: Question, verdict: Verdict, *, explain: bool,
     """Return a result up to its pod."""
     fields: dict[str, str | int] = {"id": question.subject.removeprefix("ID ")}
     answer = verdict.answer
-    if names and answer is not None:
+    if names and answer is not None and answer.cluster:
         fields["cluster"] = answer.cluster
         if answer.age is not None:
             fields["age"] = answer.age

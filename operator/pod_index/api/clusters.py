@@ -60,9 +60,9 @@ def parse_clusters(query: bytes) -> ClusterQuery:
     selection = parse_parameters(query).get("clusters", "")
     if selection not in ("", "all"):
         raise RequestError(400, f"clusters must be all, not {selection!r:.80}")
-    if selection and names:
+    if selection and any(names):
         raise RequestError(400, "give clusters=all or cluster, not both")
-    return ClusterQuery(tuple(names), b"&".join(pair for name, pair in pairs if name in FORWARDED))
+    return ClusterQuery(tuple(filter(None, names)), b"&".join(pair for name, pair in pairs if name in FORWARDED))
 
 
 def select(clusters: Clusters | None, query: ClusterQuery) -> tuple[Clusters, tuple[str, ...]]:

@@ -43,10 +43,7 @@ class PeerError(Exception):
 
 
 class TooLarge(PeerError):
-    """The peer rejects the request as too large, or its response is."""
-
-    def __init__(self, message: str) -> None:
-        super().__init__("oversized", message)
+    """The request is too large for the peer, or the response to a batch. A part of the batch may be possible."""
 
 
 class PeerResponse(NamedTuple):
@@ -113,7 +110,7 @@ class PeerClient:
             try:
                 answer = await self._within(request, parse)
             except PeerError as error:
-                if not (request.waits or error.result in BUSY or (request.body and isinstance(error, TooLarge))):
+                if not (request.waits or error.result in BUSY or isinstance(error, TooLarge)):
                     self._note_failure(error, probing=probing)
                 raise
             else:
@@ -199,22 +196,23 @@ class PeerClient:
             allow_redirects=False,
         ) as response:
             try:
-                content = await self._read(response, request.max_bytes, request.share)
+                content = await self._read(response, request)
             except BaseException:
                 response.close()  # Else it would be read to its end.
                 raise
             return self._check(response, content)
 
-    async def _read(self, response: aiohttp.ClientResponse, max_bytes: int, share: MemoryShare) -> bytes:
+    async def _read(self, response: aiohttp.ClientResponse, request: PeerRequest) -> bytes:
         content = bytearray()
-        if (response.content_length or 0) > max_bytes:
-            raise TooLarge(f"the response of {self.peer.url} is longer than {max_bytes} bytes")
-        async for chunk in response.content.iter_any():
-            if not share.take(len(chunk)):
+        is_too_large = (response.content_length or 0) > request.max_bytes
+        while not is_too_large and (chunk := await response.content.readany()):
+            if not request.share.take(len(chunk)):
                 raise PeerError("busy", "there is no room for its answer")
             content += chunk
-            if len(content) > max_bytes:
-                raise TooLarge(f"the response of {self.peer.url} is longer than {max_bytes} bytes")
+            is_too_large = len(content) > request.max_bytes
+        if is_too_large:
+            error = PeerError if request.body is None else TooLarge
+            raise error("oversized", f"the response of {self.peer.url} is longer than {request.max_bytes} bytes")
         return bytes(content)
 
     def _check(self, response: aiohttp.ClientResponse, content: bytes) -> PeerResponse:
@@ -222,8 +220,8 @@ class PeerClient:
         status, url = response.status, self.peer.url
         if status in (401, 403):
             raise PeerError("unauthorized", f"{url} refuses the credentials ({status}); check them in PEERS_FILE")
-        if status == 413:
-            raise TooLarge(f"{url} refuses the request as too large")
+        if status in (413, 414, 431):
+            raise TooLarge("rejected", f"{url} rejects the request as too large")
         if status == 503 and b'"cache not synced"' in content[:100]:
             raise PeerError("unsynced", f"{url} has not synced yet")
         if status >= 500 or status in (408, 429):

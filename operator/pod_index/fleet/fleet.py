@@ -248,7 +248,7 @@ class Fleet:
             part = parts.pop()
             try:
                 if len(part) > 1 and sum(len(question.query) for question in part) > BATCH_BODY_BYTES:
-                    raise TooLarge("the request is too long")
+                    raise TooLarge("rejected", "the request is too large")
                 answers += await self._ask_part(name, part, query, share, deadline - time.monotonic())
             except TooLarge:
                 if len(part) > 1:

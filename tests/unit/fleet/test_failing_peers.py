@@ -104,6 +104,13 @@ async def test_a_peer_without_a_valid_answer_has_not_answered(
     assert len(line) < 500
 
 
+async def test_a_request_that_is_too_long_for_a_peer_says_nothing_about_its_health(tmp_path: Path) -> None:
+    async with pod_index(EMPTY, max_query_bytes=100) as b, cluster(tmp_path, EMPTY, {"b": b}) as here:
+        assert (await here.get(f"id=/kubepods/pod{UID}/{'x' * 200}&clusters=all"))[0] == 503
+        assert here.results("b") == {"rejected": 1}
+        assert (await here.get(QUERY))[0] == 404
+
+
 @pytest.mark.parametrize("script", [always(None), never])
 async def test_a_hit_does_not_wait_for_a_dead_or_slow_peer(script: Script, tmp_path: Path) -> None:
     async with (
