@@ -23,6 +23,11 @@ class Listening(Selection, frozen=True, kw_only=True):
         ),
     ] = ""
 
+    @property
+    def listens_on_loopback(self) -> bool:
+        """Whether only processes of the same pod can connect."""
+        return bool(self.listen_address) and ip_address(self.listen_address).is_loopback
+
 
 def check(listening: Listening) -> None:
     """Raise SettingsError if one of the settings is invalid."""

@@ -48,7 +48,8 @@ class Fleet:
     """The pod-indexes of all clusters.
 
     The constructor reads the peers; it raises SettingsError if their file is unusable, or if it has credentials without
-    an authentication here: whoever may ask here reads the pods of all peers.
+    an authentication here: whoever may ask here reads the pods of all peers. On a loopback address, a proxy in the same
+    pod may have one.
     """
 
     def __init__(self, settings: Settings, stats: Stats) -> None:
@@ -112,7 +113,10 @@ class Fleet:
             return ()
         peers = self._file.load()
         with_credentials = [peer.name for peer in peers if peer.authorization]
-        if with_credentials and not (self._settings.basic_auth_username or self._settings.auth_token_file):
+        settings = self._settings
+        if with_credentials and not (
+            settings.basic_auth_username or settings.auth_token_file or settings.listens_on_loopback
+        ):
             raise SettingsError(
                 f"PEERS_FILE has credentials for cluster {with_credentials[0]}, so requests need authentication here,"
                 " too: set AUTH_TOKEN_FILE, or BASIC_AUTH_USERNAME and BASIC_AUTH_PASSWORD"

@@ -79,6 +79,9 @@ def test_peers_with_credentials_need_authentication_here(tmp_path: Path) -> None
     ):
         Fleet(Settings(**settings), Stats())
     assert Fleet(Settings(**settings, auth_token_file="/tokens"), Stats())
+    assert Fleet(Settings(**settings, listen_address="127.0.0.1"), Stats())
+    with pytest.raises(SettingsError):
+        Fleet(Settings(**settings, listen_address="10.0.0.1"), Stats())
     assert Fleet(Settings(**settings, basic_auth_username="ann", basic_auth_password="x"), Stats())
 
 
