@@ -75,7 +75,7 @@ def create_app(
         Route("/ready", ready_endpoint(context), methods=["GET"]),
         Route("/metrics", metrics_endpoint(metrics, context.response_limiter), methods=["GET"]),
         openapi_route(),
-        *(page_routes() if settings.page else ()),
+        *(page_routes(settings.cluster_name) if settings.page else ()),
     ]
     paths = frozenset(route.path for route in routes)
     middleware = [Middleware(RequestMetricsMiddleware, stats=stats, paths=paths)]

@@ -15,7 +15,7 @@ from pod_index.settings import Settings
 from pod_index.store.index import PodIndex
 
 PATHS = list(FILES)
-SMALL = 40_000
+SMALL = 40 * 1024
 
 
 @contextlib.asynccontextmanager
@@ -41,6 +41,13 @@ async def test_every_file_is_served_with_its_type(path: str, media_type: str, be
     assert (answer.status_code, answer.headers["content-type"]) == (200, media_type)
     assert answer.headers["content-length"] == str(len(answer.content))
     assert answer.text.startswith(begins)
+
+
+@pytest.mark.parametrize("name", ["", "eu-1"])
+async def test_the_page_knows_whether_there_are_other_clusters(name: str) -> None:
+    transport = httpx.ASGITransport(create_app(PodIndex(), lambda: None, Settings(cluster_name=name)))
+    async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+        assert f'<html lang="en" data-cluster="{name}">' in (await client.get("/")).text
 
 
 async def test_all_files_together_are_small() -> None:

@@ -53,9 +53,14 @@ _HEADERS = {
 }
 
 
-def page_routes() -> list[Route]:
-    """Read the files of the page, and return the routes that serve them."""
-    return [file_route(path, _read(name), media_type, _HEADERS) for path, (name, media_type) in FILES.items()]
+def page_routes(cluster: str = "") -> list[Route]:
+    """Read the files of the page, and return the routes that serve them.
+
+    If this cluster has a name, the page asks other clusters, too.
+    """
+    contents = {path: _read(name) for path, (name, _) in FILES.items()}
+    contents["/"] = contents["/"].replace(b'data-cluster=""', b'data-cluster="%b"' % cluster.encode(), 1)
+    return [file_route(path, contents[path], media_type, _HEADERS) for path, (_, media_type) in FILES.items()]
 
 
 def _read(name: str) -> bytes:

@@ -14,12 +14,13 @@ const FILTER_FROM = 12; // labels and annotations
 
 // One pod.
 class Card extends Found {
-  constructor(uid) {
+  constructor(uid, cluster) {
     super();
-    this.uid = uid;
-    const list = (key) => (text) => search({ [key]: text });
-    const pods = (workload) => search({ workload, namespace: this.pod.namespace });
+    Object.assign(this, { uid, cluster, elsewhere: Boolean(cluster) && cluster !== OWN });
+    const list = (key) => (text) => !this.elsewhere && search({ [key]: text }); // lists are of one cluster
+    const pods = (workload) => !this.elsewhere && search({ workload, namespace: this.pod.namespace });
     this.facts = {
+      cluster: new Row("Cluster", { optional: true }),
       workload: new Row("Workload", { link: pods, optional: true, copies: false }),
       namespace: new Row("Namespace", { link: list("namespace"), copies: false }),
       nodeName: new Row("Node", { link: list("node"), copies: true }),
@@ -31,8 +32,8 @@ class Card extends Found {
       matched: new Row("Matched by", { quiet: true, optional: true }),
       age: new Row("Data", { quiet: true }),
     };
-    const permalink = () => new URL(search({ id: this.uid }), location).href;
-    const json = make("a", { href: "api/v1/pod" + search({ uid, includeDeleted: true, ...withDetails() }) }, "JSON");
+    const permalink = () => new URL(search({ id: uid, ...within(cluster) }), location).href;
+    const json = make("a", { href: "api/v1/pod" + search({ uid, includeDeleted: true, ...withDetails(), ...within(cluster) }) }, "JSON");
     const share = make("dd", {}, copyButton("", permalink, "Copy link"), json);
     this.phase = make("span", { className: "phase" });
     this.containers = new Containers();
@@ -57,6 +58,7 @@ class Card extends Found {
 
   // The views that have the pod, the smallest one first.
   views() {
+    if (this.elsewhere) return [];
     const { namespace, nodeName: node, workload } = this.pod;
     const views = [workload && { workload: key(workload), namespace }, node && { node, namespace }, { namespace }];
     return views.filter(Boolean).map((view) => ({ ...view, ...withDetails() }));
@@ -103,6 +105,7 @@ class Card extends Found {
     const ordinary = [pod.namespace, pod.name].every((name) => /^[a-z0-9][a-z0-9.-]*$/.test(name));
     this.containers.set(pod.containers ?? []);
     const facts = {
+      cluster: this.cluster ?? "",
       workload: pod.workload ? key(pod.workload) : "",
       namespace: pod.namespace,
       nodeName: pod.nodeName,
@@ -110,7 +113,7 @@ class Card extends Found {
       uid: pod.uid,
       created: moment(pod.createdAt),
       deleted: gone ? `${moment(pod.deletedAt)}, last phase ${pod.phase || "none"}` : "",
-      kubectl: ordinary && !gone ? `kubectl -n ${pod.namespace} describe pod ${pod.name}` : "",
+      kubectl: ordinary && !gone && !this.elsewhere ? `kubectl -n ${pod.namespace} describe pod ${pod.name}` : "",
       matched: this.matchedBy ?? "",
       age: age() === null ? "" : `confirmed by the API server ${span(age())} ago`,
     };

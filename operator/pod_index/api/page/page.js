@@ -9,7 +9,7 @@ function read() {
   const given = new URLSearchParams(location.search);
   const id = given.get("id");
   const view = ["workload", "node", "namespace"].map((name) => [name, given.get(name)]).filter(([, value]) => value);
-  if (id) return { id };
+  if (id) return { id, cluster: given.get("cluster") };
   return view.length ? { view: Object.fromEntries(view), after: given.get("continue") ?? "" } : null;
 }
 

@@ -46,8 +46,9 @@ class Row {
     }
     this.value.classList.toggle("block", long || whole.includes("\n"));
     this.copy.hidden = !text || !(this.copies ?? text.length > 40);
-    if (this.link && text) this.value.href = this.link(text);
-    else if (this.link) this.value.removeAttribute("href");
+    const address = text && this.link?.(text);
+    if (address) this.value.href = address;
+    else this.value.removeAttribute("href");
   }
 }
 

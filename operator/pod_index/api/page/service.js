@@ -3,6 +3,8 @@
 const LOGIN_MS = 120000; // a request waits while the browser asks for a password
 const TIMEOUT_MS = 20000; // more than lookups wait
 
+const OWN = document.documentElement.dataset.cluster; // the name of this cluster; without one, it knows no others
+const within = (cluster) => (cluster ? { cluster } : {});
 let detailed = true; // false if the service keeps no details
 let known = false; // whether the service accepts the credentials
 const withDetails = () => (detailed ? { details: true } : {});
@@ -41,5 +43,7 @@ async function answerOf(response) {
   if (status === 401) dropToken(/\bBearer\b/i.test(headers.get("WWW-Authenticate")));
   const error = body.error ?? `${status} ${response.statusText}`;
   const hint = headers.get("Warning")?.match(/^299 - "(.+)"$/)?.[1];
-  return { ok, status, body, error, hint: error.endsWith(hint) ? "" : hint, matchedBy: headers.get("Matched-By") };
+  const shown = error.endsWith(hint) ? "" : hint;
+  const [matchedBy, cluster] = ["Matched-By", "Cluster"].map((name) => headers.get(name));
+  return { ok, status, body, error, hint: shown, matchedBy, cluster };
 }

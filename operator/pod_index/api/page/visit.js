@@ -50,7 +50,10 @@ class Visit {
   // Makes the next request, and returns the time until the one after it.
   async step(signal) {
     if (this.settled || !this.asked) return this.askService(signal);
-    if (!this.views && !(await this.look(signal))) return this.settled ? 0 : this.backOff();
+    if (!this.views) {
+      if (!(await this.look(signal))) return this.settled ? 0 : this.backOff();
+      if (!this.views.length) return this.showUnfollowed();
+    }
     if (document.visibilityState !== "visible") {
       return this.drawn || (await this.look(signal)) ? REFRESH_MS : this.backOff();
     }
@@ -79,9 +82,11 @@ class Visit {
 
   // Asks without a stream, and shows the answer. Returns whether it is a result.
   async look(signal) {
-    const { id, view, after } = this.asked;
+    const { id, cluster, view, after } = this.asked;
+    const where = OWN && !cluster ? { clusters: "all" } : within(cluster);
     const address = id
-      ? "api/v1/pod" + search({ id, includeDeleted: true, ...withDetails(), ...(this.missing && { wait: "10s" }) })
+      ? "api/v1/pod"
+        + search({ id, includeDeleted: true, ...withDetails(), ...where, ...(this.missing && { wait: "10s" }) })
       : "api/v1/pods" + search({ ...view, limit: ROWS, continue: after });
     const answer = await ask(address, signal);
     if (detailed && answer.error.endsWith(" by DETAILS")) {
@@ -110,12 +115,13 @@ class Visit {
     return false;
   }
 
-  setPod({ body, matchedBy }) {
-    const same = this.drawn instanceof Card && this.drawn.uid === body.uid;
-    const card = same ? this.drawn : new Card(body.uid);
+  setPod({ body, matchedBy, cluster }) {
+    const same = this.drawn instanceof Card && this.drawn.uid === body.uid && this.drawn.cluster === cluster;
+    const card = same ? this.drawn : new Card(body.uid, cluster);
     card.setFound(body, matchedBy);
     if (!same) this.show(card);
     this.views ??= card.views();
+    if (card.elsewhere) this.problem = `the pod is in the cluster ${cluster}`;
   }
 
   list() {
@@ -135,7 +141,10 @@ class Visit {
 
   // Replaces a stream.
   async refresh(signal) {
-    if (!(await this.look(signal))) return this.settled ? 0 : this.backOff();
+    return (await this.look(signal)) ? this.showUnfollowed() : this.settled ? 0 : this.backOff();
+  }
+
+  showUnfollowed() {
     this.drawn.setProblem(this.problem);
     setStatus("warn", "Not live", true);
     this.failures = 0;
