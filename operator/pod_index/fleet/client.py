@@ -101,6 +101,8 @@ class PeerClient:
         """Why the peer is not asked; "" if it is."""
         self._retry_at = 0.0
         self._probing = False
+        self.retired = False
+        """Whether a reload has removed or replaced the peer: requests that are under way say nothing any more."""
         self._healthy_since = time.monotonic()
 
     async def request(self, request: PeerRequest, parse: Callable[[PeerResponse], T]) -> T:
@@ -134,7 +136,7 @@ class PeerClient:
         return True
 
     def _note_failure(self, error: PeerError, *, probing: bool) -> None:
-        if self._failure and not probing:
+        if self.retired or (self._failure and not probing):
             return  # Of several requests at a time, one failure counts.
         now = time.monotonic()
         if not self._failure:
@@ -146,7 +148,7 @@ class PeerClient:
         self._stats.peers_up[self._name] = False
 
     def _note_success(self, *, probing: bool) -> None:
-        if self._failure and probing:
+        if self._failure and probing and not self.retired:
             self._failure = ""
             self._healthy_since = time.monotonic()
             self._stats.peers_up[self._name] = True

@@ -134,8 +134,10 @@ class Fleet:
                 client = PeerClient(peer, self._session, self._settings, self._stats)
                 self._stats.add_peer(peer.name)
             self._clients[peer.name] = client
-        for name in previous.keys() - self._clients.keys():
-            self._stats.peers_up.pop(name, None)
+        for name, client in previous.items():
+            client.retired = self._clients.get(name) is not client
+            if name not in self._clients:
+                self._stats.peers_up.pop(name, None)
 
     def select(self, names: Sequence[str]) -> tuple[str, ...]:
         """Return the named clusters, or all without a name; raise UnknownCluster."""

@@ -1,5 +1,6 @@
 """The peers while the process runs."""
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,8 @@ from pod_index.environ import SettingsError
 from pod_index.fleet.fleet import Fleet
 from pod_index.settings import Settings
 from pod_index.stats import Stats
-from tests.support.peers import cluster, pod_index, write_peers
+from tests.support.peers import Received, cluster, pod_index, scripted, write_peers
+from tests.support.polling import eventually_true
 from tests.support.served import UID, example_pod, synced_index
 
 EMPTY = synced_index()
@@ -68,6 +70,28 @@ async def test_an_unchanged_peer_keeps_its_connection_and_a_changed_one_is_asked
         here.fleet.check()
         assert (await here.get(QUERY))[0] == 404
         assert here.fleet._clients["c"] is unchanged
+
+
+@pytest.mark.parametrize("replaced", [True, False])
+async def test_a_failure_of_a_peer_that_was_replaced_or_removed_meanwhile_says_nothing(
+    replaced: bool, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    proceed = asyncio.Event()
+
+    async def fail_late(_: Received) -> bytes | None:
+        await proceed.wait()
+        return None
+
+    async with scripted(fail_late) as b, pod_index(EMPTY) as other, cluster(tmp_path, EMPTY, {"b": b.url}) as here:
+        asked = asyncio.create_task(here.get(QUERY))
+        await eventually_true(lambda: b.requests)
+        write_peers(here.path, {"b": other} if replaced else {})
+        here.fleet.check()
+        proceed.set()
+        assert (await asked)[0] == 503
+        assert here.stats.peers_up == ({"b": True} if replaced else {})
+        assert (await here.get(QUERY))[0] == 404
+    assert "No answer" not in caplog.text
 
 
 def test_peers_with_credentials_need_authentication_here(tmp_path: Path) -> None:
