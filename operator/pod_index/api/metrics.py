@@ -27,13 +27,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from pod_index import __version__
+from pod_index.api.accept import OPENMETRICS, prefers_openmetrics
 from pod_index.api.response_limiter import ResponseLimiter
 from pod_index.api.responses import LongResponse
 from pod_index.api.watches import Watches
 from pod_index.stats import Histogram, Stats
 from pod_index.store.index import PodIndex
-
-OPENMETRICS = "application/openmetrics-text"
 
 PROCESS_SECONDS = 5.0
 """The maximum age of the metrics of the process. To count its open files takes 3 ms with 2,000 connections."""
@@ -65,7 +64,7 @@ class Metrics(Collector):
         https://prometheus.io/docs/instrumenting/content_negotiation/
         """
         # The library gets nothing else of the header: it fails on a version that is not a number.
-        encode, content_type = choose_encoder(OPENMETRICS if _prefers_openmetrics(accept) else "")
+        encode, content_type = choose_encoder(OPENMETRICS if prefers_openmetrics(accept) else "")
         return encode(self._registry), content_type
 
     def collect(self) -> Iterator[Metric]:
@@ -289,26 +288,3 @@ def _cumulative(histograms: Sequence[Histogram]) -> tuple[list[tuple[str, float]
         total += count
         buckets.append((bound, total))
     return buckets, sum(histogram.seconds for histogram in histograms)
-
-
-def _prefers_openmetrics(accept: str) -> bool:
-    """Whether the header prefers OpenMetrics, in a supported version, or weighs it like text.
-
-    https://www.rfc-editor.org/rfc/rfc9110#section-12.5.1
-    """
-    weights = {OPENMETRICS: 0.0, "text/plain": 0.0}
-    for entry in accept.split(","):
-        media_type, *parameters = (part.strip().lower() for part in entry.split(";"))
-        values = dict(parameter.partition("=")[::2] for parameter in parameters)
-        version = values.get("version", "1.0.0").strip('"')
-        if media_type == "text/plain" or (media_type == OPENMETRICS and version in {"1.0.0", "0.0.1"}):
-            weights[media_type] = max(weights[media_type], _weight(values.get("q", "1")))
-    return 0 < weights[OPENMETRICS] >= weights["text/plain"]
-
-
-def _weight(text: str) -> float:
-    """Parse a quality value; an invalid one counts as 0."""
-    try:
-        return float(text)
-    except ValueError:
-        return 0.0
