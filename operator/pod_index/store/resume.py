@@ -67,7 +67,7 @@ def parse_token(text: str, view: View) -> ResumeToken:
     """Parse a token of a view; raise Expired if it is not one of this version of pod-index, or of another view."""
     try:
         token = _decode(base64.b64decode(text + "=" * (-len(text) % 4), b"-_", validate=True))
-    except (ValueError, msgspec.MsgspecError) as error:
+    except (ValueError, RecursionError, msgspec.MsgspecError) as error:
         raise Expired("the resume token is invalid") from error
     if token.view != _digest(view):
         raise Expired("the resume token is of another view")

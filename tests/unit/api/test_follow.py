@@ -1,6 +1,7 @@
 """Streams of pods over HTTP."""
 
 import asyncio
+import base64
 import json
 from pathlib import Path
 
@@ -176,7 +177,11 @@ async def test_a_replica_that_has_started_since_refuses_the_token_unless_nothing
         assert server.stats.watches_expired == 1
 
 
-@pytest.mark.parametrize("token", ["nonsense", "!!!!", "A" * 200, "%ff"])
+NESTED = base64.urlsafe_b64encode(b"\x94\xc4\x04view\xa0\x80" + 3_000 * b"\x91" + b"\xc0").decode()
+"""A token with a further field: arrays in arrays."""
+
+
+@pytest.mark.parametrize("token", ["nonsense", "!!!!", "A" * 200, "%ff", NESTED])
 async def test_an_invalid_token_is_answered_like_an_old_one(token: str) -> None:
     async with watched(synced_index()) as server:
         answer = await server.get(f"watch=true&all=true&resume={token}")
