@@ -14,6 +14,10 @@ from pod_index.api.responses import RequestError, ResponseProgress, error, respo
 from pod_index.api.waiting import wait_for_disconnect
 from pod_index.api.watches import Watch
 
+_UNBUFFERED = (b"x-accel-buffering", b"no")
+"""nginx would hold lines back until its buffer is full:
+https://nginx.org/en/docs/http/ngx_http_proxy_module.html#proxy_buffering"""
+
 
 class WatchEndpoint(Endpoint):
     """``GET /api/v1/pods?watch=true``: an endless response of JSON lines, as in a watch of Kubernetes."""
@@ -53,7 +57,7 @@ class WatchEndpoint(Endpoint):
         scope[STREAM] = True
         if exempt := scope.get("state", {}).get("endless"):
             exempt()
-        headers = [(b"content-type", b"application/x-ndjson"), *self._with_age()]
+        headers = [(b"content-type", b"application/x-ndjson"), *self._with_age(_UNBUFFERED)]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         while scope["method"] != "HEAD" and not watch.ended and not gone.done():
             await self._send_next(watch, send)

@@ -51,6 +51,23 @@ async def test_an_empty_view_has_its_bookmark_at_once() -> None:
         assert stream.bookmark["initialEventsEnd"]
 
 
+async def test_a_stream_asks_nginx_not_to_buffer_it() -> None:
+    async with watched(synced_index()) as server, server.stream() as stream:
+        assert stream.response.headers["x-accel-buffering"] == "no"
+        assert "x-accel-buffering" not in (await server.get("all=true")).headers
+
+
+async def test_a_stream_ends_when_the_client_closes_its_side() -> None:
+    async with watched(synced_index()) as server:
+        reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+        writer.write(get("/api/v1/pods?watch=true&all=true"))
+        await reader.readuntil(b"BOOKMARK")
+        writer.write_eof()
+        await reader.read()
+        await server.watches(0)
+        writer.close()
+
+
 async def test_a_pod_that_is_bound_to_the_node_appears_in_its_stream() -> None:
     index = synced_index()
     async with watched(index) as server, server.stream("node=n") as stream:
