@@ -2,6 +2,7 @@
 
 import pytest
 
+from pod_index.pods import Pod, PodStatus
 from pod_index.store.deltas import ListPage
 from pod_index.store.following import Follower
 from pod_index.store.index import PodIndex
@@ -42,6 +43,52 @@ def test_a_deletion_that_a_relist_finds_comes_before_the_pod_that_has_taken_the_
     for _ in index.replace_page(listing(simple_pod("new", 1_500), at=2_000)):
         assert sent(follower) == []
         assert follower.bookmark().token is not None, "the client is still at the version before"
+    assert sent(follower) == [("DELETED", "old"), ("ADDED", "new")]
+
+
+def with_ip(uid: str, version: int, *, node: str = "node-1") -> Pod:
+    """A pod with the IP that one pod after the other has."""
+    pod = simple_pod(uid, version, name=uid, node=node)
+    return Pod(pod.metadata, pod.spec, PodStatus(phase="Running", pod_ip="10.0.0.1"))
+
+
+VIEWS = [ALL, View(namespace="default"), View(node="node-1"), View(details=True)]
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_a_deletion_comes_before_the_pod_that_has_taken_the_ip_wherever_the_stream_is(view: View) -> None:
+    others = [simple_pod(f"other-{number}", number + 1, name=f"other-{number}") for number in range(20)]
+    index = synced_index(*others, with_ip("first", 21))
+    follower, token = follow(index, view), token_of(index, view)
+    sent(follower)
+    for version, pod in enumerate(others, 1_001):
+        index.update(change(simple_pod(pod.metadata.uid, version, name=f"new-{version}")))
+    assert len(follower.pull(1)) == 1, "the stream is in the middle of the changes"
+    index.delete(change(with_ip("first", 1_100)))
+    index.update(change(with_ip("second", 1_101)))
+    assert follower.pull(1)[0].type == "DELETED"
+    index.delete(change(with_ip("second", 1_102)))
+    index.update(change(with_ip("third", 1_103)))
+    for events in (sent(follower), sent(follow(index, view, token))):
+        assert events.index(("DELETED", "second")) < events.index(("ADDED", "third"))
+        assert ("ADDED", "second") not in events
+
+
+def test_the_pod_that_has_taken_the_ip_on_another_node_is_added_there_only() -> None:
+    index = synced_index(with_ip("old", 1))
+    nodes = [follow(index, View(node=node)) for node in ("node-1", "node-2")]
+    for follower in nodes:
+        sent(follower)
+    index.delete(change(with_ip("old", 1_001)))
+    index.update(change(with_ip("new", 1_002, node="node-2")))
+    assert [sent(follower) for follower in nodes] == [[("DELETED", "old")], [("ADDED", "new")]]
+
+
+def test_a_deletion_that_a_relist_finds_comes_before_the_pod_that_has_taken_the_ip() -> None:
+    index = synced_index(with_ip("old", 1))
+    follower = follow(index)
+    sent(follower)
+    replace_page(index, listing(with_ip("new", 1_500), at=2_000))
     assert sent(follower) == [("DELETED", "old"), ("ADDED", "new")]
 
 
