@@ -165,7 +165,7 @@ def parse_list(query: bytes, index_names: frozenset[IndexName]) -> ListQuery:
 
 
 def _view(parameters: Mapping[str, str], index_names: frozenset[IndexName]) -> View:
-    """Return which pods are selected; raise RequestError if that is not said, so that no client gets all by mistake."""
+    """Return the selected pods; raise RequestError if nothing selects them: no client gets all pods by mistake."""
     node, namespace = parameters.get("node", ""), parameters.get("namespace", "")
     workload = _workload(parameters.get("workload", ""), namespace)
     selects_all = _flag(parameters, "all")

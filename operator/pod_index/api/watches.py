@@ -52,15 +52,15 @@ class Watch:
         self.headers = headers
         """The credentials."""
         self.started = self.bookmarked = now
-        """When it began, and when it had its last bookmark, by the loop's clock."""
+        """The times of its start and of its last bookmark, by the loop's clock."""
         self.sent = 0.0
-        """When it had its last change."""
+        """The time of its last change."""
         self.ends_at = ends_at
         self.is_marked = False
         """Whether it has had a bookmark since its last change."""
 
     async def wait(self) -> None:
-        """Return when there may be something to send."""
+        """Wait until there may be something to send."""
         if self.ended or not self.follower.settled:
             return
         await self.wakeup.wait()
@@ -70,11 +70,11 @@ class Watch:
 
 
 class Turn(NamedTuple):
-    """A stream that waits until it is computed what it sends next."""
+    """A stream that waits for its next lines."""
 
     watch: Watch
     large: bool
-    """Whether that may be a large object."""
+    """Whether a large object may be among them."""
     pieces: asyncio.Future[list[bytes]]
 
 
@@ -115,7 +115,7 @@ class Watches:
         return max((watch.follower.backlog for watch in self._watches), default=0)
 
     def add(self, query: WatchQuery, headers: Sequence[Header]) -> Watch:
-        """Begin a stream; raise RequestError if the resume token is of no use (410), or there are too many (503)."""
+        """Begin a stream; raise RequestError for an unusable resume token (410), or too many streams (503)."""
         retry_after = (b"retry-after", b"%d" % random.randint(*RETRY_SECONDS))  # noqa: S311 - jitter, not a secret
         if self._closed:
             raise RequestError(503, "shutting down", retry_after)
@@ -150,7 +150,7 @@ class Watches:
             watch.wakeup.set()
 
     async def next_chunks(self, watch: Watch, *, large: bool) -> Iterator[bytes]:
-        """Return what the stream sends next; without ``large``, no large objects."""
+        """Return the next lines of a stream; without ``large``, no large objects."""
         turn = Turn(watch, large, asyncio.get_running_loop().create_future())
         self._turns.append(turn)
         if self._computing is None or self._computing.done():
@@ -158,7 +158,7 @@ class Watches:
         return _chunks(await turn.pieces)
 
     async def _compute(self) -> None:
-        """Compute what the streams send whose turn it is, many in one step: most have a single small change."""
+        """Compute the next lines of the waiting streams, many in one step: most have a single small change."""
         while self._turns:
             async with self._step():
                 until = time.perf_counter() + STEP_SECONDS

@@ -31,7 +31,7 @@ DELETION_OVERHEAD_BYTES = 320
 
 
 class DeletedObject(Struct, rename="camel"):
-    """What a stream sends of a deleted pod."""
+    """A deleted pod, as a stream sends it."""
 
     uid: str
     name: str
@@ -60,9 +60,10 @@ class Deletion(Struct, gc=False, eq=False):
 
 
 class Overlay(ChangeLog[Entry]):
-    """Changes of what only some streams send, each after the last change of the record.
+    """Changes of a part of pods that only some streams send: details or workloads.
 
-    Without such streams it is empty: a stream begins with the pods as they are.
+    It has the pods of which this part has changed after the record. Without such streams it is empty, since a stream
+    begins with the present state of the pods.
     """
 
     def __init__(self, chunk_size: int, attribute: str) -> None:
@@ -128,9 +129,9 @@ class ChangeOrder:
         self._notify([self.followers], entry.uid, entry.index_values)
 
     def change(self, entry: Entry, record: bytes, index_values: bytes, details: Details | None) -> None:
-        """Note a changed pod, which had this record, these index values and these details before.
+        """Note a changed pod. The other arguments are its previous state.
 
-        What no stream sends is no change. Streams that do not send what has changed are not concerned.
+        A change of what no stream sends is ignored. Only the streams that send what has changed are notified.
         """
         left_node = workload_changed = False
         if index_values is not entry.index_values:

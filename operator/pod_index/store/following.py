@@ -33,7 +33,7 @@ EventType = Literal["ADDED", "MODIFIED", "DELETED"]
 
 
 class Event(NamedTuple):
-    """What a stream sends of a pod."""
+    """A change of a pod, as a stream sends it."""
 
     type: EventType
     object: bytes
@@ -41,31 +41,27 @@ class Event(NamedTuple):
 
 
 class Bookmark(NamedTuple):
-    """Where a stream is."""
+    """The state of a stream."""
 
     token: str | None
-    """The token of what the client has; None if that is not the view at one version."""
+    """The resume token; None if the client is between two versions."""
     initial_events_end: bool
     """Whether the initial state is complete now."""
 
 
-class StreamEnd(Exception):
-    """The stream cannot go on."""
+class LaggingStream(Exception):
+    """The client reads so slowly that deletions were discarded before they were sent."""
 
 
-class LaggingStream(StreamEnd):
-    """Deletions that the client has not been sent are not known any longer, since it reads too slowly."""
-
-
-class HistoryReset(StreamEnd):
+class HistoryReset(Exception):
     """The history of the API server was reset: etcd was restored from a backup."""
 
 
 class Follower:
-    """A view of the index, and what a client has of it.
+    """Follows a view of the index for one client.
 
     With a ``token``, the client has the view at that version; otherwise nothing. ``wake`` is called when there may be
-    more to send. It must not raise or use the index. Raises Expired if the token is of no use.
+    more to send. It must not raise or use the index. Raises Expired if the stream cannot be resumed with the token.
 
     Deletions are sent before changes. While the pods are listed again, nothing is sent but the initial state: a listing
     shows a new pod before the end that deletes the one whose name or IP it has taken.
@@ -90,11 +86,11 @@ class Follower:
         self._initial = token is None
         """Whether the initial state has not been sent yet."""
         self.has_large = False
-        """Whether a large object was not sent: it is the next one."""
+        """Whether the next object is a large one, which was not sent."""
         self._caught_up = False
         """Whether the client has all changes."""
         self._held_token = token
-        """The token of what the client has."""
+        """The token of the last version that the client had, while it has no later changes."""
         self._resets = index.history_resets
         self._seen = Seen()
         self._changed = True
@@ -112,13 +108,13 @@ class Follower:
 
     @property
     def backlog(self) -> int:
-        """How many changes the client has not been sent, those of other views included."""
+        """The number of changes that were not sent yet, those of other views included."""
         return self._changes.head - min(self._position, self._deleted_position) if self._changed else 0
 
     def pull(self, size: int, *, large: bool = True) -> list[Event]:
-        """Return what is to be sent next, up to about this size in bytes; without ``large``, no large objects.
+        """Return the next events, up to about this size in bytes; without ``large``, no large objects.
 
-        The list is empty if nothing has changed, or if too many pods of other views have been checked. Raise Expired,
+        The list is empty if nothing has changed, or if a step has only found pods of other views. Raise Expired,
         LaggingStream or HistoryReset if the stream cannot go on.
         """
         self.settled, self.has_large = True, False
@@ -150,7 +146,7 @@ class Follower:
         return events
 
     def bookmark(self) -> Bookmark:
-        """Return where the stream is, when it is settled."""
+        """Return the state of the stream, when it is settled."""
         if self._caught_up and not self._is_paused():
             token = current_token(self._index, self._view)
             self._held_token = token or self._held_token
@@ -168,9 +164,9 @@ class Follower:
         self._is_narrow = self._index.few_in(self._view, PODS_MAX) is not None
         """Whether the pods that have changed are noted."""
         self._finds_pods = self._is_narrow
-        """Whether not all pods of a narrow view have been sent yet."""
+        """Whether the stream is still sending all pods of a narrow view."""
         self._changed_uids: set[str] | None = None
-        """The pods that have changed since all were sent; None: they are not noted, or too many."""
+        """The pods that have changed since all were sent; None if they are not noted, or were too many."""
         self._deleted_position = self._started_at
         """Up to where deletions have been sent."""
         if self._token is not None:
@@ -251,7 +247,7 @@ class Follower:
         return entry.position if self._overlay is None else self._overlay.latest(entry)
 
     def _loses(self, deletion: Deletion) -> bool:
-        """Return whether the view had the pod, and has it no longer."""
+        """Return whether the pod has left the view."""
         if not self._view.has(deletion.index_values):
             return False
         if not deletion.has_left:
@@ -277,5 +273,5 @@ class Follower:
         return entry.record
 
     def _is_new(self, stream: StreamState, version: int, position: int) -> bool:
-        """Return whether the client does not have this change already."""
+        """Return whether the change is new to the client."""
         return position > self._started_at or version > self._sent_before.get(stream, -1)

@@ -1,4 +1,4 @@
-"""Resume tokens: what a client has of a view, in a form that all replicas understand without talking to each other."""
+"""Resume tokens: the version of a view that a client has. All replicas understand them without a shared state."""
 
 import base64
 import functools
@@ -13,7 +13,7 @@ from pod_index.store.views import View
 
 
 class Expired(Exception):
-    """What has changed since is unknown: the client must start with all pods again."""
+    """The changes since the token are unknown: the client must begin with all pods again."""
 
 
 class ScopeVersion(Struct, array_like=True, frozen=True):
@@ -88,7 +88,7 @@ def current_token(index: PodIndex, view: View) -> ResumeToken | None:
 
 @functools.lru_cache(maxsize=1024)
 def _digest(view: View) -> bytes:
-    """Return what names a view in its tokens."""
+    """Return what identifies a view in its tokens."""
     text = "\n".join([view.node, view.namespace, view.workload, "details" * view.details])
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()[:4]
 

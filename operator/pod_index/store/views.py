@@ -1,4 +1,4 @@
-"""Views: which pods a client follows."""
+"""Views: the pods that a client follows."""
 
 import dataclasses
 from functools import cached_property
@@ -13,13 +13,12 @@ from pod_index.store.indexers import (
 )
 
 ALL = b""
-"""The value that all streams of all pods subscribe to."""
+"""The value that streams of all pods subscribe to."""
 
 
 @dataclasses.dataclass(frozen=True)
 class View:
-    """Which pods are followed, and with what: those of a node, a namespace, a workload, what these have in common, or
-    all."""
+    """The pods of a node, a namespace or a workload, what these have in common, or all; with or without details."""
 
     node: str = ""
     namespace: str = ""
@@ -29,7 +28,7 @@ class View:
 
     @cached_property
     def value(self) -> bytes:
-        """The value to subscribe to: that of the smallest part that has all of these pods."""
+        """The value to subscribe to: that of the smallest part that includes all pods of the view."""
         if self.node:
             return self._node_value
         if self.workload:
@@ -37,7 +36,7 @@ class View:
         return namespace_value(self.namespace) if self.namespace else ALL
 
     def has(self, index_values: bytes) -> bool:
-        """Return whether a pod with these packed index values is one of them."""
+        """Return whether the view includes a pod with these packed index values."""
         return (
             (not self.node or node_value_of(index_values) == self._node_value)
             and (not self.workload or workload_value_of(index_values) == self._workload_value)
