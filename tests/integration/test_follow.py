@@ -89,6 +89,22 @@ def test_a_stop_ends_a_stream_in_good_order(server: ApiServer, start_operator: S
     follower.stop()
 
 
+def test_clients_that_are_refused_wait_as_long_as_the_response_says(
+    server: ApiServer, start_operator: StartOperator
+) -> None:
+    operator = start_operator(server, MAX_WATCHES="1")
+    operator.wait_until_ready()
+    first = follow([("127.0.0.1", operator.port)])
+    eventually(lambda: first.synced)
+    refused = follow([("127.0.0.1", operator.port)])
+    variables = loop_of_documentation(operator.port)
+    eventually(lambda: refused.pause >= 5)
+    eventually(lambda: variables.get("pause", 0) >= 5)
+    assert first.pause < 5
+    for follower in (first, refused):
+        follower.stop()
+
+
 @pytest.mark.slow
 def test_a_token_is_refused_after_the_pods_were_replaced(server: ApiServer, start_operator: StartOperator) -> None:
     server.pods.load(make_pod(f"web-{number}", node="n1") for number in range(5))

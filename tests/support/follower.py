@@ -44,6 +44,8 @@ class Follower:
         self._query = query
         self._on_change = on_change
         self._pause_seconds = pause_seconds
+        self.pause = pause_seconds
+        """The time until the next attempt."""
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
@@ -54,10 +56,11 @@ class Follower:
 
     def _run(self) -> None:
         while not self._stopped.is_set():
+            self.pause = self._pause_seconds
             # After a failure, the copy stays as it is until the next connection.
             with contextlib.suppress(OSError, http.client.HTTPException, ValueError):
                 self._follow()
-            time.sleep(self._pause_seconds)
+            time.sleep(self.pause)
 
     def _follow(self) -> None:
         connection = http.client.HTTPConnection(*self._address(), timeout=SILENCE_SECONDS)
@@ -68,6 +71,8 @@ class Follower:
             if response.status == 410:
                 self.resume = ""
             if response.status != 200:
+                seconds = response.getheader("Retry-After", "")
+                self.pause = float(seconds) if seconds.isdecimal() else self._pause_seconds
                 return
             self.starts.append(bool(resume))
             changes: Pods = {}
