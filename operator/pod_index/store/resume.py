@@ -20,7 +20,8 @@ class ScopeVersion(Struct, array_like=True, frozen=True):
     """The version of one stream of the index, and its last change up to it.
 
     A replica that has reached the version must know the change, or its history is another one: etcd was restored from a
-    backup.
+    backup. A replica that has started since cannot notice that if the last change of both histories has the same
+    version and the same pod.
     """
 
     version: int
