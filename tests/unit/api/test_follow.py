@@ -9,13 +9,10 @@ import pytest
 
 import pod_index.api.watches
 from pod_index.api.authentication import Authenticator
-from pod_index.containers import Container, ContainerStatus
-from pod_index.pods import OwnerReference, Pod, PodSpec, PodStatus, encode_record
+from pod_index.pods import encode_record
 from pod_index.settings import Settings
-from pod_index.store.changes import ChangeOrder
 from pod_index.store.deltas import ListPage, Progress
 from pod_index.store.index import PodIndex
-from pod_index.store.indexers import INDEX_NAMES
 from tests.support.connections import get
 from tests.support.served import change, example_pod, listing, replace_page, simple_pod, synced_index
 from tests.support.watching import watched
@@ -76,93 +73,6 @@ async def test_a_pod_that_is_bound_to_the_node_appears_in_its_stream() -> None:
         index.update(change(simple_pod("b", 1_002, node="n2")))
         index.update(change(simple_pod("a", 1_003, node="n")))
         assert await stream.until_bookmark() == [("ADDED", "a")]
-
-
-def detailed(version: int, restarts: int) -> Pod:
-    """A pod whose container has been restarted so often."""
-    statuses = [ContainerStatus(name="main", restart_count=restarts)]
-    pod = simple_pod("a", version)
-    return Pod(pod.metadata, PodSpec("node-1", containers=[Container("main")]), PodStatus(container_statuses=statuses))
-
-
-async def test_a_change_of_nothing_but_details_concerns_only_streams_with_details() -> None:
-    index = synced_index(detailed(1, 0))
-    async with (
-        watched(index) as server,
-        server.stream() as plain,
-        server.stream("all=true&details=true") as stream,
-        server.stream("node=node-1&details=true") as on_node,
-    ):
-        await plain.until_bookmark()
-        listed = (await server.get("all=true&details=true")).json()["pods"]
-        for watch in (stream, on_node):
-            assert await watch.next() == {"type": "ADDED", "object": listed[0]}
-            await watch.until_bookmark()
-        index.update(change(detailed(1_001, 1)))
-        for watch in (stream, on_node):
-            event = await watch.next()
-            assert event is not None
-            assert (event["type"], event["object"]["containers"][0]["restartCount"]) == ("MODIFIED", 1)
-        index.update(change(simple_pod("b", 1_002)))
-        assert await plain.until_bookmark() == [("ADDED", "b")]
-
-
-async def test_a_resumed_stream_with_details_has_the_details_that_have_changed_since() -> None:
-    index = synced_index(detailed(1, 0), simple_pod("b", 2))
-    async with watched(index) as server:
-        async with server.stream("all=true&details=true") as stream:
-            await stream.until_bookmark()
-        index.update(change(detailed(1_001, 1)))
-        query = stream.resuming("all=true&details=true")
-        async with server.stream(query) as resumed:
-            assert await resumed.until_bookmark() == [("ADDED", "a")]
-        answer = await server.get(f"watch=true&{stream.resuming()}")
-        assert answer.status_code == 410, "the copy of this client has details"
-
-
-async def test_a_stream_with_details_is_refused_like_a_list_if_they_are_not_kept() -> None:
-    async with watched(synced_index(details=False)) as server:
-        listed, answer = [await server.get(f"{watch}all=true&details=true") for watch in ("", "watch=true&")]
-        assert (answer.status_code, answer.content) == (listed.status_code, listed.content)
-        assert answer.json() == {"error": "details are switched off by DETAILS"}
-
-
-def owned(version: int, owner: str) -> Pod:
-    """A pod of a StatefulSet."""
-    pod = simple_pod("a", version)
-    pod.metadata.owner_references = [OwnerReference("apps/v1", "StatefulSet", owner, "o", controller=True)]
-    return pod
-
-
-@pytest.mark.parametrize("details", ["", "&details=true"])
-async def test_a_pod_leaves_the_stream_of_its_workload_and_joins_that_of_another_one(details: str) -> None:
-    index = synced_index(owned(1, "old"), simple_pod("b", 2))
-    async with (
-        watched(index) as server,
-        server.stream(f"namespace=default&workload=StatefulSet/old{details}") as old,
-        server.stream(f"namespace=default&workload=StatefulSet/new{details}") as new,
-        server.stream("node=node-1") as plain,
-    ):
-        assert await old.until_bookmark() == [("ADDED", "a")]
-        assert await new.until_bookmark() == []
-        await plain.until_bookmark()
-        index.update(change(owned(1_001, "new")))
-        assert await old.until_bookmark() == [("DELETED", "a")]
-        assert await new.until_bookmark() == [("ADDED", "a")]
-        index.update(change(simple_pod("b", 1_002, annotations={"a": "b"})))
-        assert await plain.until_bookmark() == [("MODIFIED", "b")]
-        query = old.resuming(f"namespace=default&workload=StatefulSet/old{details}")
-        index.update(change(owned(1_003, "old")))
-        async with server.stream(query) as resumed:
-            assert await resumed.until_bookmark() == [("ADDED", "a")]
-
-
-async def test_a_stream_of_a_workload_is_refused_like_a_list_without_its_lookup_key() -> None:
-    async with watched(synced_index(index_names=INDEX_NAMES - {"workload"})) as server:
-        query = "namespace=default&workload=Job/x"
-        listed, answer = [await server.get(f"{watch}{query}") for watch in ("", "watch=true&")]
-        assert (answer.status_code, answer.content) == (listed.status_code, listed.content)
-        assert answer.status_code == 400
 
 
 async def test_a_resumed_stream_has_what_has_changed_since() -> None:
@@ -333,71 +243,6 @@ async def test_a_stream_whose_credentials_are_no_longer_valid_ends(tmp_path: Pat
                 pass
         assert event == {"type": "ERROR", "error": "the credentials are no longer valid", "code": 401}
         assert server.stats.watches_cut["unauthorized"] == 1
-
-
-# ---- slow clients
-
-
-def large(uid: str, version: int) -> Pod:
-    return simple_pod(uid, version, annotations={"version": str(version), "text": "x" * 50_000})
-
-
-async def test_a_client_that_has_stopped_reading_gets_the_latest_state_once_and_holds_up_nobody() -> None:
-    index = synced_index(*(large(f"{number:03}", number) for number in range(100)))
-    async with watched(index) as server, server.stream() as slow, server.stream("node=other") as other:
-        await other.until_bookmark()
-        await server.watches(2)
-        for version in range(1_001, 51_001):
-            index.update(change(simple_pod(f"{version % 20:03}", version, annotations={"version": str(version)})))
-            if version % 1_000 == 0:
-                await asyncio.sleep(0)
-        index.update(change(simple_pod("other", 60_000, node="other")))
-        assert await other.until_bookmark() == [("ADDED", "other")]
-        versions, lines = {}, 0
-        while (event := await slow.next()) and event["type"] != "BOOKMARK":
-            versions[event["object"]["uid"]] = (event["object"].get("annotations") or {}).get("version")
-            lines += 1
-        assert {uid: versions[uid] for uid in versions if uid < "020"} == {
-            f"{version % 20:03}": str(version) for version in range(50_981, 51_001)
-        }
-        assert len(versions) == 101
-        assert lines <= 121
-
-
-async def test_a_client_that_reads_nothing_is_cut() -> None:
-    index = synced_index(*(large(f"{number:03}", number) for number in range(100)))
-    async with watched(index, Settings(client_timeout_seconds=0.3)) as server:
-        reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
-        writer.write(get("/api/v1/pods?watch=true&all=true"))
-        await server.watches(1)
-        await server.watches(0)
-        assert server.stats.connections_cut["unread"] == 1
-        writer.close()
-        del reader
-
-
-async def test_a_client_that_misses_deletions_is_cut() -> None:
-    index = PodIndex(changes=ChangeOrder(deletions_max=2, chunk_size=2))
-    replace_page(index, listing(*(large(f"{number:03}", number) for number in range(100))))
-    async with watched(index) as server, server.stream() as stream:
-        await server.watches(1)
-        await stream.next()
-        for number in range(90):
-            index.delete(change(simple_pod(f"{number:03}", 1_001 + number)))
-        *_, last = await stream.rest()
-        assert last == {"type": "ERROR", "error": "the stream was read too slowly", "code": 503}
-        assert server.stats.watches_cut["slow"] == 1
-
-
-async def test_the_backlog_is_that_of_the_stream_that_is_behind_most() -> None:
-    index = synced_index(*(large(f"{number:03}", number) for number in range(100)))
-    async with watched(index) as server, server.stream("node=none") as stream:
-        await stream.until_bookmark()
-        watches = server.app.state.context.watches
-        assert watches.backlog == 0
-        async with server.stream() as slow:
-            await slow.next()
-            assert 0 < watches.backlog <= 100
 
 
 async def test_the_metrics_count_streams_and_what_they_send() -> None:
