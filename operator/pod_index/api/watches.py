@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from pod_index.api.authentication import Authenticator
 from pod_index.api.queries import WatchQuery
-from pod_index.api.responses import CHUNK_BYTES, Header, RequestError, encode
+from pod_index.api.responses import CHUNK_BYTES, RETRY_AFTER, Header, RequestError, encode
 from pod_index.settings import Settings
 from pod_index.stats import Stats
 from pod_index.store.following import Event, Follower, HistoryReset, LaggingStream
@@ -116,10 +116,10 @@ class Watches:
 
     def add(self, query: WatchQuery, headers: Sequence[Header]) -> Watch:
         """Begin a stream; raise RequestError for an unusable resume token (410), or too many streams (503)."""
-        retry_after = (b"retry-after", b"%d" % random.randint(*RETRY_SECONDS))  # noqa: S311 - jitter, not a secret
         if self._closed:
-            raise RequestError(503, "shutting down", retry_after)
+            raise RequestError(503, "shutting down", RETRY_AFTER)
         if len(self._watches) >= self._settings.max_watches:
+            retry_after = (b"retry-after", b"%d" % random.randint(*RETRY_SECONDS))  # noqa: S311 - jitter, not a secret
             raise RequestError(503, f"{self._settings.max_watches} streams are already open", retry_after)
         now = asyncio.get_running_loop().time()
         duration = self._settings.watch_max_seconds * random.uniform(0.5, 1)  # noqa: S311 - jitter, not a secret

@@ -188,6 +188,7 @@ async def test_the_shutdown_ends_streams_with_a_bookmark_and_refuses_new_ones() 
             assert [event["type"] for event in await other.rest()] == ["BOOKMARK"]
         answer = await server.get("watch=true&all=true")
         assert (answer.status_code, answer.json()) == (503, {"error": "shutting down"})
+        assert answer.headers["retry-after"] == "1", "another replica has a place"
 
 
 async def test_more_streams_than_allowed_are_refused_with_a_random_time_to_retry() -> None:
