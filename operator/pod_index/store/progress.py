@@ -30,6 +30,8 @@ class StreamProgress(Struct, eq=False):
     is_mixed: bool = True
     """Whether the index also has some later changes: those that an incomplete listing has shown."""
     last: LastChange = NO_CHANGE
+    first_listed: LastChange = NO_CHANGE
+    """The last change that the first listing showed."""
     floor: int = 0
     """The lowest version from which all deletions since are known."""
     gaps: list[tuple[int, int]] = []
@@ -68,6 +70,7 @@ class StreamProgress(Struct, eq=False):
         if self.version < 0:
             self.floor = version
             self.gaps.clear()
+            self.first_listed = NO_CHANGE if self.last.deleted else self.last
         elif version > self.version:
             self.gaps.append((self.version, version))
             if len(self.gaps) > GAPS_MAX:
@@ -89,6 +92,10 @@ class StreamProgress(Struct, eq=False):
 
         Its source knows all changes after the version ``complete_since``.
         """
+        first = self.first_listed
+        is_known = complete_since < first.version <= version
+        if is_known and last.version <= first.version and last != first:
+            return True
         begin = max(complete_since, self.recent_floor)
         known = [change for change in self.recent if begin < change[0] <= version]
         if last.version <= begin:

@@ -20,8 +20,8 @@ class ScopeVersion(Struct, array_like=True, frozen=True):
     """The version of one stream of the index, and its last change up to it.
 
     A replica that has reached the version must know the change, or its history is another one: etcd was restored from a
-    backup. A replica that has started since cannot notice that if the last change of both histories has the same
-    version and the same pod.
+    backup. A replica that has started at the version, or has seen no change since up to it, knows the pods only: it
+    does not notice that if both histories end with a deletion, or with a change of the same pod at the same version.
     """
 
     version: int

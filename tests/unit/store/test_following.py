@@ -3,7 +3,7 @@
 import pytest
 
 from pod_index.pods import Pod, PodStatus
-from pod_index.store.deltas import ListPage
+from pod_index.store.deltas import ListPage, Progress
 from pod_index.store.following import Follower
 from pod_index.store.index import PodIndex
 from pod_index.store.resume import Expired, parse_token
@@ -108,6 +108,33 @@ def test_a_replica_with_another_history_refuses_the_token() -> None:
     restored.update(change(simple_pod("other", 1_001)))
     with pytest.raises(Expired, match="another history"):
         follow(restored, token=token_of(before))
+
+
+def test_a_replica_that_has_listed_another_history_refuses_the_token() -> None:
+    before = synced_index(simple_pod("a", 1))
+    before.update(change(simple_pod("lost", 1_001)))
+    before.delete(change(simple_pod("lost", 1_002)))
+    token = token_of(before)
+    for pods in ([], [simple_pod("a", 1)], [simple_pod("a", 1_001)]):
+        assert sent(follow(listed(*pods), token=token)) == []
+    with pytest.raises(Expired, match="another history"):
+        follow(listed(simple_pod("a", 1), simple_pod("other", 1_002)), token=token)
+    before.advance(Progress(scope="", version=1_004))
+    with pytest.raises(Expired, match="another history"):
+        follow(listed(simple_pod("a", 1_003), at=1_004), token=token_of(before))
+
+
+def test_a_token_of_a_replica_that_has_started_after_a_deletion_is_taken_by_those_that_know_the_pod() -> None:
+    knows = listed(simple_pod("a", 1), simple_pod("b", 1_002))
+    knows.delete(change(simple_pod("b", 1_003)))
+    assert sent(follow(knows, token=token_of(listed(simple_pod("a", 1), at=1_003)))) == []
+
+
+def listed(*pods: Pod, at: int = 1_002) -> PodIndex:
+    """The index of a replica that has started at a version."""
+    index = PodIndex()
+    replace_page(index, listing(*pods, at=at))
+    return index
 
 
 def test_a_token_of_the_history_after_a_reset_brings_no_deletion_from_before() -> None:
