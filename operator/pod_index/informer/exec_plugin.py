@@ -181,7 +181,7 @@ def _parse(stdout: bytearray, api_version: str, name: str) -> PluginCredentials:
     """Return the credentials in the output of a plugin. Errors do not show the output."""
     try:
         credential = msgspec.json.decode(stdout, type=_ExecCredential)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise CredentialsError(f"{name} did not print a valid ExecCredential in JSON") from None
     if credential.kind != "ExecCredential" or credential.api_version != api_version:
         known = re.fullmatch(r"client\.authentication\.k8s\.io/[a-z0-9]{1,20}", credential.api_version)

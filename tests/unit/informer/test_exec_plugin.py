@@ -88,6 +88,7 @@ async def test_what_a_plugin_gets(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         ("echo s3cret", "did not print a valid ExecCredential in JSON"),
         (":", "did not print a valid ExecCredential in JSON"),
         ("printf '\"\\377\"'", "did not print a valid ExecCredential in JSON"),
+        ("printf '{\"s3cret\":'; yes [ | head -n 100000", "did not print a valid ExecCredential in JSON"),
         ("yes s3cret", "printed more than 1 MiB"),
         (printing(exec_credential({"token": 1})), "did not print a valid ExecCredential in JSON"),
         (printing("{}"), "printed another type, but the kubeconfig expects client.authentication.k8s.io/v1"),
