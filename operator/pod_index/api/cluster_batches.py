@@ -76,23 +76,30 @@ class ClustersBatchEndpoint(BatchLookupEndpoint):
         super()._finish(scope)
         release(scope)
 
-    async def _look_up(self, ids: list[str], query: BatchQuery, scope: Scope) -> Body:
+    async def _look_up_in_slot(self, ids: list[str], query: BatchQuery, scope: Scope) -> Body:
         wanted: Wanted | None = scope.get(WANTED)
-        if wanted is None and not query.explain:
-            return await super()._look_up(ids, query, scope)
-        own = await self._look_up_own(ids, query, wanted)
         if wanted is None:
-            verdicts = [_verdict_of(found.answer) for found in own]
-            if any(verdict.status == 503 for verdict in verdicts):
-                raise self._not_found("")
-        else:
+            return await super()._look_up_in_slot(ids, query, scope)
+        async with self._response_limiter.waiting_slot(scope):
+            async with self._response_limiter.computing():
+                own = await self._look_up_own(ids, query, wanted)
             asks_own = wanted.clusters.own in wanted.names
             answers = [found.answer if asks_own or found.answer.outcome == "invalid" else None for found in own]
             questions = [found.question for found in own]
             verdicts = await wanted.clusters.look_up_many(questions, wanted.query, wanted.names, answers, scope[SHARE])
             ages = [verdict.age for verdict in verdicts if verdict.age is not None]
             scope[OLDEST] = max(ages, default=int(self._age()))
-        return await self._body(own, verdicts, query, names=wanted is not None)
+            async with self._response_limiter.computing():
+                return await self._body(own, verdicts, query, names=True)
+
+    async def _look_up(self, ids: list[str], query: BatchQuery) -> Body:
+        if not query.explain:
+            return await super()._look_up(ids, query)
+        own = await self._look_up_own(ids, query, None)
+        verdicts = [_verdict_of(found.answer) for found in own]
+        if any(verdict.status == 503 for verdict in verdicts):
+            raise self._not_found("")
+        return await self._body(own, verdicts, query, names=False)
 
     async def _look_up_own(self, ids: list[str], query: BatchQuery, wanted: Wanted | None) -> list[Own]:
         """Look up in this cluster, in steps."""

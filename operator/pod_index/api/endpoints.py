@@ -181,8 +181,7 @@ class BatchLookupEndpoint(LimitedEndpoint):
             async with self._step(size):
                 ids = self._parse(body)
             del body
-            async with self._response_limiter.slot(scope):
-                return await self._look_up(ids, batch, scope), ()
+            return await self._look_up_in_slot(ids, batch, scope), ()
         except (RequestError, ClientGone):
             self._stats.lookups["many", "error"] += 1
             raise
@@ -230,7 +229,12 @@ class BatchLookupEndpoint(LimitedEndpoint):
             if not complete:
                 self._buffered_bytes -= len(body)
 
-    async def _look_up(self, ids: list[str], query: BatchQuery, scope: Scope) -> Body:
+    async def _look_up_in_slot(self, ids: list[str], query: BatchQuery, scope: Scope) -> Body:
+        """Return the body of the response, of which a limited number are in progress."""
+        async with self._response_limiter.slot(scope):
+            return await self._look_up(ids, query)
+
+    async def _look_up(self, ids: list[str], query: BatchQuery) -> Body:
         """Return the body of the response."""
         parts = [b'{"results":[']
         all_details: list[Details | None] = []

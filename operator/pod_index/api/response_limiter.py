@@ -40,13 +40,22 @@ class ResponseLimiter:
         The slot stays taken until ``release`` is called, unless the context ends with an exception.
         Raise RequestError (503) if no slot becomes free in time.
         """
+        async with self.waiting_slot(scope), self.computing():
+            yield
+
+    @contextlib.asynccontextmanager
+    async def waiting_slot(self, scope: Scope) -> AsyncIterator[None]:
+        """Wait for a slot as ``slot`` does, for a response that also waits for something else than its computation."""
         await self.acquire(scope)
         try:
-            async with self._computing:
-                yield
+            yield
         except BaseException:
             self.release(scope)
             raise
+
+    def computing(self) -> contextlib.AbstractAsyncContextManager[None]:
+        """Return the context of a part of such a computation. Do not wait for clients or other clusters in it."""
+        return self._computing
 
     async def acquire(self, scope: Scope) -> None:
         """Wait for a slot, which stays taken until ``release`` is called. Raise RequestError (503) as ``slot``."""

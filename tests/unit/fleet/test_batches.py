@@ -206,3 +206,20 @@ async def test_explain_tells_what_single_lookups_would(tmp_path: Path) -> None:
         assert results[3]["error"] == "ID 10.244.1.5 is that of 2 pods"
         assert results[5]["error"] == "id lookups by containerID are switched off by LOOKUP_KEYS"
         assert all("cluster" not in result for result in results)
+
+
+async def test_batches_and_lists_of_this_cluster_do_not_wait_for_a_slow_peer(tmp_path: Path) -> None:
+    proceed = asyncio.Event()
+
+    async def late(_: Received) -> bytes | None:
+        await proceed.wait()
+        return response(200, b'{"results":[{"status":404,"pod":null}]}')
+
+    async with scripted(late) as b, cluster(tmp_path, synced_index(simple_pod(OTHER)), {"b": b.url}) as here:
+        slow = [asyncio.create_task(look_up(here, [UID])) for _ in range(2)]
+        await eventually_true(lambda: len(b.requests) == 2)
+        assert [result["pod"] for result in await look_up(here, [OTHER], "")] == [OTHER]
+        assert (await here.client.get("/api/v1/pods?all=true")).status_code == 200
+        assert not any(request.done() for request in slow)
+        proceed.set()
+        assert await asyncio.gather(*slow) == [[{"id": UID, "pod": None}]] * 2
