@@ -230,7 +230,6 @@ class BatchLookupEndpoint(LimitedEndpoint):
                 self._buffered_bytes -= len(body)
 
     async def _look_up_in_slot(self, ids: list[str], query: BatchQuery, scope: Scope) -> Body:
-        """Return the body of the response, of which a limited number are in progress."""
         async with self._response_limiter.slot(scope):
             return await self._look_up(ids, query)
 

@@ -1,6 +1,7 @@
 """The file with the pod-indexes of other clusters, which may change while the process runs."""
 
 import base64
+import functools
 import os
 import re
 import ssl
@@ -17,6 +18,15 @@ from pod_index.peering import CLUSTER_NAME_SYNTAX, is_cluster_name
 
 FILE_LIMIT = 256 * 1024
 """The longest file that is accepted, in bytes."""
+
+PEERS_FILE_LIMIT = 64 * 1024
+"""The longest ``PEERS_FILE``: parsing YAML takes 2 ms per KB at the worst, and blocks the event loop."""
+
+DEPTH_MAX = 10
+"""The deepest accepted nesting. The parser of PyYAML is recursive, and ends the process if the stack overflows."""
+
+TRUSTED_MAX = 16
+"""How many TLS contexts are kept: one of a bundle with 140 CAs has 0.9 MB, and takes 16 ms to make."""
 
 PEERS_MAX = 200
 """The number of peers. All of them are asked at once."""
@@ -103,7 +113,10 @@ class PeersFile:
         return f"PEERS_FILE {path}" if path == self._path else str(path)
 
     def _items(self, content: bytes) -> list[Any]:
+        if len(content) > PEERS_FILE_LIMIT:
+            raise SettingsError(f"{self._source(self._path)} is longer than {PEERS_FILE_LIMIT} bytes")
         try:
+            _check_depth(content)
             document = yaml.load(content, _Loader)  # noqa: S506 - one of the safe loaders
         except yaml.MarkedYAMLError as error:
             line = f" in line {error.problem_mark.line + 1}" if error.problem_mark else ""
@@ -145,8 +158,18 @@ class PeersFile:
         if "\0" in name:
             raise SettingsError(f"{source} has a NUL character")
         path = self._path.parent / name
-        content = contents[path] = _read(source, path)
-        return content
+        if path not in contents:  # Peers may share a file, such as a bundle of CAs.
+            contents[path] = _read(source, path)
+        return contents[path]
+
+
+def _check_depth(content: bytes) -> None:
+    """Raise ValueError if a YAML document is nested too deeply; the events of the parser need no recursion."""
+    depth = 0
+    for event in yaml.parse(content, _Loader):
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth > DEPTH_MAX:
+            raise ValueError("nested too deeply")
 
 
 def _check_url(url: str, source: str) -> str:
@@ -163,6 +186,7 @@ def _check_url(url: str, source: str) -> str:
     return url.rstrip("/")
 
 
+@functools.lru_cache(maxsize=TRUSTED_MAX)
 def _trust(ca: bytes) -> ssl.SSLContext:
     """Return a context that trusts these CAs only; raise SSLError or ValueError if there are none."""
     if b"-----BEGIN CERTIFICATE-----" not in ca:  # Without any, those of the system would be trusted.

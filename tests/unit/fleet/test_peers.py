@@ -11,7 +11,7 @@ import trustme
 import yaml
 
 from pod_index.environ import SettingsError
-from pod_index.fleet.peers import FILE_LIMIT, PEERS_MAX, Peer, PeersFile
+from pod_index.fleet.peers import FILE_LIMIT, PEERS_FILE_LIMIT, PEERS_MAX, Peer, PeersFile
 
 Write = Callable[..., PeersFile]
 
@@ -108,6 +108,10 @@ ENTRY = {"name": "b", "url": "https://b"}
         ([{"name": "b", "url": "http://b", "caFile": "broken"}], ", peer b: caFile needs a url with https"),
         ([ENTRY | {"name": f"c{number}"} for number in range(PEERS_MAX + 1)], " has 201 peers; the maximum is 200"),
         (" " * (FILE_LIMIT + 1), f" is longer than {FILE_LIMIT} bytes"),
+        (" " * (PEERS_FILE_LIMIT + 1), f" is longer than {PEERS_FILE_LIMIT} bytes"),
+        ("[" * 60_000, " is not valid YAML or JSON"),
+        ("peers: " + "[" * 30_000 + "]" * 30_000, " is not valid YAML or JSON"),
+        ('{"peers":' * 5_000 + "1" + "}" * 5_000, " is not valid YAML or JSON"),
     ],
 )  # fmt: skip
 def test_an_error_is_one_line_that_names_the_entry_and_shows_no_secret(
@@ -148,3 +152,10 @@ def test_a_failed_load_is_tried_again(write: Write, tmp_path: Path) -> None:
     (tmp_path / "peers").unlink()
     with pytest.raises(SettingsError, match=r"cannot be read \(No such file or directory\)$"):
         file.changed()
+
+
+def test_peers_share_a_file_with_cas(write: Write, ca: bytes) -> None:
+    entries = [{"name": name, "url": f"https://{name}", "caFile": "ca.crt"} for name in "bc"]
+    b, c = write(entries, **{"ca.crt": ca.decode()}).load()
+    assert b.ca is c.ca
+    assert b.ssl_context() is c.ssl_context()
