@@ -19,14 +19,18 @@ class _Result(msgspec.Struct, rename="camel"):
     """One result of a batch lookup with ``explain=true``."""
 
     pod: msgspec.Raw
+    status: int
+    """Releases without lookups in several clusters do not send it: their null may mean several pods."""
     matched_by: str = ""
-    status: int = 0
     error: str = ""
 
 
 class _Results(msgspec.Struct):
     results: list[_Result]
 
+
+MALFORMED = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+"""What the decoders raise for input that is not JSON, of another type, or nested too deeply."""
 
 _error_decoder = msgspec.json.Decoder(_Error)
 _results_decoder = msgspec.json.Decoder(_Results)
@@ -36,9 +40,9 @@ def answer_of(cluster: str, response: PeerResponse, question: Question) -> Answe
     """Return the answer in a response to one lookup; raise PeerError if it is none."""
     try:
         if response.status == 200:
-            return found(cluster, question.identifiers, response.body, response.matched_by, response.age)
+            return _found(cluster, question, response.body, response.matched_by, response.age)
         message = _error_decoder.decode(response.body).error[:MESSAGE_LENGTH]
-    except (msgspec.MsgspecError, UnicodeDecodeError):
+    except MALFORMED:
         raise malformed() from None
     match response.status:
         case 400:
@@ -63,20 +67,29 @@ def answers_of(cluster: str, response: PeerResponse, questions: Sequence[Questio
             raise malformed()
         pairs = zip(results, questions, strict=True)
         return [_answer(cluster, result, question, response.age) for result, question in pairs]
-    except (msgspec.MsgspecError, UnicodeDecodeError):
+    except MALFORMED:
         raise malformed() from None
 
 
-def _answer(cluster: str, result: _Result, question: Question, age: int | None) -> Answer:
+def _answer(cluster: str, result: _Result, question: Question, age: int) -> Answer:
     if bytes(result.pod) != b"null":
-        return found(cluster, question.identifiers, result.pod, result.matched_by, age)
+        return _found(cluster, question, result.pod, result.matched_by, age)
     message = result.error[:MESSAGE_LENGTH]
     match result.status:
         case 400:
             return Answer(cluster, "invalid", age=age, message=message)
         case 409:
             return Answer(cluster, "ambiguous", age=age, message=message)
-    return Answer(cluster, "miss", age=age)
+        case 404:
+            return Answer(cluster, "miss", age=age)
+    raise malformed()
+
+
+def _found(cluster: str, question: Question, record: bytes | msgspec.Raw, matched_by: str, age: int) -> Answer:
+    answer = found(cluster, question.identifiers, record, matched_by, age)
+    if matched_by == "uid" and not answer.unique:
+        raise malformed()  # The pod has another UID than the one in question.
+    return answer
 
 
 def malformed() -> PeerError:

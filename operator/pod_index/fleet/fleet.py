@@ -210,6 +210,7 @@ class Fleet:
         try:
             return await self._client(name).request(request, lambda response: answer_of(name, response, question))
         except PeerError:
+            part.release()
             return Answer(name, "silent")
         finally:
             share.adopt(part)
@@ -273,6 +274,9 @@ class Fleet:
         request = PeerRequest(BATCH_PATH, query, held, seconds, BATCH_MAX_BYTES, body)
         try:
             return await self._client(name).request(request, lambda response: answers_of(name, response, questions))
+        except PeerError:
+            held.release()
+            raise
         finally:
             share.adopt(held)
 

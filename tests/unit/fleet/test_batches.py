@@ -157,15 +157,19 @@ async def test_long_ids_are_sent_in_several_batches(tmp_path: Path) -> None:
 
 
 async def test_garbage_in_a_batch_is_no_answer(tmp_path: Path) -> None:
-    bodies = iter(
-        [b"[]", b'{"results":[]}', b'{"results":[{"pod":{}}]}', b'{"results":[{"pod":5}]}', b'{"results":[{}]}']
-    )
+    bodies = [
+        *(b"[]", b'{"results":[]}', b'{"results":[{}]}'),
+        *(b'{"results":[{"status":200,"pod":%b}]}' % pod for pod in (b"{}", b"5", b"null", b"[" * 100_000)),
+        b'{"results":[{"status":200,"matchedBy":"uid","pod":{"uid":"U"}}]}',
+        b'{"results":[{"status":503,"pod":null}]}',
+    ]
+    rest = iter(bodies)
 
     async def script(_: Received) -> bytes | None:
-        return response(200, next(bodies))
+        return response(200, next(rest))
 
     async with scripted(script) as b, cluster(tmp_path, EMPTY, {"b": b.url}) as here:
-        for number in range(1, 6):
+        for number in range(1, len(bodies) + 1):
             (result,) = await look_up(here, [UID])
             assert result["error"] == "no answer from cluster b; not found in the others"
             assert here.results("b") == {"malformed": number}
@@ -178,7 +182,7 @@ async def test_a_reload_while_requests_are_under_way_changes_nothing_for_them(tm
 
     async def late(_: Received) -> bytes | None:
         await proceed.wait()
-        return response(200, b'{"results":[{"pod":null}]}')
+        return response(200, b'{"results":[{"status":404,"pod":null}]}')
 
     async with scripted(late) as b, cluster(tmp_path, EMPTY, {"b": b.url}) as here:
         asked = asyncio.create_task(look_up(here, [UID]))
@@ -223,3 +227,35 @@ async def test_batches_and_lists_of_this_cluster_do_not_wait_for_a_slow_peer(tmp
         assert not any(request.done() for request in slow)
         proceed.set()
         assert await asyncio.gather(*slow) == [[{"id": UID, "pod": None}]] * 2
+
+
+async def test_null_from_an_older_release_is_no_answer_since_it_may_mean_several_pods(tmp_path: Path) -> None:
+    async def without_explain(_: Received) -> bytes | None:
+        return response(200, b'{"results":[{"id":"10.244.1.5","pod":null}]}')
+
+    async with (
+        scripted(without_explain) as b,
+        pod_index(synced_index(example_pod())) as c,
+        cluster(tmp_path, EMPTY, {"b": b.url, "c": c}) as here,
+    ):
+        (result,) = await look_up(here, ["10.244.1.5"])
+        assert result == {"id": "10.244.1.5", "error": "no answer from cluster b; found in cluster c", "pod": None}
+
+
+async def test_a_response_that_is_too_long_takes_no_memory_from_its_parts(tmp_path: Path) -> None:
+    ids = [OTHER[:-1] + digit for digit in "0123456789abcdef"]
+
+    async def chunked(received: Received) -> bytes | None:
+        wanted = json.loads(received.body)["ids"]
+        body = b",".join(
+            b'{"status":200,"matchedBy":"uid","pod":{"uid":"%b","x":"%b"}}' % (uid.encode(), b"x" * 700_000)
+            for uid in wanted
+        )
+        body = b'{"results":[%b]}' % body
+        head = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nAge: 1\r\nTransfer-Encoding: chunked\r\n\r\n"
+        return b"%b%x\r\n%b\r\n0\r\n\r\n" % (head, len(body), body)
+
+    async with scripted(chunked) as b, cluster(tmp_path, EMPTY, {"b": b.url}) as here:
+        assert [result["pod"] for result in await look_up(here, ids)] == ids
+        assert here.results("b") == {"oversized": 1, "answered": 2}
+        await eventually_true(lambda: here.fleet.memory.free == here.fleet.memory.limit)

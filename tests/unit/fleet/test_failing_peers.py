@@ -63,6 +63,9 @@ HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nAge: 1\r\nMatched-
         (response(200, b"[]"), "malformed"),
         (response(404, b'{"error":"pod not found"}', "Age: old"), "malformed"),
         (response(200, b"null"), "malformed"),
+        (response(200, b'{"x":' + b"[" * 100_000), "malformed"),
+        (response(404, b'{"x":' + b"[" * 100_000), "malformed"),
+        (response(200, RECORD.replace(UID.encode(), OTHER.encode()), "Matched-By: uid"), "malformed"),
         (response(200, b"\xff\xfe"), "malformed"),
         (response(200, RECORD, media_type="text/html"), "malformed"),
         (response(200, RECORD, "Content-Encoding: gzip"), "malformed"),
@@ -192,7 +195,7 @@ async def test_a_kept_connection_that_was_closed_meanwhile_is_no_failure(path: s
     async def once(received: Received) -> bytes | None:
         if not next(answers):
             return None
-        return NOT_FOUND if received.method == "GET" else response(200, b'{"results":[{"pod":null}]}')
+        return NOT_FOUND if received.method == "GET" else response(200, b'{"results":[{"status":404,"pod":null}]}')
 
     async with scripted(once) as b, cluster(tmp_path, EMPTY, {"b": b.url}) as here:
         for _ in range(2):
