@@ -12,6 +12,12 @@ _CLUSTER_NAME = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,61}[a-z0-9])?", re.ASCII)
 
 CLUSTER_NAME_SYNTAX = "lower case letters, digits and -._, at most 63, and not all"
 
+PENDING_MAX = 4_000
+"""The number of requests to all clusters that are under way or wait for that; each cluster has the same part.
+
+One takes 5 KB, its connection 10 KB, and an open file. Further ones fail at once.
+"""
+
 
 def is_cluster_name(name: str) -> bool:
     """Return whether a cluster can have this name. ``clusters=all`` means all of them."""

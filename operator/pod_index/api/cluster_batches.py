@@ -1,5 +1,6 @@
 """Batch lookups in several clusters, and with ``explain=true``, as other clusters ask for them."""
 
+import asyncio
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -18,6 +19,9 @@ from pod_index.store.detailed_records import match_container
 from pod_index.store.details import Details
 from pod_index.store.identifiers import Identifier, IdentifierError, parse
 from pod_index.store.matching import Ambiguity, Match
+
+BATCHES_MAX = 10
+"""How many batch lookups in several clusters are in progress. Each takes a megabyte while it waits for the clusters."""
 
 WANTED = "pod_index.clusters"
 """The key of the scope of a request for its clusters."""
@@ -50,6 +54,7 @@ class ClustersBatchEndpoint(BatchLookupEndpoint):
     def __init__(self, context: EndpointContext) -> None:
         super().__init__(context)
         self._clusters = context.clusters
+        self._batches = asyncio.Semaphore(BATCHES_MAX)
 
     async def _answer(self, scope: Scope, receive: Receive) -> tuple[Body, tuple[Header, ...]]:
         query: bytes = scope["query_string"]
@@ -80,7 +85,7 @@ class ClustersBatchEndpoint(BatchLookupEndpoint):
         wanted: Wanted | None = scope.get(WANTED)
         if wanted is None:
             return await super()._look_up_in_slot(ids, query, scope)
-        async with self._response_limiter.waiting_slot(scope):
+        async with self._batches, self._response_limiter.waiting_slot(scope):
             async with self._response_limiter.computing():
                 own = await self._look_up_own(ids, query, wanted)
             asks_own = wanted.clusters.own in wanted.names

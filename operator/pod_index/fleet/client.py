@@ -14,6 +14,7 @@ from pod_index.backoff import Backoff
 from pod_index.client_sockets import open_socket
 from pod_index.clusters import MemoryShare
 from pod_index.fleet.peers import Peer
+from pod_index.peering import PENDING_MAX
 from pod_index.settings import Settings
 from pod_index.stats import Stats
 
@@ -95,6 +96,12 @@ class PeerClient:
         self._ssl: ssl.SSLContext | bool = peer.ssl_context()
         self._headers = {"Authorization": peer.authorization} if peer.authorization else {}
         self._slots = asyncio.Semaphore(settings.peer_requests_max)
+        self.pending_max = PENDING_MAX
+        """How many requests may be under way or wait for a slot."""
+        self._pending = 0
+        self._waits_max = settings.peer_requests_max // 2
+        self._waits = 0
+        """How many of them wait for a pod. They take seconds, so others have slots of their own."""
         self._stats = stats
         self._backoff = Backoff(BACKOFF_MAX_SECONDS)
         self._failure = ""
@@ -109,6 +116,8 @@ class PeerClient:
         """Send a request, and return its parsed response; raise PeerError if there is none in time."""
         try:
             probing = self._admit(request)
+            self._pending += 1
+            self._waits += request.waits
             try:
                 answer = await self._within(request, parse)
             except PeerError as error:
@@ -118,6 +127,8 @@ class PeerClient:
             else:
                 self._note_success(probing=probing)
             finally:
+                self._pending -= 1
+                self._waits -= request.waits
                 if probing:
                     self._probing = False
         except PeerError as error:
@@ -128,6 +139,8 @@ class PeerClient:
 
     def _admit(self, request: PeerRequest) -> bool:
         """Return whether the request probes a peer that failed; raise PeerError if it is not the time for that."""
+        if self._pending >= self.pending_max or (request.waits and self._waits >= self._waits_max):
+            raise PeerError("busy", "too many requests to it are under way")
         if not self._failure:
             return False
         if request.waits or self._probing or time.monotonic() < self._retry_at:

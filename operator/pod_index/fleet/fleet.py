@@ -15,6 +15,7 @@ from pod_index.fleet.answers import answer_of, answers_of
 from pod_index.fleet.client import PeerClient, PeerError, PeerRequest, TooLarge, new_session
 from pod_index.fleet.merging import merge
 from pod_index.fleet.peers import Peer, PeersFile
+from pod_index.peering import PENDING_MAX
 from pod_index.settings import Settings
 from pod_index.stats import Stats
 
@@ -30,8 +31,7 @@ POD_MAX_BYTES = 10 * 1024 * 1024
 """The longest answer to one lookup. An object in etcd has up to 1.5 MB, and with the escapes of JSON six times that."""
 
 BATCH_MAX_BYTES = 8 * 1024 * 1024
-"""The longest answer to a batch lookup; a longer one is requested again in two parts. 1,000 pods with details have 5
-MB."""
+"""The longest answer to a batch lookup; a longer one is requested in two parts. 1,000 pods with details have 5 MB."""
 
 BATCH_BODY_BYTES = 200 * 1024
 """Batches with longer bodies are sent in parts: MAX_BODY_BYTES of another cluster is 256 KiB by default."""
@@ -42,6 +42,9 @@ MERGE_STEP = 50
 logger = logging.getLogger("pod_index.fleet")
 
 T = TypeVar("T")
+
+Bodies = dict[tuple[int, int], bytes]
+"""The request bodies of the parts of a batch, by position and size. All clusters get the same ones."""
 
 
 class Fleet:
@@ -133,6 +136,7 @@ class Fleet:
             if client is None or client.peer != peer:
                 client = PeerClient(peer, self._session, self._settings, self._stats)
                 self._stats.add_peer(peer.name)
+            client.pending_max = PENDING_MAX // len(peers)
             self._clients[peer.name] = client
         for name, client in previous.items():
             client.retired = self._clients.get(name) is not client
@@ -170,8 +174,7 @@ class Fleet:
     ) -> Verdict:
         answers = [await ask_own(0.0)] if self.own in clusters else []
         if not any(answer.is_certain for answer in answers):
-            others = [name for name in clusters if name != self.own]
-            pending = {self._start(self._ask(name, question, share)) for name in others}
+            pending = {self._start(self._ask(name, question, share)) for name in clusters if name != self.own}
             # The requests that are not waited for go on: to cancel them would close their connections.
             while pending and not any(answer.is_certain for answer in answers):
                 done, pending = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
@@ -233,7 +236,8 @@ class Fleet:
         others = [name for name in clusters if name != self.own]
         if asked and others:
             batch = [questions[number] for number in asked]
-            tasks = [self._start(self._ask_many(name, batch, query, share)) for name in others]
+            bodies: Bodies = {}
+            tasks = [self._start(self._ask_many(name, batch, query, share, bodies)) for name in others]
             for task in asyncio.as_completed(tasks):
                 for number, answer in zip(asked, await task, strict=True):
                     answers[number].append(answer)
@@ -245,7 +249,7 @@ class Fleet:
         return verdicts
 
     async def _ask_many(
-        self, name: str, questions: Sequence[Question], query: bytes, share: MemoryShare
+        self, name: str, questions: Sequence[Question], query: bytes, share: MemoryShare, bodies: Bodies
     ) -> list[Answer]:
         """Ask one other cluster, in parts if need be."""
         deadline = time.monotonic() + self._settings.peer_timeout_seconds
@@ -256,7 +260,10 @@ class Fleet:
             try:
                 if len(part) > 1 and sum(len(question.query) for question in part) > BATCH_BODY_BYTES:
                     raise TooLarge("rejected", "the request is too large")
-                answers += await self._ask_part(name, part, query, share, deadline - time.monotonic())
+                key = len(answers), len(part)
+                if key not in bodies:
+                    bodies[key] = msgspec.json.encode({"ids": [question.query.decode() for question in part]})
+                answers += await self._ask_part(name, part, query, share, bodies[key], deadline - time.monotonic())
             except TooLarge:
                 if len(part) > 1:
                     parts += [part[len(part) // 2 :], part[: len(part) // 2]]
@@ -267,10 +274,9 @@ class Fleet:
         return answers
 
     async def _ask_part(
-        self, name: str, questions: Sequence[Question], query: bytes, share: MemoryShare, seconds: float
+        self, name: str, questions: Sequence[Question], query: bytes, share: MemoryShare, body: bytes, seconds: float
     ) -> list[Answer]:
         held = self.memory.share()
-        body = msgspec.json.encode({"ids": [question.query.decode() for question in questions]})
         request = PeerRequest(BATCH_PATH, query, held, seconds, BATCH_MAX_BYTES, body)
         try:
             return await self._client(name).request(request, lambda response: answers_of(name, response, questions))

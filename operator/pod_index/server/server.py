@@ -13,6 +13,7 @@ from typing import Any
 
 import uvicorn
 
+from pod_index.peering import PENDING_MAX
 from pod_index.server.connections import Connection
 from pod_index.server.heads import error_response
 from pod_index.server.listener import allow_open_files, listen
@@ -93,7 +94,8 @@ class Server:
     async def start(self) -> None:
         """Listen and serve requests; raise ListenError if the address or the port is unavailable."""
         self._listener = listen(self._settings.port, self._settings.listen_address)
-        allow_open_files(self._settings.max_connections + OTHER_FILES)
+        to_peers = PENDING_MAX if self._settings.peers_file else 0
+        allow_open_files(self._settings.max_connections + to_peers + OTHER_FILES)
         # uvicorn does not accept the connections: it would not count TLS handshakes, it lets them take a minute, and it
         # accepts all waiting connections at once, while open ones are not served.
         self._config.load()

@@ -5,6 +5,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from pod_index.api.cluster_batches import BATCHES_MAX
 from pod_index.store.index import PodIndex
 from tests.support.peers import Here, Received, cluster, pod_index, response, scripted
 from tests.support.polling import eventually_true
@@ -220,13 +221,13 @@ async def test_batches_and_lists_of_this_cluster_do_not_wait_for_a_slow_peer(tmp
         return response(200, b'{"results":[{"status":404,"pod":null}]}')
 
     async with scripted(late) as b, cluster(tmp_path, synced_index(simple_pod(OTHER)), {"b": b.url}) as here:
-        slow = [asyncio.create_task(look_up(here, [UID])) for _ in range(2)]
-        await eventually_true(lambda: len(b.requests) == 2)
+        slow = [asyncio.create_task(look_up(here, [UID])) for _ in range(BATCHES_MAX + 2)]
+        await eventually_true(lambda: len(b.requests) == BATCHES_MAX)
         assert [result["pod"] for result in await look_up(here, [OTHER], "")] == [OTHER]
         assert (await here.client.get("/api/v1/pods?all=true")).status_code == 200
         assert not any(request.done() for request in slow)
         proceed.set()
-        assert await asyncio.gather(*slow) == [[{"id": UID, "pod": None}]] * 2
+        assert await asyncio.gather(*slow) == [[{"id": UID, "pod": None}]] * len(slow)
 
 
 async def test_null_from_an_older_release_is_no_answer_since_it_may_mean_several_pods(tmp_path: Path) -> None:

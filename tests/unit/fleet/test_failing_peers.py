@@ -13,6 +13,7 @@ import pytest
 import trustme
 
 from pod_index.clusters import Answer, AskOwn, MemoryShare, Question
+from pod_index.peering import PENDING_MAX
 from pod_index.store.identifiers import Identifier
 from tests.support.peers import NOT_FOUND, Here, Received, Script, cluster, pod_index, response, scripted
 from tests.support.polling import eventually_true
@@ -306,6 +307,33 @@ async def test_at_most_so_many_requests_are_under_way(tmp_path: Path) -> None:
         proceed.set()
         assert {status for status, _, _ in await asyncio.gather(*requests)} == {404}
         assert b.connections == 3
+
+
+async def test_requests_that_wait_for_a_turn_are_limited(tmp_path: Path) -> None:
+    async with (
+        scripted(never) as b,
+        scripted(always(NOT_FOUND)) as c,
+        cluster(tmp_path, EMPTY, {"b": b.url, "c": c.url}, peer_requests_max=3) as here,
+    ):
+        assert here.fleet._clients["b"].pending_max == PENDING_MAX // 2
+        here.fleet._clients["b"].pending_max = 5
+        requests = [asyncio.create_task(here.get(QUERY)) for _ in range(20)]
+        await eventually_true(lambda: here.results("b") == {"busy": 15})
+        await eventually_true(lambda: sum(request.done() for request in requests) == 15)
+        assert here.results("c") == {"answered": 20}
+        assert len(here.fleet._requests) == 5
+        for request in requests:
+            request.cancel()
+
+
+async def test_waits_leave_slots_for_other_lookups(tmp_path: Path) -> None:
+    index = synced_index()
+    async with pod_index(index) as b, cluster(tmp_path, EMPTY, {"b": b}, peer_requests_max=4) as here:
+        waits = [asyncio.create_task(here.get(f"uid={UID}&cluster=b&wait=10s")) for _ in range(10)]
+        await eventually_true(lambda: here.results("b") == {"answered": 10, "busy": 8})
+        assert (await here.get(QUERY))[0] == 404
+        for wait in waits:
+            wait.cancel()
 
 
 async def test_answers_of_others_have_limited_memory(tmp_path: Path) -> None:
