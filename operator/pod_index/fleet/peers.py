@@ -79,22 +79,27 @@ class PeersFile:
 
     def __init__(self, path: str, own_cluster: str) -> None:
         self._path = Path(path)
+        self._source = f"PEERS_FILE {path}"
+        """What errors call the file."""
         self._own_cluster = own_cluster
         self._contents: dict[Path, bytes] = {}
 
     def changed(self) -> bool:
-        """Return whether a file differs from what ``load`` read last; raise SettingsError if one is unreadable."""
-        return any(_read(self._source(path), path) != content for path, content in self._contents.items())
+        """Return whether a file differs from what ``load`` read last, or is unreadable."""
+        try:
+            return any(_read(str(path), path) != content for path, content in self._contents.items())
+        except SettingsError:
+            return True  # The error of load() names the entry.
 
     def load(self) -> tuple[Peer, ...]:
         """Read the peers; raise SettingsError, which names the entry, and shows nothing of any file but names."""
         contents: dict[Path, bytes] = {}
-        content = contents[self._path] = _read(self._source(self._path), self._path)
+        content = contents[self._path] = _read(self._source, self._path)
         peers: dict[str, Peer] = {}
         for number, item in enumerate(self._items(content), 1):
-            source = f"{self._source(self._path)}, entry {number}"
+            source = f"{self._source}, entry {number}"
             if isinstance(item, dict) and isinstance(item.get("name"), str) and is_cluster_name(item["name"]):
-                source = f"{self._source(self._path)}, peer {item['name']}"
+                source = f"{self._source}, peer {item['name']}"
             try:
                 entry = msgspec.convert(item, _Entry)
             except msgspec.ValidationError as error:
@@ -105,28 +110,25 @@ class PeersFile:
                 raise SettingsError(f"{source}: the name occurs twice")
             peers[entry.name] = self._peer(entry, source, contents)
         if len(peers) > PEERS_MAX:
-            raise SettingsError(f"{self._source(self._path)} has {len(peers)} peers; the maximum is {PEERS_MAX}")
+            raise SettingsError(f"{self._source} has {len(peers)} peers; the maximum is {PEERS_MAX}")
         self._contents = contents
         return tuple(peer for peer in peers.values() if peer.name != self._own_cluster)
 
-    def _source(self, path: Path) -> str:
-        return f"PEERS_FILE {path}" if path == self._path else str(path)
-
     def _items(self, content: bytes) -> list[Any]:
         if len(content) > PEERS_FILE_LIMIT:
-            raise SettingsError(f"{self._source(self._path)} is longer than {PEERS_FILE_LIMIT} bytes")
+            raise SettingsError(f"{self._source} is longer than {PEERS_FILE_LIMIT} bytes")
         try:
             _check_depth(content)
             document = yaml.load(content, _Loader)  # noqa: S506 - one of the safe loaders
         except yaml.MarkedYAMLError as error:
             line = f" in line {error.problem_mark.line + 1}" if error.problem_mark else ""
-            raise SettingsError(f"{self._source(self._path)} is not valid YAML or JSON{line}") from None
+            raise SettingsError(f"{self._source} is not valid YAML or JSON{line}") from None
         except (yaml.YAMLError, ArithmeticError, LookupError, RecursionError, TypeError, ValueError):
-            raise SettingsError(f"{self._source(self._path)} is not valid YAML or JSON") from None
+            raise SettingsError(f"{self._source} is not valid YAML or JSON") from None
         try:
             return msgspec.convert(document, _Document).peers
         except msgspec.ValidationError as error:
-            raise SettingsError(f"{self._source(self._path)} must have a list of peers: {error}") from None
+            raise SettingsError(f"{self._source} must have a list of peers: {error}") from None
 
     def _peer(self, entry: _Entry, source: str, contents: dict[Path, bytes]) -> Peer:
         url = _check_url(entry.url, source)

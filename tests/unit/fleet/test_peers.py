@@ -150,8 +150,9 @@ def test_a_failed_load_is_tried_again(write: Write, tmp_path: Path) -> None:
         file.load()
     assert file.changed()
     (tmp_path / "peers").unlink()
+    assert file.changed()
     with pytest.raises(SettingsError, match=r"cannot be read \(No such file or directory\)$"):
-        file.changed()
+        file.load()
 
 
 def test_peers_share_a_file_with_cas(write: Write, ca: bytes) -> None:
@@ -159,3 +160,13 @@ def test_peers_share_a_file_with_cas(write: Write, ca: bytes) -> None:
     b, c = write(entries, **{"ca.crt": ca.decode()}).load()
     assert b.ca is c.ca
     assert b.ssl_context() is c.ssl_context()
+
+
+def test_a_file_that_disappears_is_a_change_whose_error_names_the_entry(write: Write, tmp_path: Path) -> None:
+    file = write([{"name": "b", "url": "https://b", "tokenFile": "token"}], token="x")
+    file.load()
+    assert not file.changed()
+    (tmp_path / "token").unlink()
+    assert file.changed()
+    with pytest.raises(SettingsError, match=r"peer b: tokenFile cannot be read \(No such file or directory\)"):
+        file.load()
