@@ -49,20 +49,31 @@ def names_clusters(query: bytes) -> bool:
         return False
     with suppress(RequestError):
         parameters = parse_parameters(query)
-        return bool(parameters.get("clusters") or parameters.get("cluster"))
+        return bool(parameters.get("clusters")) or ("cluster" in parameters and any(_cluster_names(_pairs(query))))
     return False
 
 
 def parse_clusters(query: bytes) -> ClusterQuery:
     """Parse a query string that names clusters; raise RequestError if it is invalid."""
-    pairs = [(unquote(pair.partition(b"=")[0].decode("latin-1")), pair) for pair in query.split(b"&")]
-    names = [unquote(pair.partition(b"=")[2].decode("latin-1")) for name, pair in pairs if name == "cluster"]
+    pairs = _pairs(query)
+    names = _cluster_names(pairs)
     selection = parse_parameters(query).get("clusters", "")
     if selection not in ("", "all"):
         raise RequestError(400, f"clusters must be all, not {selection!r:.80}")
-    if selection and any(names):
+    if selection and names:
         raise RequestError(400, "give clusters=all or cluster, not both")
-    return ClusterQuery(tuple(filter(None, names)), b"&".join(pair for name, pair in pairs if name in FORWARDED))
+    return ClusterQuery(names, b"&".join(pair for name, pair in pairs if name in FORWARDED))
+
+
+def _pairs(query: bytes) -> list[tuple[str, bytes]]:
+    """Return the parameters of a query string as they are, with their decoded names."""
+    return [(unquote(pair.partition(b"=")[0].decode("latin-1")), pair) for pair in query.split(b"&")]
+
+
+def _cluster_names(pairs: Sequence[tuple[str, bytes]]) -> tuple[str, ...]:
+    """Return all values of ``cluster`` that are not empty."""
+    values = [unquote(pair.partition(b"=")[2].decode("latin-1")) for name, pair in pairs if name == "cluster"]
+    return tuple(filter(None, values))
 
 
 def select(clusters: Clusters | None, query: ClusterQuery) -> tuple[Clusters, tuple[str, ...]]:

@@ -91,6 +91,7 @@ async def test_only_the_named_clusters_are_asked(tmp_path: Path) -> None:
     ):
         assert (await here.get(f"uid={UID}&cluster=b"))[0] == 404
         assert (await here.get(f"uid={UID}&cluster=b&cluster=c"))[1]["cluster"] == "c"
+        assert (await here.get(f"uid={UID}&cluster=&cluster=c"))[1]["cluster"] == "c"
         assert (await here.get(f"uid={UID}&%63luster=%63"))[1]["cluster"] == "c"
         assert (await here.get(f"uid={UID}&cluster=c"))[1]["cluster"] == "c"
         assert (await here.get(f"uid={UID}&cluster=a"))[1]["cluster"] == "a"
