@@ -77,5 +77,5 @@ def _line(kind: Summary) -> str:
         f"{outcome} {count:,} times after {kind.seconds[outcome]:.1f} s"
         for outcome, count in kind.outcomes.most_common()
     ]
-    errors = [f"{error!r} {count:,} times" for error, count in kind.errors.most_common()]
+    errors = [f"{error!r:.100} {count:,} times" for error, count in kind.errors.most_common()]
     return "; ".join([f"{kind.connections:,} connections, {kind.open:,} open", *ends, *errors])
