@@ -138,7 +138,7 @@ def test_a_redirect_is_not_followed(server: ApiServer, start_operator: StartOper
     # It would lead the token to any host.
     server.faults.add(Fault(status=307))
     operator = start_operator(server)
-    operator.wait_until_log_says("307")
+    operator.wait_until_log_says("check that it is a Kubernetes API server")
     assert_clear(operator, "check that it is a Kubernetes API server")
 
 

@@ -68,8 +68,10 @@ class OperatorProcess:
         has_liveness = any(argument.startswith("--liveness=") for argument in self._arguments)
         self._liveness = [] if has_liveness else [f"--liveness=http://127.0.0.1:{self.liveness_port}/healthz"]
         self._main = main
+        # To measure coverage would take the operators half as much CPU time again.
+        unset = ("COVERAGE_", "KUBERNETES_")
         self._environ = {
-            **{name: value for name, value in os.environ.items() if not name.startswith("KUBERNETES_")},
+            **{name: value for name, value in os.environ.items() if not name.startswith(unset)},
             "KUBECONFIG": str(self.kubeconfig),
             "PORT": str(self.port),
             "SHUTDOWN_DRAIN_SECONDS": "0",
