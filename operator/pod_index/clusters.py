@@ -103,7 +103,7 @@ class MemoryShare:
         return True
 
     def adopt(self, other: "MemoryShare") -> None:
-        """Hold what another share holds; if this one is released already, nobody does."""
+        """Take over the memory of another share, or release it if this share is released already."""
         if self._released:
             other.release()
         else:

@@ -77,7 +77,7 @@ def _cluster_names(pairs: Sequence[tuple[str, bytes]]) -> tuple[str, ...]:
 
 
 def select(clusters: Clusters | None, query: ClusterQuery) -> tuple[Clusters, tuple[str, ...]]:
-    """Return all clusters, and the names of the selected ones; raise RequestError if there are none."""
+    """Return all clusters, and the names of the selected ones; raise RequestError if no cluster has a name."""
     if clusters is None:
         raise RequestError(400, "this cluster has no name, and knows no others: set CLUSTER_NAME and PEERS_FILE")
     try:

@@ -67,7 +67,7 @@ class WatchEndpoint(Endpoint):
         await send({"type": "http.response.body"})
 
     async def _send_next(self, watch: Watch, send: Send, progress: ResponseProgress | None = None) -> None:
-        """Send what comes next; with the ``progress`` of a large object, until it is aborted."""
+        """Send the next lines; with the ``progress`` of a large object, until it is aborted."""
         for chunk in await self._watches.next_chunks(watch, large=progress is not None):
             await send({"type": "http.response.body", "body": chunk, "more_body": True})
             if progress is not None:

@@ -37,7 +37,7 @@ _results_decoder = msgspec.json.Decoder(_Results)
 
 
 def answer_of(cluster: str, response: PeerResponse, question: Question) -> Answer:
-    """Return the answer in a response to one lookup; raise PeerError if it is none."""
+    """Return the answer in a response to one lookup; raise PeerError if it is malformed."""
     try:
         if response.status == 200:
             return _found(cluster, question, response.body, response.matched_by, response.age)
@@ -55,7 +55,7 @@ def answer_of(cluster: str, response: PeerResponse, question: Question) -> Answe
 
 
 def answers_of(cluster: str, response: PeerResponse, questions: Sequence[Question]) -> list[Answer]:
-    """Return the answers in a response to a batch lookup; raise PeerError if it is none."""
+    """Return the answers in a response to a batch lookup; raise PeerError if it is malformed."""
     try:
         if response.status == 400:
             message = _error_decoder.decode(response.body).error[:MESSAGE_LENGTH]

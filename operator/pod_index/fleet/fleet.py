@@ -51,8 +51,8 @@ class Fleet:
     """The pod-indexes of all clusters.
 
     The constructor reads the peers; it raises SettingsError if their file is unusable, or if it has credentials without
-    an authentication here: whoever may ask here reads the pods of all peers. On a loopback address, a proxy in the same
-    pod may have one.
+    an authentication here: all clients of this service can read the pods of all peers. On a loopback address, a proxy
+    in the same pod may have one.
     """
 
     def __init__(self, settings: Settings, stats: Stats) -> None:
@@ -293,7 +293,7 @@ class Fleet:
         return self._clients[name]
 
     def _start(self, request: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
-        """Start a request, which goes on if nobody waits for it any more."""
+        """Start a request. It continues when its result is not needed any more."""
         task = asyncio.get_running_loop().create_task(request)
         self._requests.add(task)
         task.add_done_callback(self._requests.discard)
