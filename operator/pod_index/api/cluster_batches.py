@@ -11,7 +11,7 @@ from pod_index.api.clusters import RESULTS, SHARE, names_clusters, own_answer, p
 from pod_index.api.context import EndpointContext
 from pod_index.api.detailed import DetailedBody, named_container
 from pod_index.api.endpoints import ID_BYTES, STEP_BYTES, BatchLookupEndpoint
-from pod_index.api.hints import hint_for
+from pod_index.api.hints import hint_for, null_with
 from pod_index.api.queries import BatchQuery
 from pod_index.api.responses import Body, Header, RequestError, encode
 from pod_index.clusters import Answer, Clusters, Question, Verdict
@@ -187,7 +187,7 @@ class ClustersBatchEndpoint(BatchLookupEndpoint):
         """Return the end of a result without a pod."""
         is_unknown = verdict.status in (400, 404)
         hint = hint_for("id", found.question.subject.removeprefix("ID "), self._index.index_names) if is_unknown else ""
-        return b'null,"hint":%b' % encode(hint) if hint else b"null"
+        return null_with(hint)
 
 
 def _start(comma: bytes, question: Question, verdict: Verdict, *, explain: bool, names: bool) -> bytes:

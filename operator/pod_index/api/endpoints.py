@@ -13,7 +13,7 @@ from starlette.types import Receive, Scope, Send
 from pod_index.api import queries
 from pod_index.api.context import EndpointContext
 from pod_index.api.detailed import DetailedBody, detailed_record, named_container
-from pod_index.api.hints import hint_for, warnings
+from pod_index.api.hints import hint_for, null_with, warnings
 from pod_index.api.queries import BatchQuery, LookupQuery
 from pod_index.api.response_limiter import PROGRESS
 from pod_index.api.responses import RETRY_AFTER, Body, Header, RequestError, encode, error, respond, respond_in_chunks
@@ -251,7 +251,7 @@ class BatchLookupEndpoint(LimitedEndpoint):
                     self._stats.lookups["many", result] += 1
                     if record is None:
                         hint = hint_for("id", text, self._index.index_names) if result == "miss" else ""
-                        record = b'null,"hint":%b' % encode(hint) if hint else b"null"
+                        record = null_with(hint)
                     parts += (b'%b{"id":%b,"pod":' % (comma, encode(text)), record, b"}")
                     if query.details:
                         all_details.append(details)

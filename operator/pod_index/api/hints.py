@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection
 from contextlib import suppress
 from typing import NamedTuple
 
-from pod_index.api.responses import Header
+from pod_index.api.responses import Header, encode
 from pod_index.store.identifiers import IdentifierError, Kind, parse, parse_uid
 from pod_index.store.paths import is_name
 
@@ -89,3 +89,8 @@ def hint_for(parameter: str, text: str, kinds: Collection[str]) -> str:
 def warnings(hint: str) -> tuple[Header, ...]:
     """Return the header with a hint, if there is one: https://www.rfc-editor.org/rfc/rfc7234#section-5.5."""
     return ((b"warning", b'299 - "%b"' % hint.encode()),) if hint else ()
+
+
+def null_with(hint: str) -> bytes:
+    """Return the pod of a batch result that has none: null, and the field ``hint`` if there is a hint."""
+    return b'null,"hint":%b' % encode(hint) if hint else b"null"
