@@ -23,7 +23,19 @@ STOP_SECONDS = 30.0
 PORTS = range(10_000, 32_768)
 """Below the ports of outgoing connections, so that none of these is taken by chance: RFC 6335, section 6."""
 
-_candidates = iter(random.sample(PORTS, len(PORTS)))
+
+def ports_of(worker: str, workers: int) -> range:
+    """Return the ports of one of the processes of pytest-xdist: a port that is free now would soon be taken by another.
+
+    ``worker`` is its name, such as ``gw0``, or empty if there is but one.
+    """
+    size = len(PORTS) // workers
+    first = size * int(worker.removeprefix("gw") or 0)
+    return PORTS[first : first + size]
+
+
+_own = ports_of(os.environ.get("PYTEST_XDIST_WORKER", ""), int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")))
+_candidates = iter(random.sample(_own, len(_own)))
 
 
 def free_port() -> int:
@@ -147,6 +159,7 @@ class OperatorProcess:
         except (OSError, http.client.HTTPException):
             self._connection.close()
             self._connection = None
+            assert self.process.poll() is None, f"the operator has ended:\n{self.log}"
             raise
 
     def lookup(self, uid: str) -> dict[str, Any] | None:
@@ -164,7 +177,6 @@ class OperatorProcess:
         try:
             status, _, body = self.get("/ready")
         except (OSError, http.client.HTTPException):
-            assert self.process.poll() is None, f"the operator has ended:\n{self.log}"
             return None
         if status != 200:
             return None
@@ -179,7 +191,6 @@ class OperatorProcess:
             try:
                 return self.get("/health")[0] == 200
             except OSError:
-                assert self.process.poll() is None, f"the operator has ended:\n{self.log}"
                 return False
 
         eventually(listens)
