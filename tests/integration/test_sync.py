@@ -19,7 +19,7 @@ from tests.support.polling import eventually
         pytest.param({}, "true", "by a streaming list (protobuf)", marks=pytest.mark.slow),
         pytest.param({"protobuf": False}, "true", "by a streaming list (JSON)", marks=pytest.mark.slow),
         ({"streaming_list": False}, "true", "by a whole list (protobuf)"),
-        ({}, "false", "in pages (protobuf)"),
+        pytest.param({}, "false", "in pages (protobuf)", marks=pytest.mark.slow),
         pytest.param({"streaming_list": False, "protobuf": False}, "true", "in pages (JSON)", marks=pytest.mark.slow),
     ],
 )

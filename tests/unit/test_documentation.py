@@ -35,8 +35,8 @@ def test_the_readme_is_short() -> None:
 
 def test_the_readme_begins_with_the_demo_and_the_tests() -> None:
     first, second, *_ = re.findall(r"^```bash\n(.*?)\n```$", read(INTRODUCTION), re.MULTILINE | re.DOTALL)
-    assert first == "python3 -m pip install tox && python3 -m tox run -e demo"
-    assert second == "python3 -m pip install tox && python3 -m tox"
+    assert first == "python3 -m pip install tox tox-uv && python3 -m tox run -e demo"
+    assert second == "python3 -m pip install tox tox-uv && python3 -m tox"
 
 
 def test_the_list_of_documents_is_complete() -> None:
@@ -177,12 +177,12 @@ def test_every_command_of_the_original_has_one_here_that_exists() -> None:
 
 @pytest.mark.parametrize("command", ["tox run -e demo", "tox run -e run", "tox"])
 def test_what_the_readme_tells_to_type_begins_with_what_a_fresh_machine_lacks(command: str) -> None:
-    assert f"python3 -m pip install tox && python3 -m {command}\n" in read(INTRODUCTION)
+    assert f"python3 -m pip install tox tox-uv && python3 -m {command}\n" in read(INTRODUCTION)
 
 
 def test_ci_runs_the_line_of_the_readme() -> None:
     script = (ROOT / ".ci/run").read_text()
-    assert "python3 -m pip install --quiet tox\npython3 -m tox\n" in script
+    assert "python3 -m pip install --quiet tox tox-uv\npython3 -m tox\n" in script
 
 
 def test_the_lock_holds_every_dependency_of_production_with_hashes() -> None:

@@ -51,7 +51,7 @@ def test_ci_runs_the_line_of_the_readme_on_every_python_that_setup_cfg_promises(
     assert job["strategy"]["matrix"]["python"] == promised
     (setup,) = (step for step in job["steps"] if step.get("uses", "").startswith("actions/setup-python@"))
     assert setup["with"]["python-version"] == "${{ matrix.python }}"
-    assert job["steps"][-1]["run"] == "python3 -m pip install tox && python3 -m tox"
+    assert job["steps"][-1]["run"] == "python3 -m pip install tox tox-uv && python3 -m tox"
 
 
 @every_workflow
