@@ -151,7 +151,8 @@ class Service:
         return (
             f"pod-index {__version__}; API server: {credentials.server if credentials else 'none'};"
             f" encoding: protobuf, else JSON; namespaces: {','.join(kopf_settings.namespaces()) or 'all'};"
-            f" lookup keys: {','.join(('uid', *sorted(settings.lookup_keys)))};"
+            + "".join(f" {name}: {selector};" for name, selector in settings.selectors.items())
+            + f" lookup keys: {','.join(('uid', *sorted(settings.lookup_keys)))};"
             f" authentication: {' or '.join(schemes) or 'none'}; TLS: {'on' if settings.tls_cert_file else 'off'}"
             + (f"; clusters: {', '.join(self.fleet.select([]))}" if self.fleet is not None else "")
         )

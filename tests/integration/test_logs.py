@@ -107,6 +107,15 @@ def test_listings_in_pages_and_of_namespaces_are_logged_as_such(start_operator: 
         assert re.fullmatch(SUMMARY.format(namespaces="team-a,team-b", authentication="none", tls="off"), first)
 
 
+def test_the_first_line_names_the_selectors(server: ApiServer, start_operator: StartOperator) -> None:
+    operator = start_operator(server, WATCH_LABEL_SELECTOR="app in (a, b)", WATCH_NODE="n1", EXCLUDE_NAMESPACES="ci")
+    operator.wait_until_ready()
+    assert (
+        " namespaces: all; labelSelector: app in (a, b); fieldSelector: spec.nodeName=n1,metadata.namespace!=ci;"
+        " lookup keys: uid,"
+    ) in operator.log.splitlines()[0]
+
+
 def test_warnings_and_messages_of_libraries_are_json_too(server: ApiServer, tmp_path: Path) -> None:
     # Without -A, Kopf warns that it will become an error.
     arguments = ("--log-format=json", "tests/integration/saboteur.py")
