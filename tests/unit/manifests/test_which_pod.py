@@ -128,6 +128,7 @@ def test_standard_input_has_the_identifier(shell: str, run: Run, sandbox: Sandbo
     [
         (("-n", "a"), "/api/v1/namespaces/a/services/http:pod-index:http/proxy/api/v1/pod?id=U"),
         (("-na",), "/api/v1/namespaces/a/services/http:pod-index:http/proxy/api/v1/pod?id=U"),
+        (("-n=a",), "/api/v1/namespaces/a/services/http:pod-index:http/proxy/api/v1/pod?id=U"),
         (("--namespace", "a"), "/api/v1/namespaces/a/services/http:pod-index:http/proxy/api/v1/pod?id=U"),
         (("--namespace=a",), "/api/v1/namespaces/a/services/http:pod-index:http/proxy/api/v1/pod?id=U"),
         (("--details",), f"{PROXY}/api/v1/pod?id=U&details=true"),
@@ -211,6 +212,20 @@ def test_what_is_missing_for_all_clusters_is_said(failure: str, message: str, ru
     assert (done.returncode, done.stdout, done.stderr) == (1, "", f"kubectl which-pod: {message}\n")
 
 
+@pytest.mark.parametrize(
+    ("option", "message"),
+    [("--deleted", "pod-index does not know the pod"), ("--all-clusters", "no cluster knows the pod")],
+)
+def test_an_option_that_is_given_is_not_suggested(option: str, message: str, run: Run, sandbox: Sandbox) -> None:
+    (sandbox.folder / "answer").write_text(of_clusters(pod="null"))
+    if option == "--deleted":
+        (sandbox.folder / "failure").write_text(
+            "Error from server (NotFound): the server could not find the requested resource\n"
+        )
+    done = run("U", "--deleted", option, HEALTH="0")
+    assert (done.returncode, done.stdout, done.stderr) == (1, "", f"kubectl which-pod: {message}\n")
+
+
 def test_the_context_is_that_of_kubectl(run: Run, sandbox: Sandbox) -> None:
     assert run("--context", "a b", "U").returncode == 0
     assert run("--context=a b", "U").returncode == 0
@@ -218,7 +233,9 @@ def test_the_context_is_that_of_kubectl(run: Run, sandbox: Sandbox) -> None:
     assert sandbox.calls("kubectl") == [["kubectl", "--context=a b", "get", "--raw", path]] * 2
 
 
-@pytest.mark.parametrize("option", [("-o", "json"), ("-ojson",), ("--output", "json"), ("--output=json",)])
+@pytest.mark.parametrize(
+    "option", [("-o", "json"), ("-ojson",), ("-o=json",), ("--output", "json"), ("--output=json",)]
+)
 def test_json_is_the_answer_without_warnings_of_kubectl(option: tuple[str, ...], run: Run, sandbox: Sandbox) -> None:
     (sandbox.folder / "warnings").write_text("Warning: use the TokenRequest API\n")
     done = run(UID, *option)

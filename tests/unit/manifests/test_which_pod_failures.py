@@ -97,6 +97,10 @@ LOG_IN = (
     "pod-index needs a token or password, which the API server does not pass on:"
     f" {FORWARD} -H 'Authorization: Bearer TOKEN'"
 )
+UNKNOWN_CAUSE = (
+    f"there is no {SERVICE}, it has no pod that is ready, or it has a port for HTTPS only: give another namespace with"
+    " -n, or ask those who run pod-index"
+)
 NOT_FOUND = "Error from server (NotFound): the server could not find the requested resource"
 SPELLINGS = "a UID, a cgroup or log path, a container ID, an IP, or NAMESPACE/NAME"
 
@@ -105,6 +109,11 @@ FAILURES: list[tuple[Answer, Answer, str]] = [
         status(503, "ServiceUnavailable", 'no endpoints available for service "pod-index"'),
         status(404, "NotFound", 'services "pod-index" not found'),
         f"there is no {SERVICE}: give another namespace with -n, or deploy pod-index",
+    ),
+    (
+        status(503, "ServiceUnavailable", 'no endpoints available for service "pod-index"'),
+        status(403, "Forbidden", 'services "pod-index" is forbidden: User "ann" cannot get resource "services"'),
+        UNKNOWN_CAUSE,
     ),
     (
         status(403, "Forbidden", NO_RIGHTS),
