@@ -51,8 +51,8 @@ class Watch:
         self.follower: Follower
         self.headers = headers
         """The credentials."""
-        self.started = self.bookmarked = now
-        """The times of its start and of its last bookmark, by the loop's clock."""
+        self.started = self.bookmarked = self.checked = now
+        """The times of its start, its last bookmark, and the last check of its credentials, by the loop's clock."""
         self.sent = 0.0
         """The time of its last change."""
         self.ends_at = ends_at
@@ -175,9 +175,11 @@ class Watches:
     def _next_pieces(self, watch: Watch, *, large: bool) -> list[bytes]:
         now = asyncio.get_running_loop().time()
         follower = watch.follower
-        is_due = now >= watch.bookmarked + self._settings.watch_heartbeat_seconds
-        if is_due and self._authenticator is not None and self._authenticator.challenges(watch.headers):
-            return self._fail(watch, "unauthorized", 401, "the credentials are no longer valid")
+        heartbeat = self._settings.watch_heartbeat_seconds
+        if self._authenticator is not None and now >= watch.checked + heartbeat:
+            watch.checked = now
+            if self._authenticator.challenges(watch.headers):
+                return self._fail(watch, "unauthorized", 401, "the credentials are no longer valid")
         try:
             events = follower.pull(CHUNK_BYTES, large=large)
         except Expired as error:
@@ -189,6 +191,7 @@ class Watches:
         if follower.waiting and now >= watch.started + BEHIND_SECONDS:
             return self._expire(watch, "the version of the resume token was not reached")
         watch.ended = now >= watch.ends_at and (follower.settled or now >= watch.ends_at + ENDING_SECONDS)
+        is_due = now >= watch.bookmarked + heartbeat
         pieces = self._encode(events)
         if events:
             watch.sent, watch.is_marked = now, False

@@ -3,12 +3,10 @@
 import asyncio
 import base64
 import json
-from pathlib import Path
 
 import pytest
 
 import pod_index.api.watches
-from pod_index.api.authentication import Authenticator
 from pod_index.pods import encode_record
 from pod_index.settings import Settings
 from pod_index.store.deltas import ListPage, Progress
@@ -224,26 +222,6 @@ async def test_head_has_the_headers_only() -> None:
         answer = await server.client.head("/api/v1/pods?watch=true&all=true")
         assert (answer.status_code, answer.headers["content-type"]) == (200, "application/x-ndjson")
         await server.watches(0)
-
-
-async def test_a_stream_whose_credentials_are_no_longer_valid_ends(tmp_path: Path) -> None:
-    tokens = tmp_path / "tokens"
-    tokens.write_text("first\n")
-    settings = Settings(auth_token_file=str(tokens), watch_heartbeat_seconds=0.1)
-    authenticator = Authenticator.from_settings(settings)
-    assert authenticator is not None
-    assert authenticator.tokens is not None
-    async with watched(synced_index(), settings, authenticator) as server:
-        assert (await server.get("watch=true&all=true")).status_code == 401
-        headers = {"Authorization": "Bearer first", "X-Large": "x" * 8_000}
-        async with server.stream(headers=headers) as stream:
-            await stream.until_bookmark()
-            tokens.write_text("second\n")
-            authenticator.tokens.check()
-            while (event := await stream.next()) is not None and event["type"] == "BOOKMARK":
-                pass
-        assert event == {"type": "ERROR", "error": "the credentials are no longer valid", "code": 401}
-        assert server.stats.watches_cut["unauthorized"] == 1
 
 
 async def test_the_metrics_count_streams_and_what_they_send() -> None:
