@@ -165,8 +165,8 @@ class Settings(peering.Peering, frozen=True, kw_only=True):
         Meta(
             ge=1,
             le=1_000_000,
-            description="Maximum number of open client connections. An idle one takes 10 KB of memory, 50 KB with"
-            " TLS, and that of a hostile client up to 100 KB more.",
+            description="Maximum number of open client connections. An idle one takes 8 KB of memory, 50 KB with"
+            " TLS. The [memory budget](#memory-budget) has the most that they can take.",
         ),
     ] = 2000
 

@@ -228,6 +228,7 @@ async def test_every_error_is_answered_as_documented(tmp_path: Path) -> None:
         (414, error(f"request target is longer than {Settings().max_header_bytes // 2} bytes").decode()),
         (431, error(f"header is longer than {Settings().max_header_bytes} bytes").decode()),
         (431, error(f"more than {HEADERS_MAX} header fields").decode()),
+        (501, error("transfer coding is not supported").decode()),
         (503, TOO_MANY_CONNECTIONS.partition(b"\r\n\r\n")[2].decode()),
     }
     for app, method, path, body in requests_that_fail():
@@ -241,7 +242,7 @@ async def test_every_error_is_answered_as_documented(tmp_path: Path) -> None:
         for row in table(OPERATOR, "error")
         for text in re.findall(r'`(\{"error":"[^`]*"\})`', row[1])
     }
-    assert {status for status, _ in documented} == {400, 401, 404, 405, 408, 409, 410, 413, 414, 431, 500, 503}
+    assert {status for status, _ in documented} == {400, 401, 404, 405, 408, 409, 410, 413, 414, 431, 500, 501, 503}
     assert documented == answered
 
 
