@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.apiserver import ApiServer
+from tests.demo.examples import remote_pod
 from tests.demo.processes import pod_index, wait_until_found
 from tests.demo.workloads import Workloads
 
@@ -57,10 +58,13 @@ def run(number: int, environ: Mapping[str, str]) -> int:
         (folder / "peers").write_text(json.dumps({"peers": peers}, indent=2))
         started: list[tuple[subprocess.Popen[bytes], Path]] = []
         pods: list[dict[str, Any]] = []
+        remote = remote_pod()
         for name, port in zip(names, ports, strict=True):
             server = stack.enter_context(ApiServer(tls=True))
             pods.append(Workloads(server.pods).start())
             server.pods.create(twin())
+            if name == names[1]:
+                server.pods.create(remote)
             kubeconfig, log = folder / f"{name}.kubeconfig", folder / f"{name}.log"
             kubeconfig.write_text(server.kubeconfig())
             own = {**environ, "PORT": port, "CLUSTER_NAME": name, "PEERS_FILE": str(folder / "peers")}
@@ -70,7 +74,7 @@ def run(number: int, environ: Mapping[str, str]) -> int:
             for port, pod, (operator, _) in zip(ports, pods, started, strict=True)
         ]
         if all(found):
-            print(_banner(names, ports, pods[1]["metadata"]["uid"]), flush=True)
+            print(_banner(names, ports, remote["metadata"]["uid"]), flush=True)
         while all(operator.poll() is None for operator, _ in started):
             time.sleep(POLL_SECONDS)
         code = 1

@@ -8,6 +8,9 @@ from tests.kubernetes import Pods
 UID = "1234abcd-5678-90ef-aaaa-bbbbccccdddd"
 """Lists are in the order of UIDs. The examples of lists show this pod first, so it has the lowest UID."""
 
+REMOTE_UID = "9abcdef0-1234-5678-aaaa-bbbbccccdddd"
+"""The pod in another cluster."""
+
 _CONTAINER = "9d3f7c0a5e1b2d4f6a8c0e2b4d6f8a1c3e5b7d9f0a2c4e6b8d0f1a3c5e7b9d2f"
 _PREVIOUS = "0a1b2c3d4e5f60718293a4b5c6d7e8f90a1b2c3d4e5f60718293a4b5c6d7e8f9"
 _OWNER = {"apiVersion": "batch/v1", "kind": "Job", "name": "example-28401120", "controller": True}
@@ -34,6 +37,13 @@ _DETAILS: dict[str, Any] = {
     },
 }
 """Of the pod of the examples, by part of the pod."""
+
+
+def remote_pod() -> dict[str, Any]:
+    """Return the pod of the examples with several clusters."""
+    pod = make_pod("web-0", "shop", node="node-1", ip="10.244.1.5", phase="Running", labels={"app": "example"})
+    pod["metadata"]["uid"] = REMOTE_UID
+    return pod
 
 
 class Examples:

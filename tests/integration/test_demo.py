@@ -20,6 +20,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.documents import OPERATOR, section
 from tests.support.operator_process import free_port
 from tests.support.polling import eventually
 
@@ -133,6 +134,9 @@ def test_three_clusters_are_asked_by_one_command(tmp_path: Path) -> None:
             caught.value.close()
             assert caught.value.code == status
         assert json.dumps(curl(every), separators=(",", ":")) in output
+        (example,) = re.findall(r"curl -i 'http://localhost:8080/(\S+)'", section(OPERATOR, "### Several clusters"))
+        assert every == f"http://localhost:{ports[0]}/{example}"
+        assert curl(every)["name"] == "web-0"
         assert curl(of_one)["name"] == "example-pod"
         os.killpg(process.pid, signal.SIGINT)
         process.communicate(timeout=30)
