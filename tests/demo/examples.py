@@ -14,13 +14,15 @@ REMOTE_UID = "9abcdef0-1234-5678-aaaa-bbbbccccdddd"
 _CONTAINER = "9d3f7c0a5e1b2d4f6a8c0e2b4d6f8a1c3e5b7d9f0a2c4e6b8d0f1a3c5e7b9d2f"
 _PREVIOUS = "0a1b2c3d4e5f60718293a4b5c6d7e8f90a1b2c3d4e5f60718293a4b5c6d7e8f9"
 _OWNER = {"apiVersion": "batch/v1", "kind": "Job", "name": "example-28401120", "controller": True}
+_REQUESTS = {"requests": {"cpu": "100m"}}
 _ENDED = {"exitCode": 137, "reason": "OOMKilled", "finishedAt": "2024-01-01T00:09:58Z"}
 
 _DETAILS: dict[str, Any] = {
     "metadata": {"ownerReferences": [_OWNER | {"uid": "5678abcd-1234-90ef-aaaa-bbbbccccdddd"}]},
     "spec": {
         "serviceAccountName": "example",
-        "containers": [{"name": "main", "image": "registry.example.com/example:1.4"}],
+        # The API server derives the QoS class from them, and refuses another one.
+        "containers": [{"name": "main", "image": "registry.example.com/example:1.4", "resources": _REQUESTS}],
     },
     "status": {
         "hostIP": "192.168.1.7",
