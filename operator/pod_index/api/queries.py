@@ -170,7 +170,7 @@ def _view(parameters: Mapping[str, str], index_names: frozenset[IndexName]) -> V
     workload = _workload(parameters.get("workload", ""), namespace)
     selects_all = _flag(parameters, "all")
     if not (selects_all or node or namespace):
-        raise RequestError(400, "node or namespace parameter is required")
+        raise RequestError(400, "node, namespace, workload or all=true is required")
     if selects_all and (node or namespace):
         raise RequestError(400, "all=true is not possible with node or namespace")
     for kind, value in (("node", node), ("workload", workload)):

@@ -299,9 +299,9 @@ def test_a_list_is_of_a_node_or_a_namespace_or_both(query: str, expected: ListQu
 @pytest.mark.parametrize(
     ("query", "message"),
     [
-        ("", "node or namespace parameter is required"),
-        ("node=&namespace=&limit=1", "node or namespace parameter is required"),
-        ("all=false", "node or namespace parameter is required"),
+        ("", "node, namespace, workload or all=true is required"),
+        ("node=&namespace=&limit=1", "node, namespace, workload or all=true is required"),
+        ("all=false", "node, namespace, workload or all=true is required"),
         ("all=true&node=n", "all=true is not possible with node or namespace"),
         ("all=yes", "all must be true or false, not 'yes'"),
         ("node=n&watch=yes", "watch must be true or false, not 'yes'"),
@@ -336,7 +336,7 @@ def test_a_stream_is_of_a_node_or_a_namespace_or_both_or_all(query: str, expecte
 @pytest.mark.parametrize(
     ("query", "message"),
     [
-        ("watch=true", "node or namespace parameter is required"),
+        ("watch=true", "node, namespace, workload or all=true is required"),
         ("watch=true&all=true&namespace=a", "all=true is not possible with node or namespace"),
         ("watch=true&node=n&limit=1", "limit is not possible with watch=true"),
         ("watch=true&node=n&continue=x", "continue is not possible with watch=true"),
