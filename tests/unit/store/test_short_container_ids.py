@@ -102,7 +102,8 @@ def test_the_search_for_a_short_id_looks_only_at_entries_with_its_first_digits(
     monkeypatch.setattr("pod_index.store.indices.has_value", counting)
     assert len(indices.find(container_id_value(f"{7:012x}a"))) == 1
     assert indices.find(container_id_value("f" * 13)) == []
-    assert len(compared) == 1
+    # Few others have the same 16 bits of a hash.
+    assert len(compared) < 10
 
 
 def test_whole_ids_with_the_same_beginning_are_told_apart_without_a_comparison_of_all(
