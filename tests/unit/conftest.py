@@ -13,6 +13,7 @@ from tests.apiserver import ApiServer
 SERVING = (
     *("test_connections.py", "test_gate.py", "test_displacement.py", "test_uvicorn.py", "test_server.py"),
     *("test_certificate.py", "test_tls_connections.py", "test_lookups.py", "test_garbage.py", "test_turns.py"),
+    "test_hostile_peers.py",
 )
 """What is tested in both event loops: Kopf takes uvloop where it is, else the one of the standard library."""
 

@@ -11,7 +11,6 @@ import aiohttp
 import yarl
 
 from pod_index.backoff import Backoff
-from pod_index.client_sockets import open_socket
 from pod_index.clusters import MemoryShare
 from pod_index.fleet.peers import Peer
 from pod_index.peering import PENDING_MAX
@@ -23,9 +22,6 @@ BACKOFF_MAX_SECONDS = 30.0
 
 BACKOFF_RESET_SECONDS = 60.0
 """A peer that has answered for so long counts as healthy: the next pause is short again."""
-
-KEEPALIVE_SECONDS = 60.0
-"""How long idle connections stay open. The peer closes them after its IDLE_TIMEOUT_SECONDS, 75 by default."""
 
 BUSY = frozenset({"busy", "skipped"})
 """The results that say nothing about the health of the peer."""
@@ -70,18 +66,6 @@ class PeerRequest(NamedTuple):
     body: bytes | None = None
     waits: bool = False
     """Whether the peer waits for the pod. Such a request says nothing about the health of the peer."""
-
-
-def new_session() -> aiohttp.ClientSession:
-    """Make the HTTP client for all peers. It has no cookies, and no proxies or passwords of the environment."""
-    return aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(limit=0, socket_factory=open_socket, keepalive_timeout=KEEPALIVE_SECONDS),
-        cookie_jar=aiohttp.DummyCookieJar(),
-        trust_env=False,
-        auto_decompress=False,
-        timeout=aiohttp.ClientTimeout(total=None, connect=None, sock_connect=None),
-        headers={"Accept-Encoding": "identity", "User-Agent": "pod-index"},
-    )
 
 
 class PeerClient:
@@ -192,7 +176,7 @@ class PeerClient:
         except aiohttp.ClientConnectorError as error:
             raise PeerError("unreachable", f"cannot connect to {self.peer.url} ({_reason(error)})") from None
         except aiohttp.ClientResponseError:
-            raise PeerError("malformed", f"{self.peer.url} does not speak HTTP") from None
+            raise PeerError("malformed", f"{self.peer.url} sends malformed HTTP, or too many responses") from None
         except (aiohttp.ClientError, OSError, ValueError) as error:
             raise PeerError("unreachable", f"the connection to {self.peer.url} was lost ({_reason(error)})") from None
         finally:

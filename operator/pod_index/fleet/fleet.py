@@ -12,7 +12,8 @@ import msgspec
 from pod_index.clusters import Answer, AnswerMemory, AskOwn, MemoryShare, Question, UnknownCluster, Verdict
 from pod_index.environ import SettingsError
 from pod_index.fleet.answers import answer_of, answers_of
-from pod_index.fleet.client import PeerClient, PeerError, PeerRequest, TooLarge, new_session
+from pod_index.fleet.client import PeerClient, PeerError, PeerRequest, TooLarge
+from pod_index.fleet.connections import new_session
 from pod_index.fleet.merging import merge
 from pod_index.fleet.peers import Peer, PeersFile
 from pod_index.peering import PENDING_MAX
