@@ -143,10 +143,13 @@ class Clusters(Protocol):
         clusters: Sequence[str],
         own: Sequence[Answer | None],
         share: MemoryShare,
+        *,
+        asks_others: bool = True,
     ) -> list[Verdict]:
         """Look up many pods, with one request to each other cluster, which has this query string.
 
-        ``own`` are the answers of the own cluster; None if that is not among the clusters.
+        ``own`` are the answers of the own cluster; None if that is not among the clusters. Without ``asks_others``, the
+        other clusters are not asked, and count as silent.
         """
 
 

@@ -1,13 +1,23 @@
 """Batch lookups in several clusters, and with ``explain=true``, as other clusters ask for them."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
 from typing import NamedTuple
 
 from starlette.types import Receive, Scope
 
 from pod_index.api import queries
-from pod_index.api.clusters import RESULTS, SHARE, names_clusters, own_answer, parse_clusters, release, select
+from pod_index.api.clusters import (
+    RESULTS,
+    SHARE,
+    names_clusters,
+    own_answer,
+    parse_clusters,
+    release,
+    select,
+    unless_gone,
+)
 from pod_index.api.context import EndpointContext
 from pod_index.api.detailed import DetailedBody, named_container
 from pod_index.api.endpoints import ID_BYTES, STEP_BYTES, BatchLookupEndpoint
@@ -37,6 +47,8 @@ class Wanted(NamedTuple):
     names: tuple[str, ...]
     query: bytes
     """The query string for the other clusters."""
+    receive: Receive
+    """Tells when the client disconnects."""
 
 
 class Own(NamedTuple):
@@ -69,7 +81,7 @@ class ClustersBatchEndpoint(BatchLookupEndpoint):
             raise
         share = scope[SHARE] = clusters.memory.share()
         rest = b"&".join(filter(None, (wanted.rest, b"explain=true")))
-        scope[WANTED] = Wanted(clusters, names, rest)
+        scope[WANTED] = Wanted(clusters, names, rest, receive)
         try:
             body, _ = await super()._answer(scope, receive)
         except BaseException:
@@ -85,17 +97,35 @@ class ClustersBatchEndpoint(BatchLookupEndpoint):
         wanted: Wanted | None = scope.get(WANTED)
         if wanted is None:
             return await super()._look_up_in_slot(ids, query, scope)
-        async with self._batches, self._response_limiter.waiting_slot(scope):
+        return await unless_gone(self._look_up_in_clusters(ids, query, wanted, scope), wanted.receive)
+
+    async def _look_up_in_clusters(self, ids: list[str], query: BatchQuery, wanted: Wanted, scope: Scope) -> Body:
+        async with self._turn() as asks_others, self._response_limiter.waiting_slot(scope):
             async with self._response_limiter.computing():
                 own = await self._look_up_own(ids, query, wanted)
             asks_own = wanted.clusters.own in wanted.names
             answers = [found.answer if asks_own or found.answer.outcome == "invalid" else None for found in own]
             questions = [found.question for found in own]
-            verdicts = await wanted.clusters.look_up_many(questions, wanted.query, wanted.names, answers, scope[SHARE])
+            verdicts = await wanted.clusters.look_up_many(
+                questions, wanted.query, wanted.names, answers, scope[SHARE], asks_others=asks_others
+            )
             ages = [verdict.age for verdict in verdicts if verdict.age is not None]
             scope[OLDEST] = max(ages, default=int(self._age()))
             async with self._response_limiter.computing():
                 return await self._body(own, verdicts, query, names=True)
+
+    @asynccontextmanager
+    async def _turn(self) -> AsyncIterator[bool]:
+        """Wait until there are fewer than BATCHES_MAX others; yield False if this takes PEER_TIMEOUT_SECONDS."""
+        acquired = False
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._settings.peer_timeout_seconds):
+                acquired = await self._batches.acquire()
+        try:
+            yield acquired
+        finally:
+            if acquired:
+                self._batches.release()
 
     async def _look_up(self, ids: list[str], query: BatchQuery) -> Body:
         if not query.explain:

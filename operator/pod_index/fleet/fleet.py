@@ -7,12 +7,12 @@ from collections.abc import Coroutine, Sequence
 from typing import Any, TypeVar
 
 import aiohttp
-import msgspec
 
 from pod_index.clusters import Answer, AnswerMemory, AskOwn, MemoryShare, Question, UnknownCluster, Verdict
 from pod_index.environ import SettingsError
-from pod_index.fleet.answers import answer_of, answers_of
-from pod_index.fleet.client import PeerClient, PeerError, PeerRequest, TooLarge
+from pod_index.fleet.answers import answer_of
+from pod_index.fleet.batches import Batch
+from pod_index.fleet.client import PeerClient, PeerError, PeerRequest
 from pod_index.fleet.connections import new_session
 from pod_index.fleet.merging import merge
 from pod_index.fleet.peers import Peer, PeersFile
@@ -20,7 +20,7 @@ from pod_index.peering import PENDING_MAX
 from pod_index.settings import Settings
 from pod_index.stats import Stats
 
-POD_PATH, BATCH_PATH = "/api/v1/pod", "/api/v1/pods/lookup"
+POD_PATH = "/api/v1/pod"
 
 CHECK_SECONDS = 2.0
 """Time between two reads of the files. They are small, and cached by the kernel."""
@@ -31,21 +31,12 @@ ANSWERS_MAX_BYTES = 16 * 1024 * 1024
 POD_MAX_BYTES = 10 * 1024 * 1024
 """The longest answer to one lookup. An object in etcd has up to 1.5 MB, and with the escapes of JSON six times that."""
 
-BATCH_MAX_BYTES = 8 * 1024 * 1024
-"""The longest answer to a batch lookup; a longer one is requested in two parts. 1,000 pods with details have 5 MB."""
-
-BATCH_BODY_BYTES = 200 * 1024
-"""Batches with longer bodies are sent in parts: MAX_BODY_BYTES of another cluster is 256 KiB by default."""
-
 MERGE_STEP = 50
 """How many results of a batch are merged without a pause."""
 
 logger = logging.getLogger("pod_index.fleet")
 
 T = TypeVar("T")
-
-Bodies = dict[tuple[int, int], bytes]
-"""The request bodies of the parts of a batch, by position and size. All clusters get the same ones."""
 
 
 class Fleet:
@@ -226,6 +217,8 @@ class Fleet:
         clusters: Sequence[str],
         own: Sequence[Answer | None],
         share: MemoryShare,
+        *,
+        asks_others: bool = True,
     ) -> list[Verdict]:
         """Look up many pods: those that are not certain here, with one request to each other cluster."""
         answers = [[answer] if answer is not None else [] for answer in own]
@@ -234,14 +227,16 @@ class Fleet:
             for number, answer in enumerate(own)
             if answer is None or not (answer.is_certain or answer.outcome == "invalid")
         ]
-        others = [name for name in clusters if name != self.own]
-        if asked and others:
-            batch = [questions[number] for number in asked]
-            bodies: Bodies = {}
-            tasks = [self._start(self._ask_many(name, batch, query, share, bodies)) for name in others]
+        others = [name for name in clusters if name != self.own and asked]
+        batch = Batch([questions[number] for number in asked], query, self.memory, share)
+        tasks = [self._start(self._ask_many(name, batch, asks_others=asks_others)) for name in others]
+        try:
             for task in asyncio.as_completed(tasks):
                 for number, answer in zip(asked, await task, strict=True):
                     answers[number].append(answer)
+        finally:
+            for task in tasks:
+                task.cancel()
         verdicts = []
         for number, question in enumerate(questions):
             verdicts.append(merge(answers[number], question.subject))
@@ -249,43 +244,15 @@ class Fleet:
                 await asyncio.sleep(0)
         return verdicts
 
-    async def _ask_many(
-        self, name: str, questions: Sequence[Question], query: bytes, share: MemoryShare, bodies: Bodies
-    ) -> list[Answer]:
-        """Ask one other cluster, in parts if need be."""
-        deadline = time.monotonic() + self._settings.peer_timeout_seconds
-        answers: list[Answer] = []
-        parts = [questions]
-        while parts:
-            part = parts.pop()
-            try:
-                if len(part) > 1 and sum(len(question.query) for question in part) > BATCH_BODY_BYTES:
-                    raise TooLarge("rejected", "the request is too large")
-                key = len(answers), len(part)
-                if key not in bodies:
-                    bodies[key] = msgspec.json.encode({"ids": [question.query.decode() for question in part]})
-                answers += await self._ask_part(name, part, query, share, bodies[key], deadline - time.monotonic())
-            except TooLarge:
-                if len(part) > 1:
-                    parts += [part[len(part) // 2 :], part[: len(part) // 2]]
-                else:
-                    answers.append(Answer(name, "silent"))
-            except PeerError:
-                answers += [Answer(name, "silent")] * len(part)
-        return answers
-
-    async def _ask_part(
-        self, name: str, questions: Sequence[Question], query: bytes, share: MemoryShare, body: bytes, seconds: float
-    ) -> list[Answer]:
-        held = self.memory.share()
-        request = PeerRequest(BATCH_PATH, query, held, seconds, BATCH_MAX_BYTES, body)
+    async def _ask_many(self, name: str, batch: Batch, *, asks_others: bool) -> list[Answer]:
+        """Ask one other cluster, unless there are too many batch lookups."""
+        if not asks_others:
+            self._stats.peer_requests[name, "busy"] += 1
+            return batch.silent(name)
         try:
-            return await self._client(name).request(request, lambda response: answers_of(name, response, questions))
+            return await batch.ask(self._client(name), self._settings.peer_timeout_seconds)
         except PeerError:
-            held.release()
-            raise
-        finally:
-            share.adopt(held)
+            return batch.silent(name)
 
     def _client(self, name: str) -> PeerClient:
         """Return the client of a peer; raise PeerError if a reload has just removed it."""

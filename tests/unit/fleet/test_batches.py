@@ -5,7 +5,11 @@ import json
 from pathlib import Path
 from typing import Any
 
+from starlette.types import Message
+
+from pod_index.api.app import create_app
 from pod_index.api.cluster_batches import BATCHES_MAX
+from pod_index.settings import Settings
 from pod_index.store.index import PodIndex
 from tests.support.peers import Here, Received, cluster, pod_index, response, scripted
 from tests.support.polling import eventually_true
@@ -13,6 +17,7 @@ from tests.support.served import (
     UID,
     change,
     example_pod,
+    http_scope,
     listing,
     namesakes,
     replace_page,
@@ -260,3 +265,54 @@ async def test_a_response_that_is_too_long_takes_no_memory_from_its_parts(tmp_pa
         assert [result["pod"] for result in await look_up(here, ids)] == ids
         assert here.results("b") == {"oversized": 1, "answered": 2}
         await eventually_true(lambda: here.fleet.memory.free == here.fleet.memory.limit)
+
+
+async def test_a_client_that_leaves_ends_its_batch(tmp_path: Path) -> None:
+    gone, answer = asyncio.Event(), asyncio.Event()
+    proceed = asyncio.Event()
+    messages: list[Message] = [{"type": "http.request", "body": json.dumps({"ids": [UID]}).encode()}]
+
+    async def receive() -> Message:
+        if messages:
+            return messages.pop()
+        await gone.wait()
+        return {"type": "http.disconnect"}
+
+    async def send(_: Message) -> None:
+        answer.set()
+
+    async def late(_: Received) -> bytes | None:
+        await proceed.wait()
+        return response(200, b'{"results":[{"status":404,"pod":null}]}')
+
+    async with scripted(late) as b, cluster(tmp_path, EMPTY, {"b": b.url}, peer_timeout_seconds=60.0) as here:
+        app = create_app(EMPTY, lambda: 0.0, Settings(peer_timeout_seconds=60.0), clusters=here.fleet)
+        request = asyncio.create_task(app(http_scope("/api/v1/pods/lookup", b"clusters=all", "POST"), receive, send))
+        await eventually_true(lambda: b.requests)
+        gone.set()
+        await request
+        await eventually_true(lambda: not here.fleet._requests)
+        assert not answer.is_set()
+        assert here.fleet.memory.free == here.fleet.memory.limit
+        assert here.fleet._clients["b"]._slots._value == 100
+        assert here.stats.peers_up == {"b": True}
+
+
+async def test_a_batch_without_a_place_answers_for_its_own_cluster(tmp_path: Path) -> None:
+    async def never(_: Received) -> bytes | None:
+        await asyncio.Event().wait()
+        return None
+
+    index = synced_index(simple_pod(OTHER))
+    async with scripted(never) as b, cluster(tmp_path, index, {"b": b.url}, peer_timeout_seconds=0.2) as here:
+        here.fleet._settings = Settings(peer_timeout_seconds=60.0)
+        slow = [asyncio.create_task(look_up(here, [UID])) for _ in range(BATCHES_MAX)]
+        await eventually_true(lambda: len(b.requests) == BATCHES_MAX)
+        assert await look_up(here, [OTHER, UID]) == [
+            {"id": OTHER, "cluster": "a", "age": 7, "pod": OTHER},
+            {"id": UID, "error": "no answer from cluster b; not found in the others", "pod": None},
+        ]
+        assert here.results("b") == {"busy": 1}
+        assert here.stats.peers_up == {"b": True}
+        for request in slow:
+            request.cancel()
