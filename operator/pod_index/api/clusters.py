@@ -13,7 +13,8 @@ from pod_index.api.context import EndpointContext
 from pod_index.api.detailed import detailed_record
 from pod_index.api.endpoints import PodEndpoint
 from pod_index.api.hints import hint_for, warnings
-from pod_index.api.queries import LookupQuery, parse_parameters, unquote
+from pod_index.api.parameters import has_clusters, pairs, parse_parameters, values
+from pod_index.api.queries import LookupQuery
 from pod_index.api.responses import RETRY_AFTER, Body, Header, RequestError
 from pod_index.api.waiting import ClientGone, wait_for_disconnect
 from pod_index.clusters import Answer, Clusters, Question, UnknownCluster, Verdict, found
@@ -48,32 +49,19 @@ def names_clusters(query: bytes) -> bool:
     if b"cluster" not in query and b"%" not in query:
         return False
     with suppress(RequestError):
-        parameters = parse_parameters(query)
-        return bool(parameters.get("clusters")) or ("cluster" in parameters and any(_cluster_names(_pairs(query))))
+        return has_clusters(query, parse_parameters(query))
     return False
 
 
 def parse_clusters(query: bytes) -> ClusterQuery:
     """Parse a query string that names clusters; raise RequestError if it is invalid."""
-    pairs = _pairs(query)
-    names = _cluster_names(pairs)
-    selection = parse_parameters(query).get("clusters", "")
-    if selection not in ("", "all"):
-        raise RequestError(400, f"clusters must be all, not {selection!r:.80}")
-    if selection and names:
+    names, selections = values(query, "cluster"), values(query, "clusters")
+    for selection in selections:
+        if selection != "all":
+            raise RequestError(400, f"clusters must be all, not {selection!r:.80}")
+    if selections and names:
         raise RequestError(400, "give clusters=all or cluster, not both")
-    return ClusterQuery(names, b"&".join(pair for name, pair in pairs if name in FORWARDED))
-
-
-def _pairs(query: bytes) -> list[tuple[str, bytes]]:
-    """Return the parameters of a query string as they are, with their decoded names."""
-    return [(unquote(pair.partition(b"=")[0].decode("latin-1")), pair) for pair in query.split(b"&")]
-
-
-def _cluster_names(pairs: Sequence[tuple[str, bytes]]) -> tuple[str, ...]:
-    """Return all values of ``cluster`` that are not empty."""
-    values = [unquote(pair.partition(b"=")[2].decode("latin-1")) for name, pair in pairs if name == "cluster"]
-    return tuple(filter(None, values))
+    return ClusterQuery(names, "&".join(pair for name, pair in pairs(query) if name in FORWARDED).encode("latin-1"))
 
 
 def select(clusters: Clusters | None, query: ClusterQuery) -> tuple[Clusters, tuple[str, ...]]:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 from pod_index.api.hints import hint_for, warnings
+from pod_index.api.parameters import has_clusters, parse_parameters
 from pod_index.api.responses import RequestError
 from pod_index.store.identifiers import Identifier, IdentifierError, parse, parse_container_id, parse_ip, parse_uid
 from pod_index.store.indexers import IndexName
@@ -18,9 +19,6 @@ WAIT_MAX_SECONDS = 10.0
 LIST_DEFAULT, LIST_MAX = 500, 5_000
 """The number of pods on a page of a list."""
 
-PARAMETERS_MAX = 100
-"""The number of parameters in a query string. The API has less than twenty."""
-
 GROUPS = {
     **dict.fromkeys(("Deployment", "ReplicaSet", "StatefulSet", "DaemonSet"), "apps"),
     **dict.fromkeys(("Job", "CronJob"), "batch"),
@@ -29,7 +27,6 @@ GROUPS = {
 """The API groups of built-in kinds of workloads."""
 
 SELECTORS = ("uid", "id", "containerID", "ip")
-_PERCENT_ENCODED = re.compile("%([0-9a-fA-F]{2})")
 _DURATION = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,9})?)(ms|s)?", re.ASCII)
 
 
@@ -144,7 +141,7 @@ def is_watch(query: bytes) -> bool:
 def parse_watch(query: bytes, index_names: frozenset[IndexName]) -> WatchQuery:
     """Parse the query string of a stream; raise RequestError if it is invalid."""
     parameters = parse_parameters(query)
-    _check_no_clusters(parameters)
+    _check_no_clusters(query, parameters)
     for name in ("limit", "continue"):
         if parameters.get(name):
             raise RequestError(400, f"{name} is not possible with watch=true")
@@ -154,7 +151,7 @@ def parse_watch(query: bytes, index_names: frozenset[IndexName]) -> WatchQuery:
 def parse_list(query: bytes, index_names: frozenset[IndexName]) -> ListQuery:
     """Parse the query string of a list; raise RequestError if it is invalid."""
     parameters = parse_parameters(query)
-    _check_no_clusters(parameters)
+    _check_no_clusters(query, parameters)
     view = _view(parameters, index_names)
     if _flag(parameters, "watch") or parameters.get("resume"):
         raise RequestError(400, "resume is only possible with watch=true")
@@ -185,34 +182,9 @@ def parse_batch(query: bytes) -> BatchQuery:
     return BatchQuery(_flag(parameters, "includeDeleted"), _flag(parameters, "details"), _flag(parameters, "explain"))
 
 
-def _check_no_clusters(parameters: Mapping[str, str]) -> None:
-    if parameters.get("clusters") or parameters.get("cluster"):
+def _check_no_clusters(query: bytes, parameters: Mapping[str, str]) -> None:
+    if has_clusters(query, parameters):
         raise RequestError(400, "lists are of one cluster: send the request to its pod-index, without clusters")
-
-
-def parse_parameters(query: bytes) -> Mapping[str, str]:
-    """Parse a query string; raise RequestError if it has too many parameters.
-
-    Of several values of a parameter the first counts, as in Go's net/url.
-    """
-    pairs = query.decode("latin-1").split("&", PARAMETERS_MAX)
-    if len(pairs) > PARAMETERS_MAX:
-        raise RequestError(400, f"query string has more than {PARAMETERS_MAX} parameters")
-    parameters: dict[str, str] = {}
-    for pair in filter(None, pairs):
-        name, _, value = pair.partition("=")
-        parameters.setdefault(unquote(name), unquote(value))
-    return parameters
-
-
-def unquote(text: str) -> str:
-    """Decode as ``urllib.parse.unquote_plus`` does, in a fifth of the time at the worst."""
-    text = text.replace("+", " ")
-    if "%" not in text:
-        return text
-    pieces = _PERCENT_ENCODED.split(text)  # Text and encoded bytes in turns.
-    pieces[1::2] = bytes.fromhex("".join(pieces[1::2])).decode("ascii", "surrogateescape")
-    return "".join(pieces).encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
 def _selectors(parameters: Mapping[str, str]) -> list[str]:

@@ -184,6 +184,10 @@ async def test_a_peer_is_silent_before_its_first_sync(tmp_path: Path) -> None:
         ("uid=U&clusters=all&cluster=b", "give clusters=all or cluster, not both"),
         ("uid=U&cluster=x", "cluster 'x' is unknown: give one of a, b"),
         ("uid=U&clusters=all&cluster=&cluster=b", "give clusters=all or cluster, not both"),
+        ("uid=U&clusters=&clusters=some", "clusters must be all, not 'some'"),
+        ("uid=U&clusters=all&clusters=b", "clusters must be all, not 'b'"),
+        ("uid=U&clusters=all,b", "clusters must be all, not 'all,b'"),
+        ("uid=U&cluster=all", "cluster 'all' is unknown: give one of a, b"),
         ("clusters=all", "uid parameter is required"),
         ("id=nonsense&clusters=all", None),
     ],
@@ -217,12 +221,28 @@ async def test_a_short_container_id_can_be_that_of_a_pod_in_any_cluster(short: s
 
 async def test_lists_are_of_one_cluster(tmp_path: Path) -> None:
     async with cluster(tmp_path, EMPTY, {}) as here:
-        for query in ("all=true", "all=true&watch=true"):
-            answer = await here.client.get(f"/api/v1/pods?{query}&clusters=all")
+        names = ("clusters=all", "clusters=some", "cluster=&cluster=b", "clusters=&clusters=all", "%63luster=a")
+        for query in [f"{query}&{name}" for query in ("all=true", "all=true&watch=true") for name in names]:
+            answer = await here.client.get(f"/api/v1/pods?{query}")
             assert (answer.status_code, answer.json()["error"]) == (
                 400,
                 "lists are of one cluster: send the request to its pod-index, without clusters",
             )
+
+
+async def test_an_empty_name_of_clusters_counts_as_none(tmp_path: Path) -> None:
+    async with (
+        pod_index(synced_index(example_pod())) as b,
+        cluster(tmp_path, a_pod(), {"b": b}) as here,
+    ):
+        assert (await here.client.get("/api/v1/pods?all=true&cluster=&clusters=")).status_code == 200
+        assert (await here.get(f"uid={UID}&clusters=&cluster="))[0] == 404
+        assert here.results("b") == {}
+        assert (await here.get(f"uid={UID}&clusters=&clusters=all"))[1]["cluster"] == "b"
+        ids = {"ids": [UID]}
+        for query in ("clusters=&clusters=all", "clusters=all&clusters=all", "cluster=&cluster=b&cluster=b"):
+            (result,) = (await here.client.post(f"/api/v1/pods/lookup?{query}", json=ids)).json()["results"]
+            assert result["cluster"] == "b"
 
 
 async def test_what_a_peer_rejects_is_the_clients_error(tmp_path: Path) -> None:
