@@ -20,9 +20,10 @@ from pod_index.api.clusters import (
 )
 from pod_index.api.context import EndpointContext
 from pod_index.api.detailed import DetailedBody, named_container
-from pod_index.api.endpoints import ID_BYTES, STEP_BYTES, BatchLookupEndpoint
+from pod_index.api.endpoints import ID_BYTES, BatchLookupEndpoint
 from pod_index.api.hints import hint_for, null_with
 from pod_index.api.queries import BatchQuery
+from pod_index.api.response_limiter import STEP_BYTES
 from pod_index.api.responses import Body, Header, RequestError, encode
 from pod_index.clusters import Answer, Clusters, Question, Verdict
 from pod_index.store.detailed_records import match_container
@@ -140,18 +141,14 @@ class ClustersBatchEndpoint(BatchLookupEndpoint):
         """Look up in this cluster, in steps."""
         cluster = wanted.clusters.own if wanted is not None else ""
         own: list[Own] = []
-        rest = iter(ids)
-        more = True
-        while more:
-            async with self._response_limiter.step():
-                more, size = False, 0
-                for text in rest:
-                    own.append(self._find_own(text, query, cluster))
-                    size += ID_BYTES + len(text)
-                    # Hundreds of pods with one identifier take a millisecond.
-                    if size >= STEP_BYTES or own[-1].answer.outcome == "ambiguous":
-                        more = True
-                        break
+
+        def add(text: str) -> int:
+            own.append(self._find_own(text, query, cluster))
+            if own[-1].answer.outcome == "ambiguous":
+                return STEP_BYTES  # Hundreds of pods with one identifier take a millisecond.
+            return ID_BYTES + len(text)
+
+        await self._response_limiter.in_steps(ids, add)
         return own
 
     def _find_own(self, text: str, query: BatchQuery, cluster: str) -> Own:
@@ -182,25 +179,21 @@ class ClustersBatchEndpoint(BatchLookupEndpoint):
         records: list[bytes] = []
         details: list[Details | None] = []
         containers: list[int | None] = []
-        rest = iter(zip(own, verdicts, strict=True))
-        more = True
-        while more:
-            async with self._response_limiter.step():
-                more, size = False, 0
-                for found, verdict in rest:
-                    answer = verdict.answer if verdict.status == 200 else None
-                    result = answer.outcome if answer is not None else RESULTS.get(verdict.status, "error")
-                    self._stats.lookups["many", result] += 1
-                    comma = b"," if records else b""
-                    prefixes.append(_start(comma, found.question, verdict, explain=query.explain, names=names))
-                    records.append(bytes(answer.record) if answer is not None else self._no_pod(found, verdict))
-                    is_own = answer is not None and answer.record is found.answer.record
-                    details.append(found.details if is_own else None)
-                    containers.append(found.container if is_own else None)
-                    size += ID_BYTES + len(records[-1])
-                    if size >= STEP_BYTES:
-                        more = True
-                        break
+
+        def add(item: tuple[Own, Verdict]) -> int:
+            found, verdict = item
+            answer = verdict.answer if verdict.status == 200 else None
+            result = answer.outcome if answer is not None else RESULTS.get(verdict.status, "error")
+            self._stats.lookups["many", result] += 1
+            comma = b"," if records else b""
+            prefixes.append(_start(comma, found.question, verdict, explain=query.explain, names=names))
+            records.append(bytes(answer.record) if answer is not None else self._no_pod(found, verdict))
+            is_own = answer is not None and answer.record is found.answer.record
+            details.append(found.details if is_own else None)
+            containers.append(found.container if is_own else None)
+            return ID_BYTES + len(records[-1])
+
+        await self._response_limiter.in_steps(zip(own, verdicts, strict=True), add)
         body = DetailedBody(
             self._response_limiter,
             b'{"results":[',

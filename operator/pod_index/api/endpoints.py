@@ -15,7 +15,7 @@ from pod_index.api.context import EndpointContext
 from pod_index.api.detailed import DetailedBody, detailed_record, named_container
 from pod_index.api.hints import hint_for, null_with, warnings
 from pod_index.api.queries import BatchQuery, LookupQuery
-from pod_index.api.response_limiter import PROGRESS
+from pod_index.api.response_limiter import PROGRESS, STEP_BYTES
 from pod_index.api.responses import RETRY_AFTER, Body, Header, RequestError, encode, error, respond, respond_in_chunks
 from pod_index.api.waiting import ClientGone
 from pod_index.store.detailed_records import match_container
@@ -32,11 +32,8 @@ IDS_MAX = 1_000
 SHORT_BYTES = 512
 """Queries and bodies up to this size are parsed at once, longer ones in a step of ``ResponseLimiter``."""
 
-STEP_BYTES = 4 * 1024
-"""A step of a batch lookup ends after so many bytes of IDs: up to 0.5 ms."""
-
 ID_BYTES = 128
-"""What each ID counts in addition to its length, for the search in the index."""
+"""What each ID costs in a step besides its length, for the search in the index."""
 
 BODIES_MAX = 16
 """The memory for request bodies is bounded by this many bodies of the maximum size."""
@@ -238,31 +235,24 @@ class BatchLookupEndpoint(LimitedEndpoint):
         parts = [b'{"results":[']
         all_details: list[Details | None] = []
         containers: list[int | None] = []
-        comma = b""
-        rest = iter(ids)
-        more = True
-        while more:
-            async with self._response_limiter.step():
-                more, size = False, 0
-                for text in rest:
-                    record, result, details, container = self._find(text, query)
-                    if record is None and not self._index.synced:
-                        raise self._not_found("")
-                    self._stats.lookups["many", result] += 1
-                    if record is None:
-                        hint = hint_for("id", text, self._index.index_names) if result == "miss" else ""
-                        record = null_with(hint)
-                    parts += (b'%b{"id":%b,"pod":' % (comma, encode(text)), record, b"}")
-                    if query.details:
-                        all_details.append(details)
-                        containers.append(container)
-                        size += len(details.own) // 4 if details is not None else 0
-                    comma = b","
-                    size += ID_BYTES + len(text)
-                    # Hundreds of pods with one identifier take a millisecond.
-                    if size >= STEP_BYTES or result == "ambiguous":
-                        more = True
-                        break
+
+        def add(text: str) -> int:
+            record, result, details, container = self._find(text, query)
+            if record is None and not self._index.synced:
+                raise self._not_found("")
+            self._stats.lookups["many", result] += 1
+            if record is None:
+                record = null_with(hint_for("id", text, self._index.index_names) if result == "miss" else "")
+            comma = b"," if len(parts) > 1 else b""
+            parts.extend((b'%b{"id":%b,"pod":' % (comma, encode(text)), record, b"}"))
+            if query.details:
+                all_details.append(details)
+                containers.append(container)
+            if result == "ambiguous":
+                return STEP_BYTES  # Hundreds of pods with one identifier take a millisecond.
+            return ID_BYTES + len(text) + (len(details.own) // 4 if details is not None else 0)
+
+        await self._response_limiter.in_steps(ids, add)
         if not query.details:
             return (*parts, b"]}")
         prefixes, records = parts[1::3], parts[2::3]

@@ -3,7 +3,8 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
+from typing import TypeVar
 
 from starlette.types import Scope
 
@@ -15,8 +16,13 @@ RESPONSES_MAX = 100
 YOUNG_SECONDS = 0.5
 """How long a response may be read before it can be aborted for another one."""
 
+STEP_BYTES = 4 * 1024
+"""The cost at which a step ends, in bytes of input: up to 0.5 ms."""
+
 PROGRESS = "pod_index.progress"
 """The key of the scope of a request for the progress of its response."""
+
+T = TypeVar("T")
 
 
 class ResponseLimiter:
@@ -79,6 +85,19 @@ class ResponseLimiter:
         async with self._stepping:
             yield
             await asyncio.sleep(0)
+
+    async def in_steps(self, items: Iterable[T], work: Callable[[T], int]) -> None:
+        """Do the work for each item, which returns its cost in bytes, in steps of STEP_BYTES."""
+        rest = iter(items)
+        more = True
+        while more:
+            async with self.step():
+                more, cost = False, 0
+                for item in rest:
+                    cost += work(item)
+                    if cost >= STEP_BYTES:
+                        more = True
+                        break
 
     def release(self, scope: Scope) -> None:
         """Free the slot of a request: its response has been sent, or its client is gone."""

@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
-from pod_index.api.endpoints import ID_BYTES, IDS_MAX, SHORT_BYTES, STEP_BYTES
-from pod_index.api.response_limiter import ResponseLimiter
+from pod_index.api.endpoints import ID_BYTES, IDS_MAX, SHORT_BYTES
+from pod_index.api.response_limiter import STEP_BYTES, ResponseLimiter
 from pod_index.store.changes import ChangeOrder, Overlay
 from pod_index.store.entries import Entry
 from pod_index.store.identifiers import MAX_LENGTH, Identifier
