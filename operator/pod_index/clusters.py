@@ -1,6 +1,6 @@
-"""What clusters answer when one question goes to several of them: plain values without I/O.
+"""The types of lookups in several clusters, without I/O.
 
-``api`` asks, and ``fleet`` knows the other clusters. Neither imports the other, so what they share is here.
+``api`` and ``fleet`` share them, since neither imports the other.
 """
 
 import re
@@ -12,14 +12,14 @@ import msgspec
 from pod_index.store.identifiers import Identifier
 
 Outcome = Literal["hit", "deleted", "ambiguous", "miss", "invalid", "silent"]
-"""What a cluster knows. ``deleted``: a deleted pod. ``ambiguous``: several pods have the identifier. ``invalid``: the
-cluster rejects the question. ``silent``: it has not answered, or cannot know yet."""
+"""The result in one cluster. ``deleted``: a deleted pod. ``ambiguous``: several pods have the identifier. ``invalid``:
+the cluster rejects the request. ``silent``: it has not answered, or has not synced yet."""
 
 _WHOLE_CONTAINER_ID = re.compile("[0-9a-f]{64}")
 
 
 class Answer(NamedTuple):
-    """What one cluster answers."""
+    """The answer of one cluster."""
 
     cluster: str
     outcome: Outcome
@@ -28,15 +28,15 @@ class Answer(NamedTuple):
     uid: str = ""
     """The UID of this pod."""
     matched_by: str = ""
-    """The key that found it."""
+    """The lookup key that matched."""
     rank: int = 0
-    """The position of the identifier that found it: the first one is the most specific."""
+    """The position of the identifier that matched; 0 is the most specific one."""
     unique: bool = False
     """Whether no other pod of any cluster has this identifier."""
     age: int | None = None
     """How many seconds ago the cluster's API server confirmed the data."""
     message: str = ""
-    """Why the cluster is ``ambiguous`` or ``invalid``."""
+    """The error message of the cluster if it is ``ambiguous`` or ``invalid``."""
 
     @property
     def is_certain(self) -> bool:
@@ -45,26 +45,25 @@ class Answer(NamedTuple):
 
 
 class Verdict(NamedTuple):
-    """What follows from the answers of all clusters."""
+    """The result of a lookup, from the answers of all clusters."""
 
     status: int
     """The status of the response: 200, 400, 404, 409 or 503."""
     answer: Answer | None = None
-    """The one that counts, if it is that of a single cluster."""
+    """The answer that decides; None if those of several clusters do."""
     message: str = ""
-    """The error, except for 404."""
+    """The error message; empty for 200 and 404."""
     age: int | None = None
     """The age of the oldest data that the result depends on."""
     found: bool = False
-    """Whether a cluster has a pod with the identifier, though this may not be the result."""
+    """Whether a cluster has a pod with the identifier, even if the status is not 200."""
 
 
 class Question(NamedTuple):
     """A lookup in several clusters."""
 
     query: bytes
-    """The query string for other clusters, and in a batch the ID. It names no clusters, so no question travels in a
-    circle."""
+    """The query string for other clusters; in a batch the ID. It names no clusters, so that requests cannot loop."""
     identifiers: tuple[Identifier, ...]
     subject: str
     """The identifier as error messages name it."""
@@ -72,7 +71,7 @@ class Question(NamedTuple):
 
 
 class UnknownCluster(ValueError):
-    """There is no cluster with this name."""
+    """No cluster has this name."""
 
 
 class AnswerMemory:
@@ -82,12 +81,12 @@ class AnswerMemory:
         self.limit = self.free = limit
 
     def share(self) -> "MemoryShare":
-        """Return a share for one request."""
+        """Return an empty share for one request."""
         return MemoryShare(self)
 
 
 class MemoryShare:
-    """What one request holds."""
+    """The memory that one request holds."""
 
     def __init__(self, memory: AnswerMemory) -> None:
         self._memory = memory
@@ -95,7 +94,7 @@ class MemoryShare:
         self._released = False
 
     def take(self, size: int) -> bool:
-        """Hold so many bytes more; return False if there is no room for them."""
+        """Reserve ``size`` bytes; return False if the memory is used up."""
         if size > self._memory.free:
             return False
         self._memory.free -= size
@@ -111,14 +110,14 @@ class MemoryShare:
             other._held = 0
 
     def release(self) -> None:
-        """Hold nothing any more."""
+        """Free all bytes."""
         self._memory.free += self._held
         self._held = 0
         self._released = True
 
 
 AskOwn = Callable[[float], Coroutine[Any, Any, Answer]]
-"""Looks up in the own cluster, and waits for the pod for so many seconds."""
+"""Looks up the pod in this cluster; the argument is the longest wait for it, in seconds."""
 
 
 class Clusters(Protocol):

@@ -10,12 +10,12 @@ from pod_index.listening import Listening
 
 _CLUSTER_NAME = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,61}[a-z0-9])?", re.ASCII)
 
-CLUSTER_NAME_SYNTAX = "lower case letters, digits and -._, at most 63, and not all"
+CLUSTER_NAME_SYNTAX = "at most 63 lower case letters, digits and -._, but not the word all"
 
 PENDING_MAX = 4_000
-"""The number of requests to all clusters that are under way or wait for that; each cluster has the same part.
+"""The maximum number of requests to other clusters, sent or queued; each cluster gets an equal part.
 
-One takes 5 KB, its connection 10 KB, and an open file. Further ones fail at once.
+A request takes 5 KB, and its connection 10 KB and a file descriptor. Further requests fail at once.
 """
 
 

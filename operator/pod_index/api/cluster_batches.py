@@ -1,4 +1,4 @@
-"""Batch lookups in several clusters, and with ``explain=true``, as other clusters ask for them."""
+"""Batch lookups in several clusters, and those with ``explain=true``, which other clusters send."""
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
@@ -32,28 +32,28 @@ from pod_index.store.identifiers import Identifier, IdentifierError, parse
 from pod_index.store.matching import Ambiguity, Match
 
 BATCHES_MAX = 10
-"""How many batch lookups in several clusters are in progress. Each takes a megabyte while it waits for the clusters."""
+"""How many batch lookups ask other clusters at a time. Each takes a megabyte until they have answered."""
 
 WANTED = "pod_index.clusters"
-"""The key of the scope of a request for its clusters."""
+"""The key in the ASGI scope for the clusters of a request."""
 
 OLDEST = "pod_index.age"
-"""The key of the scope of a request for the age of the oldest answer."""
+"""The key in the ASGI scope for the age of the oldest answer."""
 
 
 class Wanted(NamedTuple):
-    """The clusters that a batch lookup is for."""
+    """The clusters of a batch lookup."""
 
     clusters: Clusters
     names: tuple[str, ...]
     query: bytes
     """The query string for the other clusters."""
     receive: Receive
-    """Tells when the client disconnects."""
+    """Receives the disconnect of the client."""
 
 
 class Own(NamedTuple):
-    """What this cluster knows of an identifier."""
+    """The answer of this cluster to one ID."""
 
     question: Question
     answer: Answer
@@ -174,7 +174,7 @@ class ClustersBatchEndpoint(BatchLookupEndpoint):
         return Own(question, answer, match.details, match_container(match.details, named) if named else None)
 
     async def _body(self, own: Sequence[Own], verdicts: Sequence[Verdict], query: BatchQuery, *, names: bool) -> Body:
-        """Return the body of the response; ``names`` says whether results name their clusters."""
+        """Return the body of the response; with ``names``, results name their clusters."""
         prefixes: list[bytes] = []
         records: list[bytes] = []
         details: list[Details | None] = []
@@ -207,7 +207,7 @@ class ClustersBatchEndpoint(BatchLookupEndpoint):
         return await body.made()
 
     def _no_pod(self, found: Own, verdict: Verdict) -> bytes:
-        """Return the end of a result without a pod."""
+        """Return the rest of a result without a pod."""
         is_unknown = verdict.status in (400, 404)
         hint = hint_for("id", found.question.subject.removeprefix("ID "), self._index.index_names) if is_unknown else ""
         return null_with(hint)
@@ -231,6 +231,6 @@ def _start(comma: bytes, question: Question, verdict: Verdict, *, explain: bool,
 
 
 def _verdict_of(answer: Answer) -> Verdict:
-    """Return the verdict if only this cluster is asked."""
+    """Return the verdict for a lookup in this cluster only."""
     status = {"hit": 200, "deleted": 200, "ambiguous": 409, "miss": 404, "invalid": 400, "silent": 503}
     return Verdict(status[answer.outcome], answer, answer.message, answer.age)

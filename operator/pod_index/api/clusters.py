@@ -22,14 +22,13 @@ from pod_index.store.identifiers import Identifier
 from pod_index.store.matching import Ambiguity, Match
 
 FORWARDED = frozenset({*queries.SELECTORS, "namespace", "name", "includeDeleted", "details"})
-"""The parameters that other clusters get. ``clusters`` is not among them, so that no question travels in a circle, and
-neither are unknown ones, such as tokens."""
+"""The parameters for other clusters. Without ``clusters``, requests cannot loop. Unknown ones may be secrets."""
 
 RESULTS = {404: "miss", 409: "ambiguous"}
-"""The result of a lookup without a pod in the metrics, by status; for other statuses it is an error."""
+"""The results in the metrics of lookups without a pod, by status. Other statuses count as errors."""
 
 SHARE = "pod_index.answers"
-"""The key of the scope of a request for the memory of the answers of other clusters."""
+"""The key in the ASGI scope for the memory that the answers of other clusters take."""
 
 T = TypeVar("T")
 
@@ -65,9 +64,9 @@ def parse_clusters(query: bytes) -> ClusterQuery:
 
 
 def select(clusters: Clusters | None, query: ClusterQuery) -> tuple[Clusters, tuple[str, ...]]:
-    """Return all clusters, and the names of the selected ones; raise RequestError if no cluster has a name."""
+    """Return all clusters, and the names of the selected ones; raise RequestError if one is unknown."""
     if clusters is None:
-        raise RequestError(400, "this cluster has no name, and knows no others: set CLUSTER_NAME and PEERS_FILE")
+        raise RequestError(400, "lookups in several clusters are not configured: set CLUSTER_NAME and PEERS_FILE")
     try:
         return clusters, clusters.select(query.names)
     except UnknownCluster as error:
@@ -94,7 +93,7 @@ def own_answer(
 
 
 def release(scope: Scope) -> None:
-    """Release the memory of a request."""
+    """Free the memory of a request."""
     if SHARE in scope:
         scope[SHARE].release()
 
@@ -164,7 +163,7 @@ def _raise_error(verdict: Verdict, not_found: str, *headers: Header) -> NoReturn
 
 
 async def unless_gone(work: Coroutine[Any, Any, T], receive: Receive) -> T:
-    """Do the work; raise ClientGone if the client disconnects before it is done."""
+    """Do the work; cancel it and raise ClientGone if the client disconnects."""
     task, gone = asyncio.create_task(work), asyncio.create_task(wait_for_disconnect(receive))
     try:
         await asyncio.wait({task, gone}, return_when=asyncio.FIRST_COMPLETED)
@@ -177,6 +176,6 @@ async def unless_gone(work: Coroutine[Any, Any, T], receive: Receive) -> T:
 
 
 async def _never() -> NoReturn:
-    """Receive nothing: ``unless_gone`` notices that the client disconnects."""
+    """Never return. ``unless_gone`` detects that the client disconnects."""
     await asyncio.Event().wait()
     raise AssertionError("never set")

@@ -1,4 +1,4 @@
-"""Responses of other clusters, as answers."""
+"""Parse the responses of other clusters."""
 
 from collections.abc import Sequence
 
@@ -8,7 +8,7 @@ from pod_index.clusters import Answer, Question, found
 from pod_index.fleet.client import PeerError, PeerResponse
 
 MESSAGE_LENGTH = 500
-"""The longest error of another cluster that is passed on, in characters."""
+"""Longer error messages of other clusters are cut to this many characters."""
 
 
 class _Error(msgspec.Struct):
@@ -20,7 +20,7 @@ class _Result(msgspec.Struct, rename="camel"):
 
     pod: msgspec.Raw
     status: int
-    """Releases without lookups in several clusters do not send it: their null may mean several pods."""
+    """Required: without it, as in older releases, ``null`` may mean that several pods match."""
     matched_by: str = ""
     error: str = ""
 
@@ -88,7 +88,7 @@ def _answer(cluster: str, result: _Result, question: Question, age: int) -> Answ
 def _found(cluster: str, question: Question, record: bytes | msgspec.Raw, matched_by: str, age: int) -> Answer:
     answer = found(cluster, question.identifiers, record, matched_by, age)
     if matched_by == "uid" and not answer.unique:
-        raise malformed()  # The pod has another UID than the one in question.
+        raise malformed()  # The pod does not have the requested UID.
     return answer
 
 

@@ -18,13 +18,13 @@ from pod_index.settings import Settings
 from pod_index.stats import Stats
 
 BACKOFF_MAX_SECONDS = 30.0
-"""The longest pause after failures of a peer. Meanwhile, it is not asked."""
+"""The longest pause after a failure. During the pause, requests to the peer fail at once."""
 
 BACKOFF_RESET_SECONDS = 60.0
-"""A peer that has answered for so long counts as healthy: the next pause is short again."""
+"""After this time without a failure, the next pause is short again."""
 
 BUSY = frozenset({"busy", "skipped"})
-"""The results that say nothing about the health of the peer."""
+"""The results that are no failures of the peer."""
 
 logger = logging.getLogger("pod_index.fleet")
 
@@ -32,7 +32,7 @@ T = TypeVar("T")
 
 
 class PeerError(Exception):
-    """A peer has not answered: the result in the metrics, and the reason."""
+    """A request to a peer has failed. ``result`` is its label in the metrics, the message the reason."""
 
     def __init__(self, result: str, message: str) -> None:
         super().__init__(message)
@@ -40,7 +40,7 @@ class PeerError(Exception):
 
 
 class TooLarge(PeerError):
-    """The request is too large for the peer, or the response to a batch. A part of the batch may be possible."""
+    """The request or the response of a batch is too large. A part of the batch may succeed."""
 
 
 class PeerResponse(NamedTuple):
@@ -58,14 +58,14 @@ class PeerRequest(NamedTuple):
     path: str
     query: bytes
     share: MemoryShare
-    """Holds the body of the response."""
+    """Counts the body of the response."""
     seconds: float
     """The time for the whole request."""
     max_bytes: int
     """The longest accepted response."""
     body: bytes | None = None
     waits: bool = False
-    """Whether the peer waits for the pod. Such a request says nothing about the health of the peer."""
+    """Whether the peer waits for the pod. The failure of such a request is no failure of the peer."""
 
 
 class PeerClient:
@@ -85,19 +85,19 @@ class PeerClient:
         self._pending = 0
         self._waits_max = settings.peer_requests_max // 2
         self._waits = 0
-        """How many of them wait for a pod. They take seconds, so others have slots of their own."""
+        """How many of them wait for a pod. They take seconds, so they get half of the slots at most."""
         self._stats = stats
         self._backoff = Backoff(BACKOFF_MAX_SECONDS)
         self._failure = ""
-        """Why the peer is not asked; "" if it is."""
+        """The reason of the last failure; empty while the peer is healthy."""
         self._retry_at = 0.0
         self._probing = False
         self.retired = False
-        """Whether a reload has removed or replaced the peer: requests that are under way say nothing any more."""
+        """Whether a reload has removed or replaced the peer. Its open requests no longer change its health."""
         self._healthy_since = time.monotonic()
 
     async def request(self, request: PeerRequest, parse: Callable[[PeerResponse], T]) -> T:
-        """Send a request, and return its parsed response; raise PeerError if there is none in time."""
+        """Send a request, and return its parsed response; raise PeerError if the request fails or times out."""
         try:
             probing = self._admit(request)
             self._pending += 1
@@ -122,7 +122,7 @@ class PeerClient:
         return answer
 
     def _admit(self, request: PeerRequest) -> bool:
-        """Return whether the request probes a peer that failed; raise PeerError if it is not the time for that."""
+        """Return whether the request probes a failed peer; raise PeerError if no request may be sent now."""
         if self._pending >= self.pending_max or (request.waits and self._waits >= self._waits_max):
             raise PeerError("busy", "too many requests to it are under way")
         if not self._failure:
@@ -134,7 +134,7 @@ class PeerClient:
 
     def _note_failure(self, error: PeerError, *, probing: bool) -> None:
         if self.retired or (self._failure and not probing):
-            return  # Of several requests at a time, one failure counts.
+            return  # The failures of concurrent requests count once.
         now = time.monotonic()
         if not self._failure:
             if now - self._healthy_since >= BACKOFF_RESET_SECONDS:
@@ -206,7 +206,7 @@ class PeerClient:
         is_too_large = (response.content_length or 0) > request.max_bytes
         while not is_too_large and (chunk := await response.content.readany()):
             if not request.share.take(len(chunk)):
-                raise PeerError("busy", "there is no room for its answer")
+                raise PeerError("busy", "the memory for answers is used up")
             content += chunk
             is_too_large = len(content) > request.max_bytes
         if is_too_large:
@@ -215,7 +215,7 @@ class PeerClient:
         return bytes(content)
 
     def _check(self, response: aiohttp.ClientResponse, content: bytes) -> PeerResponse:
-        """Return a usable response; raise PeerError for any other."""
+        """Return a valid response; raise PeerError for any other."""
         status, url = response.status, self.peer.url
         if status in (401, 403):
             raise PeerError("unauthorized", f"{url} refuses the credentials ({status}); check them in PEERS_FILE")
@@ -230,7 +230,7 @@ class PeerClient:
             raise PeerError("malformed", f"the response of {url} ({status}) is not that of a pod-index")
         age, matched_by = response.headers.get("Age", ""), response.headers.get("Matched-By", "")
         if not (age.isascii() and age.isdigit() and len(age) < 10):
-            raise PeerError("malformed", f"the response of {url} does not tell the age of its data")
+            raise PeerError("malformed", f"the response of {url} has no valid Age header")
         return PeerResponse(
             status,
             int(age),

@@ -23,16 +23,16 @@ from pod_index.stats import Stats
 POD_PATH = "/api/v1/pod"
 
 CHECK_SECONDS = 2.0
-"""Time between two reads of the files. They are small, and cached by the kernel."""
+"""Seconds between two reads of the files."""
 
 ANSWERS_MAX_BYTES = 16 * 1024 * 1024
-"""The memory of all answers of other clusters. They are held until the client has read the response."""
+"""The maximum memory of all answers of other clusters. Each is held until the client has read the response."""
 
 POD_MAX_BYTES = 10 * 1024 * 1024
 """The longest answer to one lookup. An object in etcd has up to 1.5 MB, and with the escapes of JSON six times that."""
 
 MERGE_STEP = 50
-"""How many results of a batch are merged without a pause."""
+"""How many results of a batch are merged before other tasks run."""
 
 logger = logging.getLogger("pod_index.fleet")
 
@@ -42,9 +42,9 @@ T = TypeVar("T")
 class Fleet:
     """The pod-indexes of all clusters.
 
-    The constructor reads the peers; it raises SettingsError if their file is unusable, or if it has credentials without
-    an authentication here: all clients of this service can read the pods of all peers. On a loopback address, a proxy
-    in the same pod may have one.
+    The constructor reads PEERS_FILE. It raises SettingsError if the file is invalid, or if it has credentials although
+    this service authenticates no clients: they could all read the pods of these peers. On a loopback address, a proxy
+    in the same pod may authenticate them.
     """
 
     def __init__(self, settings: Settings, stats: Stats) -> None:
@@ -55,7 +55,7 @@ class Fleet:
         self._file = PeersFile(settings.peers_file, self.own) if settings.peers_file else None
         self._peers = self._load()
         self._problem = ""
-        """Why the file is unusable now."""
+        """The error of the last reload; empty if it succeeded."""
         self._session: aiohttp.ClientSession | None = None
         self._clients: dict[str, PeerClient] = {}
         self._requests: set[asyncio.Task[Any]] = set()
@@ -67,7 +67,7 @@ class Fleet:
 
     @property
     def has_peers_file(self) -> bool:
-        """Whether there can be other clusters."""
+        """Whether PEERS_FILE is set."""
         return self._file is not None
 
     def start(self) -> None:
@@ -83,13 +83,13 @@ class Fleet:
             await self._session.close()
 
     async def watch(self) -> None:
-        """Read the files again and again; if they become unusable, keep the peers."""
+        """Reload the files whenever they change."""
         while True:
             await asyncio.sleep(CHECK_SECONDS)
             self.check()
 
     def check(self) -> None:
-        """Read the files again. Requests that are under way go on with the peer that they were sent to."""
+        """Reload the files if they have changed; keep the previous peers if they are invalid."""
         try:
             if self._file is None or not (self._file.changed() or self._problem):
                 return
@@ -119,7 +119,7 @@ class Fleet:
         return peers
 
     def _use(self, peers: Sequence[Peer]) -> None:
-        """Ask these peers from now on. The clients of unchanged ones stay."""
+        """Replace the peers. Unchanged ones keep their clients, and open requests continue."""
         if self._session is None:
             raise RuntimeError("needs start()")
         previous, self._clients = self._clients, {}
@@ -167,7 +167,7 @@ class Fleet:
         answers = [await ask_own(0.0)] if self.own in clusters else []
         if not any(answer.is_certain for answer in answers):
             pending = {self._start(self._ask(name, question, share)) for name in clusters if name != self.own}
-            # The requests that are not waited for go on: to cancel them would close their connections.
+            # The other requests continue: cancelling one would close its connection.
             while pending and not any(answer.is_certain for answer in answers):
                 done, pending = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
                 answers += [task.result() for task in done]
@@ -176,7 +176,7 @@ class Fleet:
     async def _wait(
         self, question: Question, clusters: Sequence[str], ask_own: AskOwn, share: MemoryShare, seconds: float
     ) -> Answer | None:
-        """Return the first answer about a pod, or None if there is none within the time."""
+        """Wait for the pod in all clusters. Return the first answer that is not a miss, or None after ``seconds``."""
         tasks = [self._start(self._ask(name, question, share, seconds)) for name in clusters if name != self.own]
         if self.own in clusters:
             tasks.append(self._start(ask_own(seconds)))
@@ -257,11 +257,11 @@ class Fleet:
     def _client(self, name: str) -> PeerClient:
         """Return the client of a peer; raise PeerError if a reload has just removed it."""
         if name not in self._clients:
-            raise PeerError("skipped", "it is no peer any more")
+            raise PeerError("skipped", "a reload has removed it")
         return self._clients[name]
 
     def _start(self, request: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
-        """Start a request. It continues when its result is not needed any more."""
+        """Start a request as a task. ``close`` cancels it."""
         task = asyncio.get_running_loop().create_task(request)
         self._requests.add(task)
         task.add_done_callback(self._requests.discard)

@@ -1,4 +1,4 @@
-"""The one answer that follows from the answers of all clusters. Never a guess."""
+"""Merge the answers of all clusters into one result. Never a guess."""
 
 from collections.abc import Iterable, Sequence
 
@@ -8,11 +8,11 @@ from pod_index.clusters import Answer, Verdict
 def merge(answers: Sequence[Answer], subject: str) -> Verdict:
     """Return the result of a lookup; ``subject`` is the identifier as error messages name it.
 
-    - A living pod with a unique identifier is the result, whatever other clusters answer.
-    - If a cluster rejects the question, it cannot be excluded that it has the pod.
+    - A living pod with a unique identifier is the result, regardless of other clusters.
+    - If a cluster rejects the request, its error is the result: it may have the pod.
     - The most specific identifier counts: in nested clusters, the result is the innermost pod. Living pods come before
       deleted ones with the same identifier. Two different pods are ambiguous.
-    - A cluster that does not answer may have a pod, too: only a unique identifier makes this impossible.
+    - If a cluster does not answer, only a unique identifier gives a result: that cluster may have a pod, too.
     """
     for answer in answers:
         if answer.is_certain:

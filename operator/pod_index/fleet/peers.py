@@ -17,19 +17,19 @@ from pod_index.environ import SettingsError
 from pod_index.peering import CLUSTER_NAME_SYNTAX, is_cluster_name
 
 FILE_LIMIT = 256 * 1024
-"""The longest file that is accepted, in bytes."""
+"""The maximum size of a file, in bytes."""
 
 PEERS_FILE_LIMIT = 64 * 1024
-"""The longest ``PEERS_FILE``: parsing YAML takes 2 ms per KB at the worst, and blocks the event loop."""
+"""The maximum size of ``PEERS_FILE``. Parsing blocks the event loop, for up to 2 ms per KB."""
 
 DEPTH_MAX = 10
-"""The deepest accepted nesting. The parser of PyYAML is recursive, and ends the process if the stack overflows."""
+"""The deepest accepted nesting. The parser of PyYAML is recursive, and a stack overflow ends the process."""
 
 TRUSTED_MAX = 16
-"""How many TLS contexts are kept: one of a bundle with 140 CAs has 0.9 MB, and takes 16 ms to make."""
+"""The number of cached TLS contexts. One for a bundle of 140 CAs takes 0.9 MB, and 16 ms to make."""
 
 PEERS_MAX = 200
-"""The number of peers. All of them are asked at once."""
+"""The maximum number of peers. All of them are asked at once."""
 
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _TOKEN = re.compile(rb"[A-Za-z0-9._~+/-]+=*")
@@ -44,9 +44,9 @@ class Peer(msgspec.Struct, frozen=True, kw_only=True):
     url: str
     """Without a slash at the end."""
     authorization: str = ""
-    """The value of the header ``Authorization``; "" if there is none. A secret."""
+    """The secret value of the header ``Authorization``; empty without credentials."""
     ca: bytes = b""
-    """The trusted CAs in PEM format; b"" for those of the system."""
+    """The trusted CAs in PEM format; empty for those of the system."""
 
     def __repr__(self) -> str:
         return f"Peer({self.name!r}, {self.url!r})"
@@ -55,7 +55,7 @@ class Peer(msgspec.Struct, frozen=True, kw_only=True):
         return [("name", self.name), ("url", self.url)]
 
     def ssl_context(self) -> ssl.SSLContext | bool:
-        """Make what aiohttp takes as ``ssl``."""
+        """Return the argument ``ssl`` of aiohttp."""
         return _trust(self.ca) if self.ca else True
 
 
@@ -80,19 +80,19 @@ class PeersFile:
     def __init__(self, path: str, own_cluster: str) -> None:
         self._path = Path(path)
         self._source = f"PEERS_FILE {path}"
-        """What errors call the file."""
+        """The name of the file in errors."""
         self._own_cluster = own_cluster
         self._contents: dict[Path, bytes] = {}
 
     def changed(self) -> bool:
-        """Return whether a file differs from what ``load`` read last, or is unreadable."""
+        """Return whether a file has changed since ``load``, or is unreadable."""
         try:
             return any(_read(str(path), path) != content for path, content in self._contents.items())
         except SettingsError:
-            return True  # The error of load() names the entry.
+            return True  # load() raises the error that names the entry.
 
     def load(self) -> tuple[Peer, ...]:
-        """Read the peers; raise SettingsError, which names the entry, and shows nothing of any file but names."""
+        """Read the peers; raise SettingsError, which names the entry, but shows no content of the files."""
         contents: dict[Path, bytes] = {}
         content = contents[self._path] = _read(self._source, self._path)
         peers: dict[str, Peer] = {}
@@ -182,7 +182,7 @@ def _check_url(url: str, source: str) -> str:
     except ValueError:
         valid = False
     if not valid or not _URL.fullmatch(url) or "?" in url or "#" in url:
-        raise SettingsError(f"{source}: url must be such as https://pod-index.example.com")
+        raise SettingsError(f"{source}: url must be an http or https URL such as https://pod-index.example.com")
     if "@" in parts.netloc:
         raise SettingsError(f"{source}: url must have no password; give a loginFile")
     return url.rstrip("/")
@@ -190,18 +190,18 @@ def _check_url(url: str, source: str) -> str:
 
 @functools.lru_cache(maxsize=TRUSTED_MAX)
 def _trust(ca: bytes) -> ssl.SSLContext:
-    """Return a context that trusts these CAs only; raise SSLError or ValueError if there are none."""
-    if b"-----BEGIN CERTIFICATE-----" not in ca:  # Without any, those of the system would be trusted.
+    """Return a context that trusts only these CAs; raise SSLError or ValueError without a valid certificate."""
+    if b"-----BEGIN CERTIFICATE-----" not in ca:  # Else the context would trust the CAs of the system.
         raise ValueError("no certificate")
     context = ssl.create_default_context(cadata=ca.decode("ascii", "ignore"))
-    # Python 3.13 refuses CAs without a key identifier, which many private CAs have not:
+    # Python 3.13 rejects CAs without a key identifier, which many private CAs lack:
     # https://docs.python.org/3/library/ssl.html#ssl.create_default_context
     context.verify_flags &= ~ssl.VERIFY_X509_STRICT
     return context
 
 
 def _read(source: str, path: Path) -> bytes:
-    """Read a file that errors call ``source``."""
+    """Read a file; ``source`` is its name in errors."""
     try:
         # Opening a pipe or a device must not block.
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)

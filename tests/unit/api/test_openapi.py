@@ -146,12 +146,12 @@ def _clusters(query: bytes) -> object:
 
 
 def _names_in_the_code() -> set[str]:
-    """The names that the modules look up in ``parameters``."""
+    """The names that the modules look up in ``parameters`` or with ``values``."""
     found = set(queries.SELECTORS)
     for node in ast.walk(ast.parse(inspect.getsource(queries) + inspect.getsource(clusters))):
         if isinstance(node, ast.Call):
             within = [node.func.value] if isinstance(node.func, ast.Attribute) else node.args
-            if any(isinstance(name, ast.Name) and name.id == "parameters" for name in within):
+            if any(isinstance(name, ast.Name) and name.id in ("parameters", "values") for name in (node.func, *within)):
                 found |= {str(argument.value) for argument in node.args if isinstance(argument, ast.Constant)}
     return found - {""}
 

@@ -65,9 +65,9 @@ def test_credentials_are_not_shown(write: Write) -> None:
     assert "secret" not in f"{peer!r} {peer} {peer.__rich_repr__()}"
 
 
-NAME = ", entry 1: name must be lower case letters, digits and -._, at most 63, and not all"
+NAME = ", entry 1: name must be at most 63 lower case letters, digits and -._, but not the word all"
 LOGIN = ", peer b: loginFile must have one line with a user name, a colon and a password"
-URL = ", peer b: url must be such as https://pod-index.example.com"
+URL = ", peer b: url must be an http or https URL such as https://pod-index.example.com"
 ENTRY = {"name": "b", "url": "https://b"}
 
 
