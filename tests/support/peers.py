@@ -63,7 +63,9 @@ class ScriptedPeer:
         self.url = ""
 
     @contextlib.asynccontextmanager
-    async def serving(self, tls: ssl.SSLContext | None = None) -> AsyncIterator["ScriptedPeer"]:
+    async def serving(
+        self, tls: ssl.SSLContext | None = None, host: str = "127.0.0.1"
+    ) -> AsyncIterator["ScriptedPeer"]:
         """Serve in the context."""
         connections: set[asyncio.Task[Any]] = set()
 
@@ -79,9 +81,9 @@ class ScriptedPeer:
             writer.close()
             connections.discard(task)
 
-        server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=tls)
+        server = await asyncio.start_server(serve, host, 0, ssl=tls)
         port = server.sockets[0].getsockname()[1]
-        self.url = f"{'https' if tls else 'http'}://127.0.0.1:{port}"
+        self.url = f"{'https' if tls else 'http'}://{f'[{host}]' if ':' in host else host}:{port}"
         try:
             yield self
         finally:
@@ -102,9 +104,11 @@ class ScriptedPeer:
 
 
 @contextlib.asynccontextmanager
-async def scripted(script: Script, tls: ssl.SSLContext | None = None) -> AsyncIterator[ScriptedPeer]:
+async def scripted(
+    script: Script, tls: ssl.SSLContext | None = None, host: str = "127.0.0.1"
+) -> AsyncIterator[ScriptedPeer]:
     """A server that answers what ``script`` returns."""
-    async with ScriptedPeer(script).serving(tls) as peer:
+    async with ScriptedPeer(script).serving(tls, host) as peer:
         yield peer
 
 

@@ -39,6 +39,7 @@ _results_decoder = msgspec.json.Decoder(_Results)
 def answer_of(cluster: str, response: PeerResponse, question: Question) -> Answer:
     """Return the answer in a response to one lookup; raise PeerError if it is malformed."""
     try:
+        _check_text(response.body)
         if response.status == 200:
             return _found(cluster, question, response.body, response.matched_by, response.age)
         message = _error_decoder.decode(response.body).error[:MESSAGE_LENGTH]
@@ -57,6 +58,7 @@ def answer_of(cluster: str, response: PeerResponse, question: Question) -> Answe
 def answers_of(cluster: str, response: PeerResponse, questions: Sequence[Question]) -> list[Answer]:
     """Return the answers in a response to a batch lookup; raise PeerError if it is malformed."""
     try:
+        _check_text(response.body)
         if response.status == 400:
             message = _error_decoder.decode(response.body).error[:MESSAGE_LENGTH]
             return [Answer(cluster, "invalid", age=response.age, message=message)] * len(questions)
@@ -87,9 +89,15 @@ def _answer(cluster: str, result: _Result, question: Question, age: int) -> Answ
 
 def _found(cluster: str, question: Question, record: bytes | msgspec.Raw, matched_by: str, age: int) -> Answer:
     answer = found(cluster, question.identifiers, record, matched_by, age)
-    if matched_by == "uid" and not answer.unique:
+    by_uid = all(identifier.kind == "uid" for identifier in question.identifiers) and matched_by != "config.hash"
+    if (matched_by == "uid" or by_uid) and not answer.unique:
         raise malformed()  # The pod does not have the requested UID.
     return answer
+
+
+def _check_text(body: bytes) -> None:
+    """Raise UnicodeDecodeError if a body is not UTF-8. The decoders do not check the fields that they skip."""
+    body.decode()
 
 
 def malformed() -> PeerError:

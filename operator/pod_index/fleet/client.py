@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import os
 import ssl
 import time
 from collections.abc import Callable
@@ -175,6 +176,8 @@ class PeerClient:
             raise PeerError("untrusted", f"no secure connection to {self.peer.url} ({_reason(error)})") from None
         except aiohttp.ClientConnectorError as error:
             raise PeerError("unreachable", f"cannot connect to {self.peer.url} ({_reason(error)})") from None
+        except (aiohttp.InvalidURL, UnicodeError) as error:
+            raise PeerError("unreachable", f"{self.peer.url} is not a valid URL ({_reason(error)})") from None
         except aiohttp.ClientResponseError:
             raise PeerError("malformed", f"{self.peer.url} sends malformed HTTP, or too many responses") from None
         except (aiohttp.ClientError, OSError, ValueError) as error:
@@ -246,5 +249,7 @@ def _reason(error: Exception) -> str:
         cause = error.certificate_error
     elif isinstance(error, aiohttp.ClientConnectorError):
         cause = error.os_error
+    if isinstance(cause, ConnectionError) and cause.errno:
+        return os.strerror(cause.errno)
     text = getattr(cause, "verify_message", "") or getattr(cause, "strerror", "") or str(cause)
     return " ".join(text.split())[:200] or type(cause).__name__

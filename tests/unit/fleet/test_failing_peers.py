@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import datetime
 import json
 import socket
 import ssl
@@ -67,6 +68,9 @@ HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nAge: 1\r\nMatched-
         (response(200, b'{"x":' + b"[" * 100_000), "malformed"),
         (response(404, b'{"x":' + b"[" * 100_000), "malformed"),
         (response(200, RECORD.replace(UID.encode(), OTHER.encode()), "Matched-By: uid"), "malformed"),
+        (response(200, RECORD.replace(UID.encode(), OTHER.encode()), "Matched-By: ip"), "malformed"),
+        (response(200, RECORD.replace(UID.encode(), OTHER.encode())), "malformed"),
+        (response(200, RECORD.replace(b"node-1", b"node-\xff"), "Matched-By: uid"), "malformed"),
         (response(200, b"\xff\xfe"), "malformed"),
         (response(200, RECORD, media_type="text/html"), "malformed"),
         (response(200, RECORD, "Content-Encoding: gzip"), "malformed"),
@@ -135,6 +139,30 @@ async def test_a_peer_that_nobody_listens_for_is_down(tmp_path: Path) -> None:
             assert here.results("b") == here.results("c") == {"unreachable": 1}
 
 
+@pytest.mark.parametrize(
+    ("url", "reason"),
+    [
+        ("http://127.1:1", "http://127.1:1 is not a valid URL"),
+        ("http://a..b", "http://a..b is not a valid URL"),
+        ("http://127.0.0.1:1", "cannot connect to http://127.0.0.1:1 (Connection refused)"),
+    ],
+)
+async def test_the_log_names_the_reason(
+    url: str, reason: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with cluster(tmp_path, EMPTY, {"b": url}) as here:
+        assert (await here.get(QUERY))[0] == 503
+        assert here.results("b") == {"unreachable": 1}
+    assert f"No answer from cluster b: {reason}" in caplog.text
+
+
+async def test_peers_have_ipv6_addresses_and_paths(tmp_path: Path) -> None:
+    async with scripted(always(NOT_FOUND), host="::1") as b, cluster(tmp_path, EMPTY, {"b": f"{b.url}/x/y//"}) as here:
+        assert (await here.get(QUERY))[0] == 404
+        assert b.requests[0].target == f"/x/y/api/v1/pod?uid={UID}"
+        assert b.requests[0].headers["host"] == b.url.removeprefix("http://")
+
+
 @pytest.fixture(scope="module")
 def tls() -> tuple[ssl.SSLContext, bytes]:
     """The context of a server, and the CA that has signed its certificate."""
@@ -159,6 +187,22 @@ async def test_a_peer_with_an_unknown_ca_is_not_trusted(
         f"No answer from cluster d: no secure connection to {b.url} (unable to get local issuer certificate)"
         in caplog.text
     )
+
+
+async def test_a_peer_whose_certificate_has_expired_is_not_trusted(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    ca = trustme.CA()
+    (tmp_path / "ca").write_bytes(ca.cert_pem.bytes())
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    ca.issue_cert("127.0.0.1", not_after=datetime.datetime(2020, 1, 1, tzinfo=datetime.UTC)).configure_cert(context)
+    async with (
+        scripted(always(NOT_FOUND), tls=context) as b,
+        cluster(tmp_path, EMPTY, {"b": {"url": b.url, "caFile": "ca"}}) as here,
+    ):
+        assert (await here.get(QUERY))[0] == 503
+        assert here.results("b") == {"untrusted": 1}
+        assert f"no secure connection to {b.url} (certificate has expired)" in caplog.text
 
 
 async def test_connections_are_kept(tmp_path: Path) -> None:
