@@ -121,3 +121,27 @@ async def test_a_reload_does_not_bring_credentials_without_authentication_here(
     (line,) = caplog.messages
     assert line.startswith("PEERS_FILE has credentials for cluster b, so requests need authentication here, too: ")
     assert "s3cret" not in line
+
+
+async def test_a_mounted_secret_that_is_replaced_is_read_as_a_whole(tmp_path: Path) -> None:
+    auth: dict[str, Any] = {"auth_token_file": str(tmp_path / "own")}
+    (tmp_path / "own").write_text("own-token")
+
+    def mount(version: str, url: str, token: str) -> None:
+        """Do as the kubelet does: https://kubernetes.io/docs/concepts/configuration/secret/."""
+        (tmp_path / version).mkdir()
+        write_peers(tmp_path / version / "peers", {"b": {"url": url, "tokenFile": "token"}})
+        (tmp_path / version / "token").write_text(token)
+        (tmp_path / "..new").symlink_to(version)
+        (tmp_path / "..new").rename(tmp_path / "..data")
+
+    async with pod_index(synced_index(example_pod()), **auth) as b:
+        mount("1", "http://127.0.0.1:1", "other-token")
+        settings = Settings(cluster_name="a", peers_file=str(tmp_path / "..data" / "peers"), **auth)
+        fleet = Fleet(settings, Stats())
+        fleet.start()
+        mount("2", b, "own-token")
+        fleet.check()
+        assert fleet._clients["b"].peer.url == b
+        assert fleet._clients["b"].peer.authorization == "Bearer own-token"
+        await fleet.close()
