@@ -164,8 +164,8 @@ def test_a_watch_that_ends_regularly_after_each_event_is_not_flooded(
     server.faults.end_watches()
     with Churn(server.pods):
         eventually(lambda: ending.applied >= 10)
-        elapsed = time.monotonic() - start
-        assert len(server.requests) - before < elapsed / 0.1 + 5
+        # The requests are counted before the time is taken: a pause of this process between the two is harmless.
+        assert len(server.requests) - before < (time.monotonic() - start) / 0.1 + 5
         server.faults.clear()
     assert_equal(operator, server.pods.pods())
     assert operator.log.count("Listed ") == listings
@@ -189,14 +189,14 @@ def test_in_an_outage_requests_are_answered_from_the_index_and_attempts_pause(
     before = len(server.requests)
     outage = server.faults.add(Fault(status=503))
     server.faults.cut_watches()
-    end = time.monotonic() + 2
-    while time.monotonic() < end:
+    start = time.monotonic()
+    while time.monotonic() < start + 2:
         assert_equal(operator, pods)
+    # Pauses are at least half of 0.2 s.
+    assert len(server.requests) - before < (time.monotonic() - start) / 0.1 + 10
     server.pods.delete("default", "web-0")
     server.faults.remove(outage)
     assert_equal(operator, server.pods.pods())
-    # Pauses are at least half of 0.2 s.
-    assert len(server.requests) - before < 2.0 / 0.1 + 20
     assert "The API server is back: recovered after" in operator.log
 
 

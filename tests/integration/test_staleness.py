@@ -40,16 +40,17 @@ def test_without_a_network_it_is_unready_once_the_data_is_too_old_until_the_netw
     operator = start_operator(Cluster(server, network), MAX_STALENESS_SECONDS="1.5")
     pods = server.pods.pods()
     assert_equal(operator, pods)
-    before = time.monotonic()
     network.blackhole()
-    assert not is_stale(operator)
-    eventually(lambda: is_stale(operator), within=10)
-    # The last bookmark may have come a little before the cut.
-    assert time.monotonic() - before > 1.2
+    eventually(lambda: is_stale(operator))
     (uid,) = pods
     status, headers, body = operator.get("/ready")
     assert (status, headers["content-type"]) == (503, "application/json")
-    assert re.fullmatch(r".*confirmed the data \d+ s ago, and MAX_STALENESS_SECONDS is 1\.5", json.loads(body)["error"])
+    reported = re.fullmatch(
+        r".*confirmed the data (\d+) s ago, and MAX_STALENESS_SECONDS is 1\.5", json.loads(body)["error"]
+    )
+    # Rounded up.
+    assert reported is not None
+    assert int(reported[1]) >= 2
     assert operator.get("/health")[0] == 200
     status, headers, _ = operator.get(f"/api/v1/pod?uid={uid}")
     assert (status, int(headers["age"]) >= 1) == (200, True)

@@ -53,7 +53,7 @@ async def test_a_client_that_disconnects_frees_its_place(abruptly: bool, app: St
         writer.transport.abort()
     else:
         writer.close()
-    await eventually_true(lambda: len(waiters) == 0, within=5)
+    await eventually_true(lambda: len(waiters) == 0)
 
 
 async def test_a_connection_goes_on_after_a_wait(app: Starlette, index: PodIndex, port: int) -> None:
@@ -106,7 +106,7 @@ def test_a_lookup_waits_until_the_api_server_sends_its_pod(
 def test_sigterm_ends_waiting_lookups_at_once(synced: bool, server: ApiServer, start_operator: StartOperator) -> None:
     if not synced:
         server.faults.add(Fault(status=503))
-    operator = start_operator(server, SHUTDOWN_DRAIN_SECONDS="2")
+    operator = start_operator(server, SHUTDOWN_DRAIN_SECONDS="3")
     operator.wait_until_listening()
     if synced:
         operator.wait_until_ready()

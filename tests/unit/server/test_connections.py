@@ -273,7 +273,7 @@ async def test_a_connection_with_an_unread_response_is_closed() -> None:
 
 
 async def test_a_response_that_is_read_slowly_but_steadily_is_sent() -> None:
-    async with serving() as served:
+    async with serving(msgspec.structs.replace(QUICK, client_timeout_seconds=1.0)) as served:
         client = await served.connect(limit=1024)
         client.send(get("/long"))
         head = await client.reader.readuntil(b"\r\n\r\n")
@@ -282,7 +282,7 @@ async def test_a_response_that_is_read_slowly_but_steadily_is_sent() -> None:
         # Twice the timeout.
         for _ in range(20):
             left -= len(await client.reader.readexactly(1024 * 1024))
-            await asyncio.sleep(0.03)
+            await asyncio.sleep(0.1)
         while left:
             left -= len(await client.reader.read(1024 * 1024))
     assert served.close_reasons() == {}

@@ -36,10 +36,12 @@ async def test_pipelined_requests_wait_as_bytes_and_not_without_bounds(path: byt
     async with serving(PATIENT) as served:
         client = await served.connect()
         client.send(b"GET /wait HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\nx" + request * 200_000)
+        await eventually_true(lambda: served.application.requested)
+        connection = open_connection(served)
+        await eventually_true(lambda: len(connection._held) >= BUFFER_BYTES)
         # Until the kernel's buffers are full: a server that went on reading would never fill them.
         await asyncio.sleep(0.3)
         assert client.writer.transport.get_write_buffer_size() > 100_000
-        connection = open_connection(served)
         assert BUFFER_BYTES <= len(connection._held) < 3 * BUFFER_BYTES
         assert served.application.requested == ["/wait"]
         served.application.proceed.set()

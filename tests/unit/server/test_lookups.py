@@ -167,11 +167,12 @@ async def test_a_long_record_is_sent_by_the_application() -> None:
 
 
 async def test_a_plain_lookup_restarts_the_idle_timeout() -> None:
-    async with serving(QUICK, lookups=lookups) as served:
+    settings = msgspec.structs.replace(QUICK, idle_timeout_seconds=1.0)
+    async with serving(settings, lookups=lookups) as served:
         client = await served.connect()
         for _ in range(5):
             assert await client.request(LOOKUP) == (200, RECORDS[UID])
-            await asyncio.sleep(QUICK.idle_timeout_seconds / 2)
+            await asyncio.sleep(settings.idle_timeout_seconds / 4)
         assert await client.read_until_closed() == b""
 
 
