@@ -133,7 +133,7 @@ def test_the_container_command_runs_it_on_a_kubeconfig_that_only_its_owner_may_r
     with subprocess.Popen(command, cwd=ROOT, env=environ, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process:
         eventually(lambda: get(f"http://127.0.0.1:{port}/ready") == (200, {"status": "ready", "podCount": 1}))
         process.send_signal(signal.SIGINT)
-        output = process.communicate(timeout=30)[0].decode()
+        output = process.communicate(timeout=60)[0].decode()
     assert process.returncode == 0, output
     assert f"Listening on port {port}\n" in output
 

@@ -26,7 +26,7 @@ def tokens(tmp_path: Path) -> Path:
 
 @contextlib.contextmanager
 def connected(operator: OperatorProcess) -> Iterator[http.client.HTTPConnection]:
-    connection = http.client.HTTPConnection("127.0.0.1", operator.port, timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", operator.port, timeout=30)
     try:
         yield connection
     finally:

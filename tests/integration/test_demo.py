@@ -44,7 +44,7 @@ def demo(port: str, folder: Path, *arguments: str, wrapper: Sequence[str] = ()) 
             yield process
         finally:
             process.terminate()
-            process.wait(30)
+            process.wait(60)
 
 
 def left_behind(port: int, folder: Path) -> list[str]:
@@ -98,7 +98,7 @@ def test_its_commands_work_and_ctrl_c_stops_it(tmp_path: Path) -> None:
         os.killpg(process.pid, signal.SIGINT)
         with contextlib.suppress(ProcessLookupError):  # tox repeats what the terminal sends
             os.killpg(process.pid, signal.SIGINT)
-        rest, _ = process.communicate(timeout=30)
+        rest, _ = process.communicate(timeout=60)
         assert process.returncode == 0
     assert rest.endswith("The demo is stopped.\n")
     assert "Traceback" not in rest
@@ -139,14 +139,14 @@ def test_three_clusters_are_asked_by_one_command(tmp_path: Path) -> None:
         assert curl(every)["name"] == "web-0"
         assert curl(of_one)["name"] == "example-pod"
         os.killpg(process.pid, signal.SIGINT)
-        process.communicate(timeout=30)
+        process.communicate(timeout=60)
     eventually(lambda: [left_behind(port, tmp_path) for port in ports] == [[], [], []])
 
 
 @pytest.mark.parametrize("arguments", [("--clusters", "1"), ("--clusters", "ten"), ("--clusters", "3", "--real")])
 def test_a_wrong_number_of_clusters_is_a_clear_error(arguments: tuple[str, ...], tmp_path: Path) -> None:
     with demo(str(free_port()), tmp_path, *arguments) as process:
-        output, _ = process.communicate(timeout=30)
+        output, _ = process.communicate(timeout=60)
         assert process.returncode == 2
     assert "error: " in output
 
@@ -158,7 +158,7 @@ def test_it_ends_with_its_parent(signum: signal.Signals, tmp_path: Path) -> None
         read_until(r"Events in the cluster", parent)
         assert left_behind(port, tmp_path) != []
         parent.send_signal(signum)
-        parent.wait(30)
+        parent.wait(60)
         eventually(lambda: left_behind(port, tmp_path) == [])
 
 
@@ -185,7 +185,7 @@ def test_a_port_in_use_is_one_clear_line_even_if_its_owner_answers(tmp_path: Pat
         threading.Thread(target=other.serve_forever, daemon=True).start()
         port = other.server_port
         with demo(str(port), tmp_path) as process:
-            output, _ = process.communicate(timeout=30)
+            output, _ = process.communicate(timeout=60)
             assert process.returncode == 1
         other.shutdown()
     assert f"PORT {port} is in use; stop what listens there, or set PORT to a free one" in output
@@ -196,6 +196,6 @@ def test_a_port_in_use_is_one_clear_line_even_if_its_owner_answers(tmp_path: Pat
 @pytest.mark.slow
 def test_an_invalid_port_is_one_clear_line(tmp_path: Path) -> None:
     with demo("http", tmp_path) as process:
-        output, _ = process.communicate(timeout=30)
+        output, _ = process.communicate(timeout=60)
         assert process.returncode == 1
     assert "PORT must be a whole number from 1 to 65535, not 'http'" in output

@@ -70,7 +70,7 @@ def test_each_event_of_the_process_is_one_line_and_pods_and_requests_are_none(
     operator.wait_until_log_says("is back")
     assert operator.get("/health")[0] == 200
     assert operator.get("/api/v1/pod?uid=unknown")[0] == 404
-    with socket.create_connection(("127.0.0.1", operator.port), timeout=10) as connection:
+    with socket.create_connection(("127.0.0.1", operator.port), timeout=30) as connection:
         connection.sendall(b"this is no HTTP\r\n\r\n")
         assert connection.recv(100).startswith(b"HTTP/1.1 400 ")
     assert operator.stop() == 0
@@ -139,7 +139,7 @@ def test_an_access_log_has_a_line_for_every_request(
     login = {"BASIC_AUTH_USERNAME": "ann", "BASIC_AUTH_PASSWORD": "s3cret"}
     operator = start_operator(server, "-A", *FORMATS[log_format], ACCESS_LOG="true", **login)
     operator.wait_until_ready()
-    with socket.create_connection(("127.0.0.1", operator.port), timeout=10) as connection:
+    with socket.create_connection(("127.0.0.1", operator.port), timeout=30) as connection:
         head = b"GET /health%0aforged?x=%1b[2J HTTP/1.1\r\nHost: x\r\nAuthorization: Basic YW5uOnMzY3JldA==\r\n\r\n"
         connection.sendall(head)
         assert connection.recv(100).startswith(b"HTTP/1.1 404 ")

@@ -13,7 +13,7 @@ def test_a_cached_page_is_not_sent_again(shared_operator: OperatorProcess) -> No
     status, headers, body = operator.get("/")
     assert status == 200
     assert body.startswith(b"<!doctype html>")
-    connection = http.client.HTTPConnection("127.0.0.1", operator.port, timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", operator.port, timeout=30)
     connection.request("GET", "/", headers={"If-None-Match": headers["etag"]})
     response = connection.getresponse()
     assert (response.status, response.read()) == (304, b"")

@@ -17,7 +17,7 @@ LOOKUP = b"POST /api/v1/pods/lookup HTTP/1.1\r\nHost: x\r\n"
 
 
 def connect(operator: OperatorProcess) -> socket.socket:
-    return socket.create_connection(("127.0.0.1", operator.port), timeout=10)
+    return socket.create_connection(("127.0.0.1", operator.port), timeout=30)
 
 
 ABORTED = (
@@ -97,7 +97,7 @@ def test_reset_handshakes_close_no_connection_of_a_client(start_operator: StartO
         before = network.connections
         kept: list[socket.socket] = []
         while network.connections - before < 300:
-            client = socket.create_connection(("127.0.0.1", operator.port), timeout=10)
+            client = socket.create_connection(("127.0.0.1", operator.port), timeout=30)
             kept.append(clients.enter_context(client))
             for client in kept[-3:]:
                 assert is_healthy(client)

@@ -29,7 +29,7 @@ def test_before_the_first_sync_it_listens_and_can_be_stopped(server: ApiServer, 
 
 
 def test_the_file_itself_says_how_it_is_started() -> None:
-    done = subprocess.run([sys.executable, str(MAIN)], capture_output=True, text=True, timeout=30)
+    done = subprocess.run([sys.executable, str(MAIN)], capture_output=True, text=True, timeout=60)
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == "This file is run by Kopf: kopf run -A operator/main.py\n"
 
@@ -150,7 +150,7 @@ def test_requests_are_answered_during_the_drain_and_none_is_lost(
     assert operator.lookup(uid) is not None
 
     def request_health(_: int) -> bytes:
-        with socket.create_connection(("127.0.0.1", operator.port), timeout=10) as connection:
+        with socket.create_connection(("127.0.0.1", operator.port), timeout=30) as connection:
             connection.sendall(b"GET /health HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
             return b"".join(iter(lambda: connection.recv(4096), b""))
 

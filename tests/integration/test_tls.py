@@ -30,7 +30,7 @@ def secret(tmp_path: Path, ca: trustme.CA) -> MountedSecret:
 def connect(operator: OperatorProcess, ca: trustme.CA) -> http.client.HTTPSConnection:
     context = ssl.create_default_context()
     ca.configure_trust(context)
-    connection = http.client.HTTPSConnection(HOST, operator.port, context=context, timeout=10)
+    connection = http.client.HTTPSConnection(HOST, operator.port, context=context, timeout=30)
     connection.connect()
     return connection
 

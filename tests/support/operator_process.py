@@ -18,7 +18,7 @@ from pod_index.keeping import LAST_APPLIED
 from tests.support.polling import eventually
 
 MAIN = Path(__file__).parents[2] / "operator" / "main.py"
-STOP_SECONDS = 30.0
+STOP_SECONDS = 60.0
 
 PORTS = range(10_000, 32_768)
 """Below the ports of outgoing connections, so that none of these is taken by chance: RFC 6335, section 6."""
@@ -150,7 +150,7 @@ class OperatorProcess:
     ) -> tuple[int, dict[str, str], bytes]:
         """Send a request on a connection that is kept; return status, headers (names in lower case) and body."""
         if self._connection is None:
-            self._connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
+            self._connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
         try:
             self._connection.request(method, path, body, {"Accept": accept})
             response = self._connection.getresponse()
@@ -213,7 +213,7 @@ class OperatorProcess:
             self.process.wait()
             raise
 
-    def wait_until_log_says(self, text: str, within: float = 30.0) -> None:
+    def wait_until_log_says(self, text: str, within: float = 60.0) -> None:
         """Wait until the log contains ``text``."""
 
         def is_logged() -> bool:
@@ -240,7 +240,7 @@ def expected_record(pod: Mapping[str, Any]) -> dict[str, Any]:
     return record | {name: values for name, values in maps.items() if values}
 
 
-def assert_equal(operator: OperatorProcess, pods: Mapping[str, Mapping[str, Any]], within: float = 30.0) -> None:
+def assert_equal(operator: OperatorProcess, pods: Mapping[str, Mapping[str, Any]], within: float = 60.0) -> None:
     """Wait until the index holds exactly ``pods`` (by UID), each with its expected record."""
 
     def equal() -> bool:

@@ -17,7 +17,7 @@ from pod_index.stats import Stats
 from pod_index.store.index import PodIndex
 from tests.support.operator_process import free_port
 
-DEADLINE = 10.0
+DEADLINE = 30.0
 
 
 class Stream:

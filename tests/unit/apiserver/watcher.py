@@ -12,7 +12,7 @@ from tests.support.polling import eventually
 JSON = dict[str, Any]
 
 # Far more seconds than anything takes here, so that only a failure waits for it.
-DEADLINE = 20.0
+DEADLINE = 60.0
 
 
 class Watcher:

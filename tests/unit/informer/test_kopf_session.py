@@ -212,7 +212,7 @@ async def test_a_change_whose_handler_failed_leads_to_a_new_listing_without_wait
     with ApiServer(anonymous=True, bookmark_interval=3600) as quiet:
         quiet_client = await logged_in(quiet.url)
         session = KopfSession(quiet_client, Settings(retry_max_seconds=0.05), stats, pytest.fail)
-        async with asyncio.timeout(10), contextlib.aclosing(events(session)) as stream:
+        async with asyncio.timeout(60), contextlib.aclosing(events(session)) as stream:
             await begin_anew(stream, session)
             take(session, await anext(stream))
             await anext(stream)

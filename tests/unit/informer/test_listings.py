@@ -24,7 +24,7 @@ def pods(client: ApiClient) -> ListWatch:
 
 @pytest.fixture(autouse=True)
 async def deadline() -> AsyncIterator[None]:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         yield
 
 
