@@ -14,7 +14,7 @@ from tests.kubernetes import Binaries, KubernetesApiServer
 from tests.support.operator_process import assert_equal, expected_record
 
 PODS = 10_000
-CHURN_SECONDS = 30.0
+CHURN_SECONDS = 15.0
 CHANGES_A_SECOND = 200
 WRITERS = 8
 
