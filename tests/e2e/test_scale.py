@@ -1,6 +1,5 @@
 """Ten thousand pods of realistic size, and two hundred changes each second."""
 
-import json
 import random
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -51,19 +50,18 @@ def churn(server: KubernetesApiServer) -> int:
 
 @pytest.mark.timeout(900)
 def test_ten_thousand_pods_are_synced_and_followed_through_a_churn(
-    cluster: KubernetesApiServer, start_operator: StartOperator
+    breakable: KubernetesApiServer, start_operator: StartOperator
 ) -> None:
-    cluster.pods.load(realistic_pod(number) for number in range(PODS))
+    breakable.pods.load(realistic_pod(number) for number in range(PODS))
     begin = time.monotonic()
-    operator = start_operator(cluster)
+    operator = start_operator(breakable)
     operator.wait_until_ready()
     synced = time.monotonic() - begin
     assert operator.pod_count() == PODS
     peak = operator.peak_bytes
-    changes = churn(cluster)
+    changes = churn(breakable)
     lasted = time.monotonic() - begin - synced
-    listed = json.loads(cluster.kubectl("get", "pods", "-A", "-o", "json"))["items"]
-    pods = {pod["metadata"]["uid"]: pod for pod in listed}
+    pods = breakable.pods.pods()
     assert_equal(operator, pods, within=60)
     assert {uid: operator.lookup(uid) for uid in pods} == {uid: expected_record(pod) for uid, pod in pods.items()}
     assert operator.warnings() == []
