@@ -101,9 +101,10 @@ async def test_the_response_that_is_read_most_slowly_gives_way() -> None:
     await eventually_true(lambda: all(reader.sent for reader in readers))
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as client:
         for number in range(1, 4):
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(60):
                 assert (await client.get(LIST[1])).status_code == 200
-            assert 1 <= sum(reader.aborted for reader in readers) <= number
+            # More than one at a time only if this process has paused meanwhile.
+            assert 1 <= sum(reader.aborted for reader in readers) <= 2 * number
     assert not readers[7].aborted
     aborted = next(reader for reader in readers if reader.aborted)
     assert len(aborted.sent) < 5
@@ -132,15 +133,16 @@ class Stream(Reader):
 async def test_a_large_object_of_a_stream_waits_while_a_hundred_are_being_sent() -> None:
     large = synced_index(simple_pod("u", annotations={"a": "x" * 50_000}))
     app = create_app(large, lambda: 0.0, Settings(client_timeout_seconds=60))
-    streams = [Stream(app) for _ in range(RESPONSES_MAX + 1)]
-    await eventually_true(lambda: sum(stream.holds_object for stream in streams) == RESPONSES_MAX)
-    (waiting,) = (stream for stream in streams if not stream.holds_object)
-    assert waiting.sent
+    streams = [Stream(app) for _ in range(RESPONSES_MAX)]
+    await eventually_true(lambda: all(stream.holds_object for stream in streams))
+    assert not any(stream.aborted for stream in streams)
+    waiting = Stream(app)
     await eventually_true(lambda: waiting.holds_object)
-    assert sum(stream.aborted for stream in streams) == 1, "it was read most slowly"
-    for stream in streams:
+    # Another one only if this process has paused meanwhile.
+    assert 1 <= sum(stream.aborted for stream in streams) <= 2, "it was read most slowly"
+    for stream in (*streams, waiting):
         stream.asking.cancel()
-    await asyncio.gather(*(stream.asking for stream in streams), return_exceptions=True)
+    await asyncio.gather(*(stream.asking for stream in (*streams, waiting)), return_exceptions=True)
 
 
 async def test_a_stream_whose_large_object_waits_too_long_ends() -> None:
