@@ -54,13 +54,14 @@ def names_clusters(query: bytes) -> bool:
 
 def parse_clusters(query: bytes) -> ClusterQuery:
     """Parse a query string that names clusters; raise RequestError if it is invalid."""
-    names, selections = values(query, "cluster"), values(query, "clusters")
+    parameters = pairs(query)
+    names, selections = values(parameters, "cluster"), values(parameters, "clusters")
     for selection in selections:
         if selection != "all":
             raise RequestError(400, f"clusters must be all, not {selection!r:.80}")
     if selections and names:
         raise RequestError(400, "give clusters=all or cluster, not both")
-    return ClusterQuery(names, "&".join(pair for name, pair in pairs(query) if name in FORWARDED).encode("latin-1"))
+    return ClusterQuery(names, "&".join(pair for name, pair in parameters if name in FORWARDED).encode("latin-1"))
 
 
 def select(clusters: Clusters | None, query: ClusterQuery) -> tuple[Clusters, tuple[str, ...]]:

@@ -1,7 +1,7 @@
 """The parameters of a query string, decoded."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from pod_index.api.responses import RequestError
 
@@ -28,7 +28,7 @@ def parse_parameters(query: bytes) -> Mapping[str, str]:
 
 def has_clusters(query: bytes, parameters: Mapping[str, str]) -> bool:
     """Return whether a query string names clusters."""
-    return any(name in parameters and values(query, name) for name in ("clusters", "cluster"))
+    return any(name in parameters and values(pairs(query), name) for name in ("clusters", "cluster"))
 
 
 def pairs(query: bytes) -> list[tuple[str, str]]:
@@ -36,9 +36,9 @@ def pairs(query: bytes) -> list[tuple[str, str]]:
     return [(unquote(pair.partition("=")[0]), pair) for pair in query.decode("latin-1").split("&")]
 
 
-def values(query: bytes, wanted: str) -> tuple[str, ...]:
-    """Return all values of a parameter that are not empty."""
-    decoded = (unquote(pair.partition("=")[2]) for name, pair in pairs(query) if name == wanted)
+def values(parameters: Iterable[tuple[str, str]], wanted: str) -> tuple[str, ...]:
+    """Return all values of one of the parameters from ``pairs`` that are not empty."""
+    decoded = (unquote(pair.partition("=")[2]) for name, pair in parameters if name == wanted)
     return tuple(filter(None, decoded))
 
 
