@@ -22,7 +22,7 @@ from tests.apiserver import ApiServer, Rule, make_pod
 from tests.image.conftest import ROOT
 from tests.image.engine import Container, Engine
 from tests.support.operator_process import expected_record, free_port
-from tests.support.polling import eventually
+from tests.support.polling import DEADLINE_SECONDS, eventually
 
 SERVICE_ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"
 LIVENESS = "http://127.0.0.1:8081/healthz"
@@ -133,7 +133,7 @@ def test_the_container_command_runs_it_on_a_kubeconfig_that_only_its_owner_may_r
     with subprocess.Popen(command, cwd=ROOT, env=environ, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process:
         eventually(lambda: get(f"http://127.0.0.1:{port}/ready") == (200, {"status": "ready", "podCount": 1}))
         process.send_signal(signal.SIGINT)
-        output = process.communicate(timeout=60)[0].decode()
+        output = process.communicate(timeout=DEADLINE_SECONDS)[0].decode()
     assert process.returncode == 0, output
     assert f"Listening on port {port}\n" in output
 

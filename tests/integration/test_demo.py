@@ -22,7 +22,7 @@ import pytest
 
 from tests.support.documents import OPERATOR, section
 from tests.support.operator_process import free_port
-from tests.support.polling import eventually
+from tests.support.polling import DEADLINE_SECONDS, eventually
 
 ROOT = Path(__file__).parents[2]
 
@@ -44,7 +44,7 @@ def demo(port: str, folder: Path, *arguments: str, wrapper: Sequence[str] = ()) 
             yield process
         finally:
             process.terminate()
-            process.wait(60)
+            process.wait(DEADLINE_SECONDS)
 
 
 def left_behind(port: int, folder: Path) -> list[str]:
@@ -98,7 +98,7 @@ def test_its_commands_work_and_ctrl_c_stops_it(tmp_path: Path) -> None:
         os.killpg(process.pid, signal.SIGINT)
         with contextlib.suppress(ProcessLookupError):  # tox repeats what the terminal sends
             os.killpg(process.pid, signal.SIGINT)
-        rest, _ = process.communicate(timeout=60)
+        rest, _ = process.communicate(timeout=DEADLINE_SECONDS)
         assert process.returncode == 0
     assert rest.endswith("The demo is stopped.\n")
     assert "Traceback" not in rest
@@ -115,7 +115,9 @@ def test_its_cluster_is_one_for_kubectl(tmp_path: Path) -> None:
         assert watch == "kubectl get pods -A -w"
         script = f"{export}\n{watch.removesuffix(' -w')}\n{create}\n{delete}\n"
         environ = {"PATH": os.environ["PATH"], "HOME": str(tmp_path)}
-        shell = subprocess.run(["sh", "-ec", script], env=environ, capture_output=True, text=True, timeout=60)
+        shell = subprocess.run(
+            ["sh", "-ec", script], env=environ, capture_output=True, text=True, timeout=DEADLINE_SECONDS
+        )
         assert shell.returncode == 0, shell.stderr
         assert re.search(r"^default +example-pod +1/1 +Running ", shell.stdout, re.MULTILINE)
         assert "pod/my-pod created\n" in shell.stdout
@@ -139,14 +141,14 @@ def test_three_clusters_are_asked_by_one_command(tmp_path: Path) -> None:
         assert curl(every)["name"] == "web-0"
         assert curl(of_one)["name"] == "example-pod"
         os.killpg(process.pid, signal.SIGINT)
-        process.communicate(timeout=60)
+        process.communicate(timeout=DEADLINE_SECONDS)
     eventually(lambda: [left_behind(port, tmp_path) for port in ports] == [[], [], []])
 
 
 @pytest.mark.parametrize("arguments", [("--clusters", "1"), ("--clusters", "ten"), ("--clusters", "3", "--real")])
 def test_a_wrong_number_of_clusters_is_a_clear_error(arguments: tuple[str, ...], tmp_path: Path) -> None:
     with demo(str(free_port()), tmp_path, *arguments) as process:
-        output, _ = process.communicate(timeout=60)
+        output, _ = process.communicate(timeout=DEADLINE_SECONDS)
         assert process.returncode == 2
     assert "error: " in output
 
@@ -158,7 +160,7 @@ def test_it_ends_with_its_parent(signum: signal.Signals, tmp_path: Path) -> None
         read_until(r"Events in the cluster", parent)
         assert left_behind(port, tmp_path) != []
         parent.send_signal(signum)
-        parent.wait(60)
+        parent.wait(DEADLINE_SECONDS)
         eventually(lambda: left_behind(port, tmp_path) == [])
 
 
@@ -185,7 +187,7 @@ def test_a_port_in_use_is_one_clear_line_even_if_its_owner_answers(tmp_path: Pat
         threading.Thread(target=other.serve_forever, daemon=True).start()
         port = other.server_port
         with demo(str(port), tmp_path) as process:
-            output, _ = process.communicate(timeout=60)
+            output, _ = process.communicate(timeout=DEADLINE_SECONDS)
             assert process.returncode == 1
         other.shutdown()
     assert f"PORT {port} is in use; stop what listens there, or set PORT to a free one" in output
@@ -196,6 +198,6 @@ def test_a_port_in_use_is_one_clear_line_even_if_its_owner_answers(tmp_path: Pat
 @pytest.mark.slow
 def test_an_invalid_port_is_one_clear_line(tmp_path: Path) -> None:
     with demo("http", tmp_path) as process:
-        output, _ = process.communicate(timeout=60)
+        output, _ = process.communicate(timeout=DEADLINE_SECONDS)
         assert process.returncode == 1
     assert "PORT must be a whole number from 1 to 65535, not 'http'" in output

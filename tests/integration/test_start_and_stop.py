@@ -12,7 +12,7 @@ import pytest
 from tests.apiserver import ApiServer, Fault, make_pod
 from tests.conftest import StartOperator
 from tests.support.operator_process import MAIN, OperatorProcess
-from tests.support.polling import eventually
+from tests.support.polling import DEADLINE_SECONDS, eventually
 
 
 def test_before_the_first_sync_it_listens_and_can_be_stopped(server: ApiServer, start_operator: StartOperator) -> None:
@@ -29,7 +29,7 @@ def test_before_the_first_sync_it_listens_and_can_be_stopped(server: ApiServer, 
 
 
 def test_the_file_itself_says_how_it_is_started() -> None:
-    done = subprocess.run([sys.executable, str(MAIN)], capture_output=True, text=True, timeout=60)
+    done = subprocess.run([sys.executable, str(MAIN)], capture_output=True, text=True, timeout=DEADLINE_SECONDS)
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == "This file is run by Kopf: kopf run -A operator/main.py\n"
 

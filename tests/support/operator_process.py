@@ -15,10 +15,9 @@ from pathlib import Path
 from typing import Any, Self
 
 from pod_index.keeping import LAST_APPLIED
-from tests.support.polling import eventually
+from tests.support.polling import DEADLINE_SECONDS, eventually
 
 MAIN = Path(__file__).parents[2] / "operator" / "main.py"
-STOP_SECONDS = 60.0
 
 PORTS = range(10_000, 32_768)
 """Below the ports of outgoing connections, so that none of these is taken by chance: RFC 6335, section 6."""
@@ -199,7 +198,7 @@ class OperatorProcess:
         """Wait for the first sync."""
         eventually(lambda: self.pod_count() is not None)
 
-    def wait_for_exit(self, within: float = STOP_SECONDS) -> int:
+    def wait_for_exit(self, within: float = DEADLINE_SECONDS) -> int:
         """Wait until the process ends by itself; return its exit code."""
         return self.process.wait(within)
 
@@ -207,13 +206,13 @@ class OperatorProcess:
         """Send a signal; return the exit code. Kill the process and raise if it does not end."""
         self.process.send_signal(signum)
         try:
-            return self.process.wait(STOP_SECONDS)
+            return self.process.wait(DEADLINE_SECONDS)
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
             raise
 
-    def wait_until_log_says(self, text: str, within: float = 60.0) -> None:
+    def wait_until_log_says(self, text: str, within: float = DEADLINE_SECONDS) -> None:
         """Wait until the log contains ``text``."""
 
         def is_logged() -> bool:
@@ -240,7 +239,9 @@ def expected_record(pod: Mapping[str, Any]) -> dict[str, Any]:
     return record | {name: values for name, values in maps.items() if values}
 
 
-def assert_equal(operator: OperatorProcess, pods: Mapping[str, Mapping[str, Any]], within: float = 60.0) -> None:
+def assert_equal(
+    operator: OperatorProcess, pods: Mapping[str, Mapping[str, Any]], within: float = DEADLINE_SECONDS
+) -> None:
     """Wait until the index holds exactly ``pods`` (by UID), each with its expected record."""
 
     def equal() -> bool:

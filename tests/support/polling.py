@@ -4,8 +4,11 @@ import asyncio
 import time
 from collections.abc import Callable
 
+DEADLINE_SECONDS = 60.0
+"""How long a test waits for what must happen: on a busy machine, a start of the operator takes 20 seconds."""
 
-def eventually(check: Callable[[], object], *, within: float = 60.0, every: float = 0.02) -> None:
+
+def eventually(check: Callable[[], object], *, within: float = DEADLINE_SECONDS, every: float = 0.02) -> None:
     """Call ``check`` until it returns a true value; raise an AssertionError after ``within`` seconds.
 
     While there is time left, an AssertionError of ``check`` counts as false; the last one is raised at the end.
@@ -23,7 +26,9 @@ def eventually(check: Callable[[], object], *, within: float = 60.0, every: floa
         time.sleep(every)
 
 
-async def eventually_true(check: Callable[[], object], *, within: float = 60.0, every: float = 0.001) -> None:
+async def eventually_true(
+    check: Callable[[], object], *, within: float = DEADLINE_SECONDS, every: float = 0.001
+) -> None:
     """Run the event loop until ``check`` returns a true value; raise an AssertionError after ``within`` seconds."""
     deadline = time.monotonic() + within
     while not check():

@@ -12,7 +12,7 @@ from pod_index.api.app import create_app
 from pod_index.api.response_limiter import RESPONSES_MAX, ResponseLimiter
 from pod_index.api.responses import RequestError
 from pod_index.settings import Settings
-from tests.support.polling import eventually_true
+from tests.support.polling import DEADLINE_SECONDS, eventually_true
 from tests.support.served import http_scope, served, simple_pod, synced_index
 
 LIST = ("GET", "/api/v1/pods?namespace=default", b"")
@@ -101,7 +101,7 @@ async def test_the_response_that_is_read_most_slowly_gives_way() -> None:
     await eventually_true(lambda: all(reader.sent for reader in readers))
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as client:
         for number in range(1, 4):
-            async with asyncio.timeout(60):
+            async with asyncio.timeout(DEADLINE_SECONDS):
                 assert (await client.get(LIST[1])).status_code == 200
             # More than one at a time only if this process has paused meanwhile.
             assert 1 <= sum(reader.aborted for reader in readers) <= 2 * number

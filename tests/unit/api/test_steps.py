@@ -15,7 +15,7 @@ from pod_index.store.identifiers import MAX_LENGTH, Identifier
 from pod_index.store.index import PodIndex
 from pod_index.store.matching import Ambiguity, Match
 from pod_index.store.table import ListedPod
-from tests.support.polling import eventually_true
+from tests.support.polling import DEADLINE_SECONDS, eventually_true
 from tests.support.served import (
     CONFIG_HASH,
     UID,
@@ -208,7 +208,7 @@ async def test_a_failed_or_cancelled_step_lets_others_go_on() -> None:
     await asyncio.sleep(0)
     for task in working[:2]:
         task.cancel()
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(DEADLINE_SECONDS):
         await asyncio.gather(*working, return_exceptions=True)
         await work()
 

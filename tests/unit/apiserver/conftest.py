@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from tests.apiserver import ApiServer
-from tests.unit.apiserver.watcher import DEADLINE
+from tests.support.polling import DEADLINE_SECONDS
 
 Connect = Callable[..., httpx.Client]
 
@@ -24,7 +24,9 @@ def connect() -> Iterator[Connect]:
 
     def make(server: ApiServer, token: str | None = None) -> httpx.Client:
         headers = {"Authorization": f"Bearer {server.access.admin_token if token is None else token}"}
-        client = httpx.Client(base_url=server.url, headers=headers, verify=False, timeout=DEADLINE, trust_env=False)
+        client = httpx.Client(
+            base_url=server.url, headers=headers, verify=False, timeout=DEADLINE_SECONDS, trust_env=False
+        )
         clients.append(client)
         return client
 

@@ -7,12 +7,9 @@ from typing import Any, Literal, Self
 
 import httpx
 
-from tests.support.polling import eventually
+from tests.support.polling import DEADLINE_SECONDS, eventually
 
 JSON = dict[str, Any]
-
-# Far more seconds than anything takes here, so that only a failure waits for it.
-DEADLINE = 60.0
 
 
 class Watcher:
@@ -72,7 +69,7 @@ class Watcher:
         stream = self.response.extensions["network_stream"]
         if not self.ended:
             stream.get_extra_info("socket").shutdown(2)
-        self._thread.join(DEADLINE)
+        self._thread.join(DEADLINE_SECONDS)
         self._context.__exit__(None, None, None)
 
     def _follow(self) -> None:

@@ -27,6 +27,7 @@ from pod_index.settings import Settings
 from pod_index.stats import Stats
 from pod_index.store.deltas import Changes, Delta, ListPage
 from tests.apiserver import ApiServer, Fault, make_pod
+from tests.support.polling import DEADLINE_SECONDS
 from tests.unit.conftest import logged_in
 
 WATCH = "https://x/api/v1/pods?watch=true&allowWatchBookmarks=true&sendInitialEvents=true"
@@ -212,7 +213,7 @@ async def test_a_change_whose_handler_failed_leads_to_a_new_listing_without_wait
     with ApiServer(anonymous=True, bookmark_interval=3600) as quiet:
         quiet_client = await logged_in(quiet.url)
         session = KopfSession(quiet_client, Settings(retry_max_seconds=0.05), stats, pytest.fail)
-        async with asyncio.timeout(60), contextlib.aclosing(events(session)) as stream:
+        async with asyncio.timeout(DEADLINE_SECONDS), contextlib.aclosing(events(session)) as stream:
             await begin_anew(stream, session)
             take(session, await anext(stream))
             await anext(stream)

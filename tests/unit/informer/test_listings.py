@@ -15,6 +15,7 @@ from pod_index.informer.listings import PAGE_SIZE, Chunk, list_in_pages, list_st
 from pod_index.informer.listwatch import ListWatch
 from tests.apiserver import END, ApiServer, Fault, make_pod
 from tests.support.churn import Churn
+from tests.support.polling import DEADLINE_SECONDS
 
 
 @pytest.fixture
@@ -24,7 +25,7 @@ def pods(client: ApiClient) -> ListWatch:
 
 @pytest.fixture(autouse=True)
 async def deadline() -> AsyncIterator[None]:
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(DEADLINE_SECONDS):
         yield
 
 

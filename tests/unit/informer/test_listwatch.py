@@ -18,6 +18,7 @@ from pod_index.settings import Settings
 from pod_index.store.packed_parts import PackedPod
 from tests.apiserver import ApiServer, Fault, make_pod
 from tests.kubernetes import TcpProxy
+from tests.support.polling import DEADLINE_SECONDS
 from tests.unit.conftest import logged_in
 
 
@@ -212,7 +213,7 @@ async def test_the_changes_after_a_streaming_list_gather_and_its_initial_state_d
     monkeypatch.setattr("pod_index.informer.gathering.GATHER_BYTES", 1 << 30)
     server.pods.load(make_pod(f"web-{number}", annotations={"large": "x" * 2000}) for number in range(200))
     async with contextlib.aclosing(pods.watch(None)) as reads:
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(DEADLINE_SECONDS):
             while not any(isinstance(event, Bookmark) for event in (await anext(reads))[0]):
                 pass
         server.pods.create(make_pod("new"))

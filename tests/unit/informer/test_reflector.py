@@ -17,6 +17,7 @@ from pod_index.stats import Stats
 from pod_index.store.deltas import Changes, Delta, ListPage, Progress
 from tests.apiserver import CUT, END, ApiServer, Fault, RecordedRequest, WatchFault, make_pod, watch_error
 from tests.support.churn import Churn
+from tests.support.polling import DEADLINE_SECONDS
 from tests.unit.conftest import logged_in
 
 
@@ -367,7 +368,7 @@ async def test_after_two_streaming_lists_without_their_end_the_pods_come_by_a_wh
     server.pods.load([make_pod("a"), make_pod("b"), make_pod("c")])
     server.faults.add(Fault(kind="watch", when=is_streaming_list, watch=then, after_events=events))
     stats = Stats()
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(DEADLINE_SECONDS):
         async with contextlib.aclosing(reflector(client, stats).stream()) as stream:
             async for item in stream:
                 if isinstance(item, ListPage) and item.complete_at is not None:
@@ -389,7 +390,7 @@ async def test_streaming_lists_that_changes_keep_open_are_replaced(
     stats = Stats()
     watched = reflector(client, stats, streaming_list_seconds=1.0)
     with Churn(server.pods):
-        async with asyncio.timeout(60), contextlib.aclosing(watched.stream()) as stream:
+        async with asyncio.timeout(DEADLINE_SECONDS), contextlib.aclosing(watched.stream()) as stream:
             async for item in stream:
                 if isinstance(item, ListPage) and item.complete_at is not None:
                     break
@@ -399,14 +400,14 @@ async def test_streaming_lists_that_changes_keep_open_are_replaced(
 
 async def test_streaming_lists_that_fail_while_lists_work_are_replaced(client: ApiClient, server: ApiServer) -> None:
     server.faults.add(Fault(kind="watch", when=is_streaming_list, status=502))
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(DEADLINE_SECONDS):
         assert (await take(reflector(client), WATCH_FAILURES_MAX + 3))[-1][0] == "page"
     assert kinds(server)[-4:] == ["probe", "streaming", "probe", "whole"]
 
 
 async def test_an_outage_does_not_end_streaming_lists(client: ApiClient, server: ApiServer) -> None:
     server.faults.add(Fault(status=502, times=10))
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(DEADLINE_SECONDS):
         await take(reflector(client), 12)
     assert kinds(server)[-1] == "streaming"
 
@@ -417,7 +418,7 @@ async def test_a_listing_that_takes_long_is_logged_once(
     monkeypatch.setattr("pod_index.informer.reflector.SLOW_LISTING_SECONDS", 0.1)
     server.pods.create(make_pod("a"))
     server.faults.add(Fault(kind="watch", when=is_streaming_list, withhold_end=True, times=2))
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(DEADLINE_SECONDS):
         await take(reflector(client, streaming_list_seconds=1.0), 4)
     assert caplog.text.count("The listing is not complete after 0.1 s, ") == 1
 
@@ -436,7 +437,7 @@ def is_whole(request: RecordedRequest) -> bool:
 async def complete_listing(watched: Reflector) -> list[str]:
     """The names of the pods in the pages since the listing that is completed began."""
     names: list[str] = []
-    async with asyncio.timeout(60), contextlib.aclosing(watched.stream()) as stream:
+    async with asyncio.timeout(DEADLINE_SECONDS), contextlib.aclosing(watched.stream()) as stream:
         async for item in stream:
             assert isinstance(item, ListPage)
             names = [] if item.begins else names

@@ -13,7 +13,7 @@ import pytest
 from msgspec import structs
 
 from pod_index.settings import Settings
-from tests.support.polling import eventually
+from tests.support.polling import DEADLINE_SECONDS, eventually
 from tests.unit.manifests.sandbox import ROOT, Sandbox
 
 USER = f"{os.getuid()}:{os.getgid()}"
@@ -194,7 +194,7 @@ def test_a_repeated_ctrl_c_reaches_the_container_once_and_it_drains(signum: sign
         os.killpg(process.pid, signum)  # as the terminal does
         eventually(lambda: (sandbox.folder / "signals").exists())
         process.send_signal(signum)  # as tox does
-        _, errors = process.communicate(timeout=60)
+        _, errors = process.communicate(timeout=DEADLINE_SECONDS)
     assert (process.returncode, errors) == (0, b"")
     assert (sandbox.folder / "signals").read_text() == "INT\ndrained\n"
 
@@ -205,5 +205,5 @@ def test_ctrl_c_ends_a_build_without_a_traceback(sandbox: Sandbox) -> None:
     with subprocess.Popen(command, cwd=sandbox.folder, env=sandbox.environ, stderr=subprocess.PIPE) as process:
         eventually(sandbox.calls)
         process.send_signal(signal.SIGINT)
-        _, errors = process.communicate(timeout=60)
+        _, errors = process.communicate(timeout=DEADLINE_SECONDS)
     assert (process.returncode, errors) == (130, b"")

@@ -17,6 +17,7 @@ from pod_index.server.server import Server
 from pod_index.settings import Settings
 from tests.support.certificates import HOST, MountedSecret, encrypted
 from tests.support.operator_process import free_port
+from tests.support.polling import DEADLINE_SECONDS
 from tests.unit.server.test_server import hello
 
 REQUEST = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
@@ -68,7 +69,7 @@ async def shown(port: int, context: ssl.SSLContext) -> bytes:
 
 
 async def until(check: Callable[[], object]) -> None:
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(DEADLINE_SECONDS):
         while not check():  # noqa: ASYNC110 - the operator sets no event
             await asyncio.sleep(POLL)
 
@@ -104,7 +105,7 @@ async def test_a_client_without_server_name_gets_the_new_certificate_too(
         certificate: bytes = writer.get_extra_info("ssl_object").getpeercert(binary_form=True)
         return certificate
 
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(DEADLINE_SECONDS):
         while await shown_without_name() != _der(new[0]):  # noqa: ASYNC110 - the same
             await asyncio.sleep(POLL)
 

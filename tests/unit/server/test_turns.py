@@ -8,7 +8,7 @@ import pytest
 from pod_index.server.connections import Connection
 from pod_index.server.turns import Turns
 from tests.support.connections import PATIENT, get, serving
-from tests.support.polling import eventually_true
+from tests.support.polling import DEADLINE_SECONDS, eventually_true
 
 
 class Iterations:
@@ -59,7 +59,7 @@ async def test_a_turn_of_a_request_that_was_cancelled_goes_to_the_next_one() -> 
     await asyncio.sleep(0)
     for request in requests[1:3]:
         request.cancel()
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(DEADLINE_SECONDS):
         await requests[3]
     assert [request.cancelled() for request in requests] == [False, True, True, False]
 
